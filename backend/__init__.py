@@ -1,0 +1,1 @@
+"""The service that keeps a lab's spreadsheet alive."""
