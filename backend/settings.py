@@ -1,0 +1,70 @@
+"""Where Sheetrack keeps its things, and the few choices a lab makes."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backend.errors import InvalidError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """The content of `settings.toml`; every field may be left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: Annotated[str, Field(max_length=100, description="Heads the page")] = "Our lab's servers"
+    refresh_seconds: Annotated[int, Field(ge=2, le=3600, description="How often servers are read")] = 15
+    history_days: Annotated[int, Field(ge=1, le=400, description="How long readings are kept")] = 7
+    run_tabs: Annotated[int, Field(ge=0, le=200, description="How many of the newest runs have a tab")] = 20
+
+
+class Home:
+    """Every path below `SHEETRACK_HOME`; by default the platform's folder for user data."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        chosen = path or os.environ.get("SHEETRACK_HOME") or platformdirs.user_data_dir("sheetrack", False)
+        self.path = Path(chosen).expanduser().absolute()
+        self.store_file = self.path / "store.db"
+        self.runs = self.path / "runs"
+        self.data = self.path / "data"
+        self.settings_file = self.path / "settings.toml"
+        self.servers_file = self.path / "servers.toml"
+        self.token_file = self.path / "token"
+        self.lock_file = self.path / "backend.lock"
+        self.log_file = self.path / "backend.log"
+
+    def settings(self) -> Settings:
+        """Raises: InvalidError: the file cannot be understood."""
+        return read_toml(self.settings_file, Settings)
+
+
+def read_toml(file: Path, model: type[Model]) -> Model:
+    """The file's content as `model`, the model's defaults where there is no file.
+
+    Raises:
+        InvalidError: the file is not TOML, or says something that `model` does not know.
+    """
+    content: dict[str, Any] = {}
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        return model.model_validate(content)
+    except FileNotFoundError:
+        return model()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidError(f"{file} is not a TOML file: {error}.", "Correct it, then try again.") from None
+    except ValidationError as error:
+        raise InvalidError(f"{file}: {sentence(error)}.", "Correct it, then try again.") from None
+
+
+def sentence(error: ValidationError) -> str:
+    """All that pydantic found wrong, in one line: `depth: Input should be greater than ...; ...`."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc']) or 'value'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    )

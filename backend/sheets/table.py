@@ -1,0 +1,113 @@
+"""What a tab shows, in terms that a spreadsheet, a web page and a workbook file can all draw.
+
+A Table is a stack of Sections, each with a header and rows of cells. Cells hold values, never formulas;
+text is text, whatever it looks like.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Format = Literal[
+    "text",
+    "integer",  # 94,768
+    "decimal",  # 0.1234, four places
+    "percent",  # of a fraction: 0.41 -> 41 %
+    "accuracy",  # of a fraction: 0.9533 -> 95.33 %
+    "gib",  # 47.1 GiB
+    "seconds",  # of a duration: 754 -> 12 min 34 s
+    "time",  # of an ISO 8601 UTC string: local time in a sheet, "4 s ago" on a page
+]
+
+Tone = Literal[
+    "idle", "busy", "full", "overloaded", "stale", "down", "maintenance", "good", "bad", "soft"
+]  # fmt: skip
+"""A meaning that is also shown by colour; the word itself always stands in the cell."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Text(_Part):
+    """A value with a meaning: `tone` and `note` (said after it, quieter), or a link to another tab."""
+
+    kind: Literal["text"] = "text"
+    text: str
+    tone: Tone | None = None
+    note: str = ""
+    bold: bool = False
+    tab: str | None = None
+
+
+class Number(_Part):
+    """A number that does not follow its column: another format, bold, or a meaning."""
+
+    kind: Literal["number"] = "number"
+    value: float | None
+    format: Format = "decimal"
+    bold: bool = False
+    tone: Tone | None = None
+
+
+class Bars(_Part):
+    """Small horizontal bars side by side, such as one a GPU; each 0..1, None where not known."""
+
+    kind: Literal["bars"] = "bars"
+    fractions: tuple[float | None, ...]
+    label: str
+    """The same in words, for those who do not see the bars."""
+
+
+class Spark(_Part):
+    """A curve the size of a cell. `low` and `high` fix its scale; None where not known."""
+
+    kind: Literal["spark"] = "spark"
+    values: tuple[float | None, ...]
+    style: Literal["line", "column"] = "line"
+    low: float | None = None
+    high: float | None = None
+    label: str
+    """The same in words."""
+
+
+Cell = (
+    bool | int | float | str | None
+    | Annotated[Text | Number | Bars | Spark, Field(discriminator="kind")]
+)  # fmt: skip
+
+
+class Column(_Part):
+    title: str
+    format: Format = "text"
+    width: int = 12
+    """In characters."""
+    heat: bool = False
+    """Whether its numbers take part in the section's heat map."""
+
+
+class Picture(_Part):
+    """A PNG of a run, shown below the section's rows."""
+
+    run: str
+    figure: str
+    alt: str
+
+
+class Section(_Part):
+    title: str = ""
+    note: str = ""
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    row_headers: bool = True
+    """Whether the first column names its row."""
+    heat: Literal["none", "count", "good"] = "none"
+    """`count`: white to blue from 0 to the largest; `good`: white to blue over the section's range."""
+    empty: str = ""
+    """What to say when there are no rows yet."""
+    pictures: tuple[Picture, ...] = ()
+
+
+class Table(_Part):
+    name: str
+    sections: tuple[Section, ...]
