@@ -124,6 +124,20 @@ class Verdict(_Reading):
     since: AwareDatetime | None = None
 
 
+class ServerStatus(_Reading):
+    """What everybody is shown of a server. The numbers of one that is stale or down are blank."""
+
+    name: str
+    verdict: Verdict
+    snapshot: Snapshot | None = None
+    seen_at: AwareDatetime | None = None
+    """When it last answered."""
+    suggested: bool = False
+    """Whether it is the one to take."""
+    last_hour: tuple[float | None, ...] = ()
+    """Use in per cent, evenly spaced over the last hour: of its GPUs, or of its CPU where it has none."""
+
+
 def now() -> datetime:
     """The present in UTC, to the millisecond."""
     moment = datetime.now(UTC)

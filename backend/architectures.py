@@ -1,0 +1,69 @@
+"""Which networks there are, asked from the models once: the backend itself never imports torch."""
+
+import json
+import subprocess
+import sys
+import threading
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from backend.errors import InvalidError, UnavailableError
+from models.recipe import Recipe
+
+
+class Architecture(BaseModel):
+    """One network that can be trained, sized for sixteen words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    architecture: str
+    depth: int
+    batch_norm: bool
+    parameters: int
+    published_parameters: int | None
+    mflop_per_clip: float
+    default: bool
+
+
+_LIST = TypeAdapter(tuple[Architecture, ...])
+
+
+class Architectures:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[Architecture, ...] = ()
+
+    def all(self) -> tuple[Architecture, ...]:
+        """Raises: UnavailableError: the models cannot be asked, usually because torch is not installed."""
+        with self._lock:
+            if not self._known:
+                command = [sys.executable, "-m", "models", "architectures"]
+                answer = subprocess.run(command, capture_output=True, text=True, check=False)
+                if answer.returncode:
+                    last = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+                    raise UnavailableError(
+                        f"The networks cannot be listed: {last}.",
+                        "Install what training needs: `pip install 'sheetrack[train]'`.",
+                    )
+                self._known = _LIST.validate_python(json.loads(answer.stdout))
+            return self._known
+
+    def check(self, recipe: Recipe) -> Recipe:
+        """The recipe with its depth filled in.
+
+        Raises:
+            InvalidError: there is no such architecture, or not of that depth.
+        """
+        names = sorted({known.architecture for known in self.all()})
+        if recipe.architecture not in names:
+            raise InvalidError(
+                f"There is no architecture {recipe.architecture!r}.", f"Choose one of {', '.join(names)}."
+            )
+        ours = [known for known in self.all() if known.architecture == recipe.architecture]
+        if recipe.depth is None:
+            return recipe.model_copy(update={"depth": next(known.depth for known in ours if known.default)})
+        depths = sorted({known.depth for known in ours})
+        if recipe.depth not in depths:
+            offered = f"{depths[0]} to {depths[-1]}" if len(depths) > 1 else str(depths[0])
+            raise InvalidError(f"{recipe.architecture} has no depth {recipe.depth}.", f"Choose {offered}.")
+        return recipe

@@ -1,0 +1,340 @@
+"""What Sheetrack remembers, in one SQLite file: readings, jobs, results, and what is still to be published."""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from backend.errors import ConflictError, NotFoundError, SheetrackError, UnavailableError
+from backend.job import Job, JobState, Progress
+from backend.snapshot import Snapshot, now
+from models.recipe import Recipe
+
+SCHEMA = "0001"
+"""The newest revision in `migrations/versions`."""
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware moment, kept as milliseconds since 1970 so that it sorts and prunes by number."""
+
+    impl = sa.Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        del dialect
+        return None if value is None else round(value.timestamp() * 1000)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        del dialect
+        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+class _Row(DeclarativeBase):
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Moment}
+
+
+class _Snapshot(_Row):
+    __tablename__ = "snapshots"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    server: Mapped[str]
+    at: Mapped[datetime]
+    content: Mapped[str]
+
+
+class _Job(_Row):
+    __tablename__ = "jobs"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str]
+    key: Mapped[str | None]
+    server: Mapped[str]
+    state: Mapped[str]
+    reason: Mapped[str]
+    recipe: Mapped[str]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    handle: Mapped[str | None]
+    progress: Mapped[str]
+
+
+class _Result(_Row):
+    __tablename__ = "results"
+    run: Mapped[str] = mapped_column(primary_key=True)
+    server: Mapped[str]
+    asked_by: Mapped[str]
+    finished_at: Mapped[datetime]
+    content: Mapped[str]
+
+
+class _Outgoing(_Row):
+    __tablename__ = "outbox"
+    tab: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[str | None]
+    version: Mapped[str]
+    put_at: Mapped[datetime]
+
+
+class Result(BaseModel):
+    """What a run came to; `content` is its `result.json`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run: str
+    server: str
+    asked_by: str
+    finished_at: AwareDatetime
+    content: dict[str, Any]
+
+
+class Outgoing(BaseModel):
+    """A tab that the sheet does not show yet: its table as JSON, None where the tab shall go."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tab: str
+    content: str | None
+    version: str
+
+
+def open_database(file: Path) -> sa.Engine:
+    """The database in `file`, made or brought up to date where needed.
+
+    Raises:
+        UnavailableError: the file cannot be opened, or a newer Sheetrack made it.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": 15})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.isolation_level = None  # transactions begin below, not by sqlite3's own guess
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # Whoever will write takes the write lock first: two processes then wait for each other
+        # instead of failing half way.
+        reading = connection.get_execution_options().get("reading")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    with explained(file), engine.connect() as connection:
+        _migrate(connection, file)
+    return engine
+
+
+def _migrate(connection: sa.Connection, file: Path) -> None:
+    revision = None
+    if sa.inspect(connection).has_table("alembic_version"):
+        revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    if revision == SCHEMA:
+        return
+    # Alembic takes a third of a second to import; most commands find nothing to do.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+        connection.commit()
+    except CommandError as error:
+        raise UnavailableError(
+            f"{file} was made by a newer Sheetrack (schema {revision}).", "Update Sheetrack on this machine."
+        ) from error
+
+
+@contextmanager
+def explained(file: Path) -> Iterator[None]:
+    """Turns the database's own errors into sentences."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DatabaseError as error:
+        raise database_error(error, file) from error
+    except OSError as error:
+        raise UnavailableError(f"{file} cannot be used: {error.strerror}.", "Check the folder.") from error
+
+
+def database_error(error: DatabaseError, file: Path | None = None) -> SheetrackError:
+    """What a failed statement means to a person."""
+    text, place = str(error.orig), file or "the store"
+    if "full" in text or "disk I/O" in text:
+        return UnavailableError(
+            f"The disk is full: {place} cannot be written. Nothing stored was harmed.",
+            "Free some space; what is pending is then done by itself.",
+        )
+    if "locked" in text:
+        return UnavailableError(f"{place} is busy.", "Try again in a moment.")
+    if "readonly" in text or "unable to open" in text:
+        return UnavailableError(f"{place} cannot be written: {text}.", "Check the folder's permissions.")
+    return UnavailableError(f"{place} cannot be used: {text}.", "Run `sheetrack doctor`.")
+
+
+class Store:
+    """The rows behind the nouns. Safe to use from several threads and processes."""
+
+    def __init__(self, database: sa.Engine) -> None:
+        self._database = database
+        self._reading = database.execution_options(reading=True)
+
+    # Readings
+
+    def remember(self, snapshots: Sequence[Snapshot]) -> None:
+        rows = [{"server": s.server, "at": s.at, "content": s.model_dump_json()} for s in snapshots]
+        if rows:
+            with self._database.begin() as connection:
+                connection.execute(sa.insert(_Snapshot), rows)
+
+    def recent_snapshots(self, server: str, since: datetime) -> list[Snapshot]:
+        """The server's snapshots from `since` on, oldest first."""
+        query = (
+            sa.select(_Snapshot.content)
+            .where(_Snapshot.server == server, _Snapshot.at >= since)
+            .order_by(_Snapshot.at)
+        )
+        with self._reading.connect() as connection:
+            return [Snapshot.model_validate_json(content) for content in connection.scalars(query)]
+
+    def forget_snapshots_before(self, moment: datetime) -> int:
+        """Deletes old readings; returns how many."""
+        with self._database.begin() as connection:
+            return connection.execute(sa.delete(_Snapshot).where(_Snapshot.at < moment)).rowcount
+
+    # Jobs
+
+    def add_job(self, job: Job, key: str | None = None) -> Job:
+        """Stores `job`; where a job with the same idempotency `key` exists, returns that one instead."""
+        values = {
+            **job.model_dump(exclude={"recipe", "progress"}),
+            "recipe": job.recipe.model_dump_json(),
+            "progress": job.progress.model_dump_json(),
+            "key": key,
+        }
+        with self._database.begin() as connection:
+            done = connection.execute(insert(_Job).values(values).on_conflict_do_nothing(["key"]))
+            if not done.rowcount:
+                return _job(connection.execute(sa.select(_Job).where(_Job.key == key)).one())
+        return job
+
+    def job(self, job_id: str) -> Job:
+        """Raises: NotFoundError: there is no such job."""
+        with self._reading.connect() as connection:
+            row = connection.execute(sa.select(_Job).where(_Job.id == job_id)).one_or_none()
+        if row is None:
+            raise NotFoundError(f"There is no job {job_id}.", "`sheetrack jobs` lists them.")
+        return _job(row)
+
+    def unfinished_jobs(self) -> list[Job]:
+        """In the order in which they were asked for."""
+        over = [state.value for state in JobState if state.is_over]
+        query = sa.select(_Job).where(_Job.state.not_in(over)).order_by(_Job.number)
+        with self._reading.connect() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    def finished_jobs(self, limit: int) -> list[Job]:
+        """The newest first."""
+        over = [state.value for state in JobState if state.is_over]
+        query = sa.select(_Job).where(_Job.state.in_(over)).order_by(_Job.ended_at.desc()).limit(limit)
+        with self._reading.connect() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    def change_job(self, job: Job, **changes: Any) -> Job:
+        """Writes `changes` if the job is still in the state that `job` says.
+
+        Raises:
+            ConflictError: somebody else, such as a person who cancelled it, was quicker.
+        """
+        changed = job.model_copy(update=changes)
+        values = {name: getattr(changed, name) for name in changes}
+        if "progress" in values:
+            values["progress"] = changed.progress.model_dump_json()
+        query = sa.update(_Job).where(_Job.id == job.id, _Job.state == job.state).values(values)
+        with self._database.begin() as connection:
+            if not connection.execute(query).rowcount:
+                raise ConflictError(f"Job {job.id} changed in the meantime.", "Look at it again.")
+        return changed
+
+    # Results
+
+    def add_result(self, result: Result) -> bool:
+        """Stores a result once; returns whether it was new."""
+        values = {**result.model_dump(exclude={"content"}), "content": json.dumps(result.content)}
+        with self._database.begin() as connection:
+            return bool(connection.execute(insert(_Result).values(values).on_conflict_do_nothing()).rowcount)
+
+    def results(self, limit: int | None = None) -> list[Result]:
+        """The newest first."""
+        query = sa.select(_Result).order_by(_Result.finished_at.desc(), _Result.run).limit(limit)
+        with self._reading.connect() as connection:
+            return [_result(row) for row in connection.execute(query)]
+
+    def result_ids(self) -> set[str]:
+        with self._reading.connect() as connection:
+            return set(connection.scalars(sa.select(_Result.run)))
+
+    # Outbox
+
+    def put_outgoing(self, contents: dict[str, str | None]) -> None:
+        """Notes what tabs shall show; the newest state of a tab replaces an older one."""
+        at = now()
+        with self._database.begin() as connection:
+            for tab, content in contents.items():
+                row = {"tab": tab, "content": content, "version": secrets.token_hex(8), "put_at": at}
+                connection.execute(insert(_Outgoing).values(row).on_conflict_do_update(["tab"], set_=row))
+
+    def outgoing(self) -> list[Outgoing]:
+        """What is not published yet, in the order in which it was put."""
+        query = sa.select(_Outgoing).order_by(_Outgoing.put_at, _Outgoing.tab)
+        with self._reading.connect() as connection:
+            return [
+                Outgoing(tab=row.tab, content=row.content, version=row.version)
+                for row in connection.execute(query)
+            ]
+
+    def sent(self, published: Sequence[Outgoing]) -> None:
+        """Strikes out what was published, unless a newer state was put meanwhile."""
+        with self._database.begin() as connection:
+            for item in published:
+                connection.execute(
+                    sa.delete(_Outgoing).where(_Outgoing.tab == item.tab, _Outgoing.version == item.version)
+                )
+
+
+def _job(row: Any) -> Job:
+    return Job(
+        id=row.id,
+        server=row.server,
+        recipe=Recipe.model_validate_json(row.recipe),
+        asked_by=row.asked_by,
+        asked_at=row.asked_at,
+        state=JobState(row.state),
+        reason=row.reason,
+        handle=row.handle,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        progress=Progress.model_validate_json(row.progress),
+    )
+
+
+def _result(row: Any) -> Result:
+    return Result(
+        run=row.run,
+        server=row.server,
+        asked_by=row.asked_by,
+        finished_at=row.finished_at,
+        content=json.loads(row.content),
+    )
