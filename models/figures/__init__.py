@@ -1,0 +1,40 @@
+"""The pictures of a run, drawn from its folder alone: no network, no torch, no GPU."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from models.figures import confusion, learning_curve
+from models.figures.facts import Facts
+from models.figures.style import write
+from models.run_folder import RunFolder
+
+PICTURES: dict[str, Callable[[Facts], Figure | None]] = {
+    "confusion": confusion.counts,
+    "confusion_normalised": confusion.normalised,
+    "learning_curve": learning_curve.draw,
+}
+"""Every picture of one run, in the order in which they are shown. None: its facts are not there."""
+
+
+def draw(folder: RunFolder, names: Collection[str] | None = None) -> list[Path]:
+    """Draws the named pictures, or all, into the folder and returns the files that could be drawn.
+
+    Raises:
+        ValueError: there is no picture of that name.
+        BrokenRunError: a file of the run cannot be read.
+    """
+    if unknown := set(names or ()) - PICTURES.keys():
+        raise ValueError(
+            f"no picture is called {', '.join(sorted(unknown))}: choose from {', '.join(PICTURES)}"
+        )
+    facts = Facts.read(folder)
+    folder.figures.mkdir(exist_ok=True)
+    files = []
+    for name, make in PICTURES.items():
+        if (names is None or name in names) and (figure := make(facts)) is not None:
+            file = folder.figures / f"{name}.png"
+            write(figure, file)
+            files.append(file)
+    return files

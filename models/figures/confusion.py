@@ -1,0 +1,120 @@
+"""The confusion matrix: which word was said, which was heard, in clips or in per cent."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from models.facts import Result
+from models.figures.facts import Facts
+from models.figures.style import CONTRAST, FAINT, INK, SOFT, picture, quiet, shorten
+
+ERRORS = LinearSegmentedColormap.from_list("errors", ["white", "#fddbb5", "#f08b3c", CONTRAST, "#6b2000"])
+"""From white for none, growing darker steadily, so that it reads in grey too."""
+
+_WIDTH_PX, _HEIGHT_PX = 1000, 980
+
+
+def counts(facts: Facts) -> Figure | None:
+    """Clips a cell."""
+    if facts.result is None:
+        return None
+    matrix = np.array(facts.result.confusion_matrix)
+    return _draw(
+        facts, facts.result, matrix, texts=np.char.mod("%d", matrix), unit="counted", beside=_recall(matrix)
+    )
+
+
+def normalised(facts: Facts) -> Figure | None:
+    """Per cent of the clips of the word said."""
+    if facts.result is None:
+        return None
+    matrix = np.array(facts.result.confusion_matrix)
+    clips = matrix.sum(axis=1)
+    per_cent = 100 * matrix / np.maximum(clips, 1)[:, None]
+    texts = np.where(per_cent < 9.95, np.char.mod("%.1f", per_cent), np.char.mod("%.0f", per_cent))
+    return _draw(
+        facts,
+        facts.result,
+        per_cent,
+        texts=texts,
+        unit="in % of the word said",
+        beside=[f"{n:,} clips" for n in clips],
+    )
+
+
+def _recall(matrix: NDArray[np.int64]) -> list[str]:
+    clips = matrix.sum(axis=1)
+    return [
+        f"{right / n:.1%} right" if n else "no clips"
+        for right, n in zip(matrix.diagonal(), clips, strict=True)
+    ]
+
+
+@quiet
+def _draw(
+    facts: Facts,
+    result: Result,
+    matrix: NDArray[np.float64] | NDArray[np.int64],
+    *,
+    texts: NDArray[np.str_],
+    unit: str,
+    beside: list[str],
+) -> Figure:
+    figure = picture(
+        _WIDTH_PX,
+        _HEIGHT_PX,
+        facts.title,
+        accuracies(result),
+        f"Test clips of {facts.speech}, {unit}; colour marks the errors",
+    )
+    axes = figure.subplots()
+    right = np.eye(len(matrix), dtype=bool)
+    most = matrix[~right].max(initial=0)
+    # The square root keeps a single error visible beside the most common one.
+    scale = PowerNorm(0.5, vmin=0, vmax=max(most, 1e-9))
+    axes.imshow(np.ma.masked_array(matrix, right), cmap=ERRORS, norm=scale)
+    name_words(axes, result.words)
+    size = min(12, 180 / len(matrix))
+    for row, column in np.argwhere(matrix):
+        axes.text(
+            column, row, texts[row, column],
+            ha="center", va="center", size=size, weight="bold" if row == column else "normal",
+            color="white" if row != column and matrix[row, column] > 0.55 * most else INK,
+        )  # fmt: skip
+    recall = axes.secondary_yaxis("right")
+    recall.set_yticks(range(len(beside)), labels=beside, size=size)
+    recall.tick_params(length=0)
+    recall.spines["right"].set_visible(False)
+    return figure
+
+
+def accuracies(result: Result) -> str:
+    """Both test accuracies in words; the second is the one comparable with the published study."""
+    every = _accuracy(result.test_accuracy, result.test_clips)
+    full = _accuracy(result.test_accuracy_full_length, result.test_clips_full_length)
+    return f"Test accuracy {every} · full-length clips only {full}"
+
+
+def _accuracy(accuracy: float | None, clips: int) -> str:
+    return "not known" if accuracy is None else f"{accuracy:.4f} ({clips:,} clips)"
+
+
+def name_words(axes: Axes, words: list[str]) -> None:
+    """Names the rows (said) and columns (heard) of a matrix drawn with imshow, on a quiet ground."""
+    names = [shorten(word, 12) for word in words]
+    size = min(12, 190 / len(words))
+    axes.set_facecolor(FAINT)
+    axes.set_xticks(
+        range(len(words)), labels=names, rotation=45, ha="right", rotation_mode="anchor", size=size
+    )
+    axes.set_yticks(range(len(words)), labels=names, size=size)
+    axes.set_xlabel("heard")
+    axes.set_ylabel("said")
+    axes.tick_params(length=0, labelcolor=INK)
+    axes.spines[:].set_visible(False)
+    for edge in range(1, len(words)):
+        axes.axhline(edge - 0.5, color=FAINT, linewidth=1)
+        axes.axvline(edge - 0.5, color=FAINT, linewidth=1)
+    axes.xaxis.label.set_color(SOFT)

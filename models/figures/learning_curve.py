@@ -1,0 +1,79 @@
+"""Loss and accuracy over the epochs."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from models.facts import Epoch
+from models.figures.facts import Facts
+from models.figures.style import ACCENT, CONTRAST, FAINT, INK, SOFT, picture, quiet
+
+_WIDTH_PX, _HEIGHT_PX = 1000, 800
+
+
+@quiet
+def draw(facts: Facts) -> Figure | None:
+    """Needs one epoch; a run that is still training has a curve too."""
+    history = facts.history
+    if not history:
+        return None
+    rates = _values(history, "learning_rate")
+    moving = bool(np.nanmax(rates) > np.nanmin(rates)) if np.isfinite(rates).any() else False
+    figure = picture(_WIDTH_PX, _HEIGHT_PX, facts.title, _summary(history))
+    panels = figure.subplots(
+        3 if moving else 2, 1, sharex=True, height_ratios=[4, 4, 1.3] if moving else [1, 1]
+    )
+    epochs = np.array([entry.epoch for entry in history])
+    _curves(panels[0], epochs, _values(history, "loss"), _values(history, "validation_loss"))
+    panels[0].set_ylabel("loss (cross entropy, nats)")
+    panels[0].set_ylim(bottom=0)
+    _curves(panels[1], epochs, _values(history, "train_accuracy"), _values(history, "validation_accuracy"))
+    panels[1].set_ylabel("accuracy")
+    panels[1].set_ylim(top=1)
+    if moving:
+        panels[2].plot(epochs, rates, color=SOFT, marker="o" if len(epochs) == 1 else None)
+        panels[2].set_ylabel("learning rate")
+        panels[2].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        panels[2].set_ylim(bottom=0)
+    best = _best(history)
+    for axes in panels:
+        axes.grid(axis="y", color=FAINT)
+        if best is not None:
+            axes.axvline(best.epoch, color=INK, linewidth=1, linestyle=(0, (2, 3)))
+    if best is not None:
+        panels[1].plot(best.epoch, best.validation_accuracy, "o", color=CONTRAST, markersize=8)
+    panels[-1].set_xlabel("epoch")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def _values(history: list[Epoch], field: str) -> NDArray[np.float64]:
+    """One value an epoch, NaN where it is not known."""
+    return np.array([getattr(entry, field) for entry in history], dtype=np.float64)
+
+
+def _best(history: list[Epoch]) -> Epoch | None:
+    """The first epoch of the highest validation accuracy: the one whose weights are kept."""
+    known = [entry for entry in history if entry.validation_accuracy is not None]
+    return max(known, key=lambda entry: entry.validation_accuracy or 0, default=None)
+
+
+def _summary(history: list[Epoch]) -> str:
+    best = _best(history)
+    if best is None:
+        return f"{len(history)} epochs"
+    return (
+        f"Best epoch {best.epoch} of {len(history)}: validation accuracy {best.validation_accuracy:.4f}"
+        " (dotted line)"
+    )
+
+
+def _curves(
+    axes: Axes, epochs: NDArray[np.int64], training: NDArray[np.float64], validation: NDArray[np.float64]
+) -> None:
+    marker = "o" if len(epochs) == 1 else None
+    axes.plot(epochs, training, color=ACCENT, marker=marker, label="training")
+    axes.plot(epochs, validation, color=CONTRAST, marker=marker, linestyle="--", label="validation")
+    axes.legend(loc="best", ncols=2)

@@ -1,0 +1,79 @@
+"""Every picture is written, fits a sheet, and can be drawn again without torch."""
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_run import make_run
+
+from models.facts import BrokenRunError
+from models.figures import PICTURES, draw
+from models.figures.style import PIXEL_LIMIT, picture
+from models.recipe import Recipe
+from models.run_folder import RunFolder
+
+
+@pytest.mark.parametrize("architecture", ["ch32", "ch128", "base"])
+def test_every_picture_is_written_and_fits_a_sheet(tmp_path: Path, architecture: str) -> None:
+    folder = make_run(tmp_path, architecture)
+    files = draw(folder)
+    assert [file.stem for file in files] == list(PICTURES)
+    assert sorted(folder.figures.iterdir()) == sorted(files)
+    for file in files:
+        width, height = struct.unpack(">II", file.read_bytes()[16:24])
+        assert 300_000 < width * height < PIXEL_LIMIT
+
+
+def test_pictures_are_drawn_where_torch_cannot_be_imported(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    program = (
+        "import sys; from pathlib import Path; sys.modules['torch'] = sys.modules['torchaudio'] = None\n"
+        "from models.figures import draw; from models.run_folder import RunFolder\n"
+        "print(*draw(RunFolder(Path(sys.argv[1]))), sep='\\n')"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program, folder.path], check=True, capture_output=True, text=True
+    ).stdout
+    assert [Path(line).stem for line in printed.splitlines()] == list(PICTURES)
+
+
+def test_a_picture_whose_facts_are_missing_is_left_out(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    folder.result_file.unlink()
+    folder.analysis_file.unlink()
+    assert [file.stem for file in draw(folder)] == ["learning_curve"]
+    fresh = RunFolder.create(tmp_path, Recipe(data="sounds"))
+    assert draw(fresh) == []
+
+
+def test_only_the_named_pictures_are_drawn(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    assert draw(folder, ["learning_curve"]) == [folder.figures / "learning_curve.png"]
+    with pytest.raises(ValueError, match="no picture is called spectrum: choose from confusion"):
+        draw(folder, ["spectrum"])
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("result.json", b"{"),
+        ("result.json", b'{"words": ["yes"]}'),
+        ("history.jsonl", b'{"epoch": "many"}\n'),
+        ("analysis.npz", b"no archive"),
+        ("analysis.npz", b""),
+        ("recipe.json", b"[]"),
+    ],
+)
+def test_a_broken_file_is_one_sentence_that_names_it(tmp_path: Path, file: str, content: bytes) -> None:
+    folder = make_run(tmp_path)
+    (folder.path / file).write_bytes(content)
+    with pytest.raises(BrokenRunError, match=f"^{file} of run {folder.id} cannot be read .*again$") as caught:
+        draw(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_picture_too_large_for_a_sheet_cannot_be_begun() -> None:
+    with pytest.raises(ValueError, match="1000 x 1000 pixels"):
+        picture(1000, 1000, "title")
