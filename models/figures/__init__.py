@@ -5,7 +5,16 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from models.figures import confusion, learning_curve
+from models.figures import (
+    confusion,
+    feature_maps,
+    filters_1,
+    filters_2,
+    learning_curve,
+    mistakes,
+    responses,
+    responses_1,
+)
 from models.figures.facts import Facts
 from models.figures.style import write
 from models.run_folder import RunFolder
@@ -13,7 +22,13 @@ from models.run_folder import RunFolder
 PICTURES: dict[str, Callable[[Facts], Figure | None]] = {
     "confusion": confusion.counts,
     "confusion_normalised": confusion.normalised,
+    "mistakes": mistakes.draw,
     "learning_curve": learning_curve.draw,
+    "filters_1": filters_1.draw,
+    "filters_2": filters_2.draw,
+    "responses_1": responses_1.draw,
+    "responses": responses.draw,
+    "feature_maps": feature_maps.draw,
 }
 """Every picture of one run, in the order in which they are shown. None: its facts are not there."""
 

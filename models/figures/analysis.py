@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.facts import broken
+from models.figures.spectra import centroid, magnitude_response, mel
 from models.run_folder import RunFolder
 
 Floats = NDArray[np.float32]
@@ -31,6 +32,10 @@ class Layer:
     response: Floats
     activations: Floats
 
+    @property
+    def channels(self) -> int:
+        return len(self.response)
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -49,6 +54,43 @@ class Analysis:
     tones_hz: Floats
     layers: list[Layer]
     clip: Clip
+
+    def filter_centres_hz(self) -> Floats:
+        """Centre frequency of each first-layer filter: the centroid of its power response, (channels,)."""
+        first = self.layers[0]
+        if first.weights is None:
+            raise KeyError("conv1_weights")
+        frequencies = np.linspace(0, first.rate_hz / 2, 512)
+        return centroid(frequencies, magnitude_response(first.weights[:, 0], first.rate_hz, frequencies) ** 2)
+
+    def order(self, layer: Layer) -> NDArray[np.intp]:
+        """The layer's channels from low to high measured centre frequency; those without any come last."""
+        return np.argsort(self.measured_centres_mel(layer))
+
+    def measured_centres_mel(self, layer: Layer) -> Floats:
+        """Centre of each channel's response above its least, in mel, in which the tones are evenly spaced.
+
+        (channels,), NaN for a channel that answers all tones alike.
+        """
+        answer = layer.response - layer.response.min(axis=1, keepdims=True)
+        return centroid(mel(self.tones_hz), answer)
+
+    def seconds(self, layer: Layer) -> tuple[float, float]:
+        """Where the layer's output for the clip begins and ends in time.
+
+        What unpadded convolutions leave out, they leave out on both sides alike.
+        """
+        columns = layer.activations.shape[1]
+        length = columns / self._output_rate_hz(layer)
+        return (1 - length) / 2, (1 + length) / 2
+
+    def _output_rate_hz(self, layer: Layer) -> float:
+        before = [None, *self.layers][layer.number - 1]
+        if layer.number < len(self.layers):
+            return self.layers[layer.number].rate_hz
+        if before is None or layer.activations.shape[1] == before.activations.shape[1]:
+            return layer.rate_hz
+        return layer.rate_hz**2 / before.rate_hz
 
     @classmethod
     def read(cls, folder: RunFolder) -> Self | None:

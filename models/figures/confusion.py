@@ -22,7 +22,7 @@ def counts(facts: Facts) -> Figure | None:
         return None
     matrix = np.array(facts.result.confusion_matrix)
     return _draw(
-        facts, facts.result, matrix, texts=np.char.mod("%d", matrix), unit="counted", beside=_recall(matrix)
+        facts, facts.result, matrix, texts=np.char.mod("%d", matrix), unit="as counts", beside=_recall(matrix)
     )
 
 
@@ -65,9 +65,9 @@ def _draw(
     figure = picture(
         _WIDTH_PX,
         _HEIGHT_PX,
-        facts.title,
         accuracies(result),
-        f"Test clips of {facts.speech}, {unit}; colour marks the errors",
+        facts.origin,
+        f"Test clips {unit}; colour marks the errors, the darker the more",
     )
     axes = figure.subplots()
     right = np.eye(len(matrix), dtype=bool)
@@ -94,11 +94,11 @@ def accuracies(result: Result) -> str:
     """Both test accuracies in words; the second is the one comparable with the published study."""
     every = _accuracy(result.test_accuracy, result.test_clips)
     full = _accuracy(result.test_accuracy_full_length, result.test_clips_full_length)
-    return f"Test accuracy {every} · full-length clips only {full}"
+    return f"Test accuracy {every}, on full-length clips {full}"
 
 
 def _accuracy(accuracy: float | None, clips: int) -> str:
-    return "not known" if accuracy is None else f"{accuracy:.4f} ({clips:,} clips)"
+    return "not known" if accuracy is None else f"{accuracy:.4f} ({clips:,})"
 
 
 def name_words(axes: Axes, words: list[str]) -> None:

@@ -5,6 +5,7 @@ from typing import Self
 
 from models.facts import Epoch, Result, broken, read_history, read_result
 from models.figures.analysis import Analysis
+from models.figures.style import shorten
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 
@@ -33,12 +34,10 @@ class Facts:
         return cls(folder.id, recipe, read_history(folder), read_result(folder), Analysis.read(folder))
 
     @property
-    def title(self) -> str:
-        return f"{self.recipe.title} · run {self.run}"
-
-    @property
-    def speech(self) -> str:
-        """What was listened to: the name of the data set, and that it is synthetic where it is."""
-        if self.result is None:
-            return ""
-        return f"{self.result.data.name}{' (synthetic speech)' if self.result.data.synthetic else ''}"
+    def origin(self) -> str:
+        """Recipe, run and data in one line; synthetic speech is called so."""
+        parts = [self.recipe.title, f"run {self.run}"]
+        if self.result is not None:
+            data = self.result.data
+            parts.append(f"{shorten(data.name, 30)}{' (synthetic speech)' if data.synthetic else ''}")
+        return " · ".join(parts)

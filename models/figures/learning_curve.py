@@ -21,7 +21,7 @@ def draw(facts: Facts) -> Figure | None:
         return None
     rates = _values(history, "learning_rate")
     moving = bool(np.nanmax(rates) > np.nanmin(rates)) if np.isfinite(rates).any() else False
-    figure = picture(_WIDTH_PX, _HEIGHT_PX, facts.title, _summary(history))
+    figure = picture(_WIDTH_PX, _HEIGHT_PX, _summary(history), facts.origin)
     panels = figure.subplots(
         3 if moving else 2, 1, sharex=True, height_ratios=[4, 4, 1.3] if moving else [1, 1]
     )
@@ -63,11 +63,8 @@ def _best(history: list[Epoch]) -> Epoch | None:
 def _summary(history: list[Epoch]) -> str:
     best = _best(history)
     if best is None:
-        return f"{len(history)} epochs"
-    return (
-        f"Best epoch {best.epoch} of {len(history)}: validation accuracy {best.validation_accuracy:.4f}"
-        " (dotted line)"
-    )
+        return f"Learning curve of {len(history)} epochs"
+    return f"Best validation accuracy {best.validation_accuracy:.4f}, in epoch {best.epoch} of {len(history)}"
 
 
 def _curves(

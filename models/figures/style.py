@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -16,6 +17,12 @@ FAINT = "#eef1f5"
 ACCENT = "#0b57d0"
 CONTRAST = "#d55e00"
 """Vermillion of Okabe and Ito (2008); told from the accent with every kind of colour blindness."""
+
+INTENSITY = "cividis"
+"""From little to much; made to look the same with every kind of colour vision."""
+
+DIVERGING = LinearSegmentedColormap.from_list("diverging", ["#6b2000", CONTRAST, "white", ACCENT, "#06275e"])
+"""From negative, vermillion, over white zero to positive, blue."""
 
 PIXEL_LIMIT = 1_000_000
 """Google Sheets takes only pictures with fewer pixels."""
