@@ -87,6 +87,7 @@ class Failure(StrEnum):
     AGENT_DOWN = "agent_down"  # the machine answers, its agent does not
     REFUSED = "refused"  # the agent does not accept our token
     BROKEN = "broken"  # the agent answers something that is no snapshot
+    MONITOR = "monitor"  # no server answers at all: the fault is the monitor's own
 
 
 class Snapshot(_Reading):

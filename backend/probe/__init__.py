@@ -1,0 +1,1 @@
+"""How a server is doing: read on the spot, and judged."""
