@@ -1,0 +1,107 @@
+/**
+ * The way to the backend; no other file uses UrlFetchApp.
+ *
+ * @typedef {object} Call
+ * @property {string} path from `/api/` on
+ * @property {'get' | 'post'} [method]
+ * @property {object} [body] sent as JSON
+ * @property {string} [key] makes it safe to repeat a POST that creates something
+ */
+
+const TIMEOUT_SECONDS = 20;
+
+/**
+ * Makes all calls at once. Every one of them may be repeated without harm: it reads, cancels, or bears a key.
+ *
+ * @param {Call[]} calls
+ * @returns {any[]} the answers' JSON, in the order of the calls
+ * @throws {Error} one sentence for people: what is wrong and what to do
+ */
+function askBackend_(calls) {
+  return send_(calls).map((response) => {
+    const answer = parsed_(response);
+    if (!answer) throw new Error(refusal_(response));
+    return answer;
+  });
+}
+
+/**
+ * @param {string} path
+ * @throws {Error} as askBackend_
+ */
+function fetchPng_(path) {
+  return send_([{ path }])[0].getBlob();
+}
+
+/** @returns {string} without a slash at its end; empty when nobody has set it */
+function backendAddress_() {
+  return (PropertiesService.getScriptProperties().getProperty('backend') ?? '').replace(/\/+$/, '');
+}
+
+/** @param {Call[]} calls */
+function send_(calls) {
+  const address = backendAddress_();
+  if (!address) throw new Error('The address of the backend is not set. Enter it in the menu Sheetrack, Settings.');
+  const token = ScriptApp.getIdentityToken();
+  const responses = fetchTwice_(calls.map(({ path, method, body, key }) => ({
+    url: address + path,
+    method: method ?? 'get',
+    ...(body && { contentType: 'application/json', payload: JSON.stringify(body) }),
+    headers: {
+      ...(token && { Authorization: `Bearer ${token}` }),
+      ...(key && { 'Idempotency-Key': key }),
+    },
+    muteHttpExceptions: true,
+    followRedirects: false, // the identity token is for the backend alone
+    timeoutSeconds: TIMEOUT_SECONDS,
+  })));
+  const refused = responses.find((response) => response.getResponseCode() >= 300);
+  if (refused) throw new Error(refusal_(refused));
+  return responses;
+}
+
+/** @param {GoogleAppsScript.URL_Fetch.URLFetchRequest[]} requests */
+function fetchTwice_(requests) {
+  try {
+    const responses = UrlFetchApp.fetchAll(requests);
+    if (!responses.some((response) => [502, 503, 504].includes(response.getResponseCode()))) return responses;
+  } catch {
+    // A connection that broke once often holds the second time.
+  }
+  try {
+    return UrlFetchApp.fetchAll(requests);
+  } catch (error) {
+    throw new Error(/time.?out|timed out/i.test(String(error))
+      ? 'The backend did not answer in time. It may be busy: try again in a minute.'
+      : `The backend at ${backendAddress_()} does not answer. See whether it is running, then try again.`);
+  }
+}
+
+/**
+ * What a response that is of no use means for the person who waits for it.
+ *
+ * @param {GoogleAppsScript.URL_Fetch.HTTPResponse} response
+ */
+function refusal_(response) {
+  const status = response.getResponseCode();
+  const error = parsed_(response)?.error;
+  if (error) return `${error.message} ${error.hint ?? ''}`.trim();
+  if (status === 401) {
+    return 'The backend does not know who you are. If several Google accounts are signed in, use a window with one.';
+  }
+  if (status === 403) return 'You are not among those who may do this. Ask whoever runs the backend to add you.';
+  if (status >= 500) return `The backend cannot answer now (status ${status}). Try again in a minute.`;
+  return `What answers at ${backendAddress_()} is not Sheetrack (status ${status}). Check the address.`;
+}
+
+/**
+ * @param {GoogleAppsScript.URL_Fetch.HTTPResponse} response
+ * @returns {any} null when it is not JSON
+ */
+function parsed_(response) {
+  try {
+    return JSON.parse(response.getContentText());
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,158 @@
+// One cell of a Table as an HTML element. Text from outside is only ever set as textContent.
+
+import { ago, isNumeric, say } from './formats.js';
+
+/**
+ * @typedef {boolean | number | string | null | Record<string, any>} Cell
+ * @typedef {{ title: string, format: string, width: number, heat: boolean }} Column
+ */
+
+const SVG = 'http://www.w3.org/2000/svg';
+const SPARK_HEIGHT = 18;
+const BAR_WIDTH = 46;
+const BAR_HEIGHT = 9;
+
+/**
+ * @param {'td' | 'th'} tag
+ * @param {Cell} cell
+ * @param {Column} column
+ * @param {number | null} heat 0 to 1, or null for none
+ */
+export function drawCell(tag, cell, column, heat) {
+  const element = make(tag);
+  if (isNumeric(cell instanceof Object && cell.kind === 'number' ? cell.format : column.format)) element.className = 'n';
+  element.append(...content(cell, column));
+  if (heat !== null) {
+    element.classList.add('heat');
+    element.classList.toggle('zero', cell === 0);
+    element.style.backgroundColor = `color-mix(in srgb, var(--heat) ${Math.round(heat * 100)}%, var(--paper))`;
+  }
+  return element;
+}
+
+/** @param {Cell} cell @returns {number | null} */
+export function numberIn(cell) {
+  const value = cell instanceof Object ? cell.value : cell;
+  return typeof value === 'number' ? value : null;
+}
+
+/** @param {Cell} cell @param {Column} column @returns {(Node | string)[]} */
+function content(cell, column) {
+  if (cell === null || typeof cell !== 'object') {
+    return column.format === 'time' && typeof cell === 'string' ? [time(cell)] : [say(cell, column.format)];
+  }
+  switch (cell.kind) {
+    case 'text': return text(cell);
+    case 'number': return [toned(say(cell.value, cell.format), cell)];
+    case 'bars': return cell.fractions.length ? [bars(cell)] : [];
+    case 'spark': return cell.values.length ? [spark(cell, column)] : [];
+    default: return ['(this page is older than the backend: reload it)'];
+  }
+}
+
+/** @param {Record<string, any>} cell */
+function text(cell) {
+  const said = toned(cell.text, cell);
+  if (cell.tab !== null) {
+    const link = make('a', cell.text);
+    link.href = `#${encodeURIComponent(cell.tab)}`;
+    said.replaceChildren(link);
+  }
+  return cell.note ? [said, ' ', make('span', cell.note, 'soft')] : [said];
+}
+
+/** @param {string} words @param {Record<string, any>} cell */
+function toned(words, { tone, bold }) {
+  return make(bold ? 'b' : 'span', words, tone ? `tone ${tone}` : '');
+}
+
+/** @param {string} iso */
+function time(iso) {
+  const element = make('time', ago(iso));
+  element.dateTime = iso;
+  element.title = new Date(iso).toLocaleString();
+  return element;
+}
+
+/** @param {Record<string, any>} cell */
+function bars({ fractions, label }) {
+  const step = BAR_WIDTH + 3;
+  const svg = picture(fractions.length * step - 3, BAR_HEIGHT, label);
+  fractions.forEach((/** @type {number | null} */ fraction, /** @type {number} */ place) => {
+    const at = { x: place * step, y: 0, height: BAR_HEIGHT };
+    if (fraction === null) {
+      svg.append(shape('rect', { ...at, x: at.x + 0.5, y: 0.5, width: BAR_WIDTH - 1, height: BAR_HEIGHT - 1, class: 'unknown' }));
+    } else {
+      svg.append(shape('rect', { ...at, width: BAR_WIDTH, class: 'track' }));
+      svg.append(shape('rect', { ...at, width: Math.min(1, Math.max(0, fraction)) * BAR_WIDTH, class: 'fill' }));
+    }
+  });
+  return svg;
+}
+
+/** @param {Record<string, any>} cell @param {Column} column */
+function spark({ values, style, low, high, label }, { width }) {
+  const known = values.filter((/** @type {number | null} */ value) => value !== null);
+  const bottom = low ?? Math.min(...known);
+  const span = (high ?? Math.max(...known)) - bottom || 1;
+  const wide = Math.round(width * 7.5);
+  const svg = picture(wide, SPARK_HEIGHT, label);
+  const step = wide / (style === 'line' ? Math.max(1, values.length - 1) : values.length);
+  const y = (/** @type {number} */ value) => round(SPARK_HEIGHT - 2 - Math.min(1, Math.max(0, (value - bottom) / span)) * (SPARK_HEIGHT - 4));
+  if (style === 'column') {
+    values.forEach((/** @type {number | null} */ value, /** @type {number} */ place) => {
+      if (value === null) return;
+      const top = y(value) - 1;
+      svg.append(shape('rect', { x: round(place * step), y: top, width: round(Math.max(1, step - 1)), height: round(SPARK_HEIGHT - top), class: 'fill' }));
+    });
+    return svg;
+  }
+  for (const stretch of stretches(values)) {
+    const points = stretch.map(([place, value]) => `${round(place * step)},${y(value)}`);
+    // A point alone would not be seen.
+    svg.append(shape('polyline', { points: [...points, ...(points.length === 1 ? points : [])].join(' '), class: 'curve' }));
+  }
+  return svg;
+}
+
+/**
+ * Splits at what is not known.
+ *
+ * @param {(number | null)[]} values
+ * @returns {[number, number][][]} stretches of (place, value)
+ */
+function stretches(values) {
+  /** @type {[number, number][][]} */
+  const found = [[]];
+  values.forEach((value, place) => {
+    if (value === null) found.push([]);
+    else found[found.length - 1].push([place, value]);
+  });
+  return found.filter((stretch) => stretch.length);
+}
+
+const round = (/** @type {number} */ value) => Math.round(value * 10) / 10;
+
+/** @param {number} width @param {number} height @param {string} label */
+function picture(width, height, label) {
+  const svg = shape('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label });
+  const title = shape('title', {});
+  title.textContent = label;
+  svg.append(title);
+  return svg;
+}
+
+/** @param {string} name @param {Record<string, string | number>} attributes */
+function shape(name, attributes) {
+  const element = document.createElementNS(SVG, name);
+  for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, String(value));
+  return element;
+}
+
+/** @param {string} tag @param {string} [words] @param {string} [className] @returns {any} */
+export function make(tag, words = '', className = '') {
+  const element = document.createElement(tag);
+  if (words) element.textContent = words;
+  if (className) element.className = className;
+  return element;
+}

@@ -1,0 +1,43 @@
+'use strict';
+// Runs one function of the add-on's server files, unchanged, with what they use of Google's services.
+// What a call waits for it waits for here, synchronously, as in Google.
+{
+  const scope = /** @type {any} */ (self);
+  const builtIn = new Set(Object.getOwnPropertyNames(scope));
+
+  /** @param {any} request */
+  const fetchNow = ({ url, method = 'get', headers = {}, contentType, payload, timeoutSeconds }) => {
+    const request = new XMLHttpRequest();
+    request.open(method.toUpperCase(), url, false);
+    request.timeout = timeoutSeconds * 1000;
+    if (contentType) request.setRequestHeader('Content-Type', contentType);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.send(payload ?? null);
+    return { getResponseCode: () => request.status, getContentText: () => request.responseText };
+  };
+
+  scope.UrlFetchApp = { fetchAll: (/** @type {any[]} */ requests) => requests.map(fetchNow) };
+  scope.PropertiesService = { getScriptProperties: () => ({ getProperty: () => location.origin }) };
+  scope.ScriptApp = { getIdentityToken: () => null }; // the session cookie says who asks
+  scope.LockService = { getUserLock: () => ({ tryLock: () => true, releaseLock() {} }) }; // the key alone holds here
+  scope.SpreadsheetApp = {
+    getActive: () => ({
+      getSheetByName(/** @type {string} */ name) {
+        const answer = fetchNow({ url: `${location.origin}/api/tables`, timeoutSeconds: 20 });
+        const isThere = JSON.parse(answer.getContentText()).tables.some((/** @type {any} */ tab) => tab.name === name);
+        return isThere ? { activate: () => scope.postMessage({ tab: name }) } : null;
+      },
+    }),
+  };
+  for (const name of Object.getOwnPropertyNames(scope)) builtIn.add(name);
+  scope.importScripts('/apps_script/Backend.js', '/apps_script/Sidebar.js');
+
+  scope.onmessage = (/** @type {MessageEvent} */ { data: { name, given } }) => {
+    try {
+      if (builtIn.has(name) || typeof scope[name] !== 'function') throw new Error(`The add-on has no function ${name}.`);
+      scope.postMessage({ answer: scope[name](...given) ?? null });
+    } catch (error) {
+      scope.postMessage({ fault: /** @type {Error} */ (error).message });
+    }
+  };
+}

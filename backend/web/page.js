@@ -1,0 +1,127 @@
+// The workbook: one tab at a time, brought up to date while somebody can see it.
+
+import { make } from './cells.js';
+import { ago } from './formats.js';
+import { drawTable, morphChildren } from './table.js';
+
+const REFRESH_MS = 2000;
+const TIMEOUT_MS = 10_000;
+
+/** @param {string} id @returns {any} */
+const at = (id) => document.getElementById(id);
+
+/** @type {{ name: string, updated_at: string }[]} */
+let tabs = [];
+let shown = { name: '', updatedAt: '' };
+let answeredAt = Date.now();
+let asksAgain = 0;
+
+/** @param {string} path */
+async function get(path) {
+  const response = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => null);
+  if (!response) throw new Error('The backend does not answer. Start it with "sheetrack up"; this page then goes on by itself.');
+  const content = await response.json().catch(() => null);
+  if (response.ok && content) return content;
+  const { message = `The backend answers with status ${response.status}.`, hint = 'Reload this page.' } = content?.error ?? {};
+  throw new Error(`${message} ${hint}`.trim());
+}
+
+/** The tab that the address names; the first one when it names none. */
+const wanted = () => decodeURIComponent(location.hash.slice(1)) || tabs[0]?.name || '';
+
+async function refresh() {
+  clearTimeout(asksAgain);
+  try {
+    const workbook = await get('/api/tables');
+    tabs = workbook.tables;
+    document.title = at('title').textContent = workbook.title;
+    drawTabs();
+    await drawSheet();
+    answeredAt = Date.now();
+    notice('');
+  } catch (error) {
+    notice(`Not updated since ${new Date(answeredAt).toLocaleTimeString()}. ${/** @type {Error} */ (error).message}`);
+  }
+  tick();
+  clearTimeout(asksAgain);
+  asksAgain = setTimeout(() => document.visibilityState === 'visible' && refresh(), REFRESH_MS);
+}
+
+async function drawSheet() {
+  const name = wanted();
+  const tab = tabs.find((known) => known.name === name);
+  if (!tab) {
+    shown = { name, updatedAt: '' };
+    const words = tabs.length ? `There is no tab called ${name} any more.` : 'Nothing here yet. The first tab appears as soon as the servers have been read.';
+    morphChildren(at('sheet'), [make('p', words, 'empty')]);
+  } else if (shown.name !== name || shown.updatedAt !== tab.updated_at) {
+    const { table, updated_at: updatedAt } = await get(`/api/tables/${encodeURIComponent(name)}`);
+    if (name !== wanted()) return;
+    if (shown.name === name) {
+      morphChildren(at('sheet'), drawTable(table));
+    } else {
+      at('sheet').replaceChildren(...drawTable(table));
+      at('sheet').scrollTo(0, 0);
+    }
+    shown = { name, updatedAt };
+  }
+}
+
+function drawTabs() {
+  const now = wanted();
+  const place = Math.max(0, tabs.findIndex(({ name }) => name === now));
+  morphChildren(at('tabs'), tabs.map(({ name }, index) => {
+    const tab = make('a', name);
+    tab.href = `#${encodeURIComponent(name)}`;
+    tab.id = name === now ? 'tab-now' : `tab-${index}`;
+    tab.setAttribute('role', 'tab');
+    tab.setAttribute('aria-controls', 'sheet');
+    tab.setAttribute('aria-selected', String(name === now));
+    tab.tabIndex = index === place ? 0 : -1;
+    return tab;
+  }));
+}
+
+/** @param {string} words */
+function notice(words) {
+  if (at('notice').textContent !== words) at('notice').textContent = words;
+}
+
+/** Times that count up. */
+function tick() {
+  at('updated').textContent = shown.updatedAt && ` · updated ${ago(shown.updatedAt)}`;
+  for (const time of document.querySelectorAll('time')) time.textContent = ago(time.dateTime);
+}
+
+/** @param {string} view */
+function show(view) {
+  document.body.dataset.view = view;
+  for (const button of at('views').children) button.setAttribute('aria-pressed', String(button.dataset.view === view));
+}
+
+addEventListener('hashchange', () => {
+  show('workbook');
+  drawTabs();
+  document.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  refresh();
+});
+document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && refresh());
+addEventListener('message', ({ origin, data }) => {
+  if (origin !== location.origin) return;
+  if (data.tab) location.hash = `#${encodeURIComponent(data.tab)}`;
+  if (data.focus) at('sheet').focus();
+});
+at('views').addEventListener('click', (/** @type {any} */ { target }) => target.dataset.view && show(target.dataset.view));
+at('tabs').addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
+  const all = [...at('tabs').children];
+  const here = all.indexOf(document.activeElement);
+  const places = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: all.length - 1 };
+  const next = /** @type {Record<string, number>} */ (places)[event.key];
+  if (next === undefined) return;
+  event.preventDefault();
+  const tab = all[(next + all.length) % all.length];
+  tab.focus();
+  location.replace(tab.href); // arrows would fill the history
+});
+setInterval(tick, 1000);
+refresh();
