@@ -78,19 +78,24 @@ class Analysis:
     def seconds(self, layer: Layer) -> tuple[float, float]:
         """Where the layer's output for the clip begins and ends in time.
 
-        What unpadded convolutions leave out, they leave out on both sides alike.
+        A pool leaves out less than one of its windows, at the end; what is missing beyond that, a
+        convolution without padding left out on both sides alike.
         """
-        columns = layer.activations.shape[1]
-        length = columns / self._output_rate_hz(layer)
-        return (1 - length) / 2, (1 + length) / 2
-
-    def _output_rate_hz(self, layer: Layer) -> float:
-        before = [None, *self.layers][layer.number - 1]
+        if layer.number == 1:
+            start, inputs, pool_before = 0.0, len(self.clip.waveform), 1.0
+        else:
+            before = self.layers[layer.number - 2]
+            start, inputs = self.seconds(before)[0], before.activations.shape[1]
+            pool_before = before.rate_hz / layer.rate_hz
+        outputs = layer.activations.shape[1]
         if layer.number < len(self.layers):
-            return self.layers[layer.number].rate_hz
-        if before is None or layer.activations.shape[1] == before.activations.shape[1]:
-            return layer.rate_hz
-        return layer.rate_hz**2 / before.rate_hz
+            pool = layer.rate_hz / self.layers[layer.number].rate_hz
+        else:
+            pool = 1.0 if outputs == inputs else pool_before
+        missing = inputs - outputs * pool
+        if missing >= pool:
+            start += missing / 2 / layer.rate_hz
+        return start, start + outputs * pool / layer.rate_hz
 
     @classmethod
     def read(cls, folder: RunFolder) -> Self | None:

@@ -1,0 +1,278 @@
+"""Two confusion matrices compared: what changed, and whether chance explains it. Needs neither numpy nor torch."""
+
+import csv
+from importlib.resources import files
+from itertools import combinations
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from models import published
+from models.facts import Matrix, broken, read_result
+from models.run_folder import RunFolder
+from models.significance import mcnemar, two_proportions
+
+PUBLISHED = {
+    "published:base": ("base", "confusion_base", "base, published"),
+    "published:ch32": ("ch32", "confusion_ch32_do075", "ch32 · 8 · DO(0.75), published"),
+}
+"""The matrices of the lab's published tables by name: architecture, file and title. Full-length clips only."""
+
+
+Number = TypeVar("Number", int, float)
+
+
+class CompareError(ValueError):
+    """The two cannot be compared; the message is one sentence for people."""
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Side(_Plain):
+    """One of the two: `accuracy` is the matrix's own."""
+
+    name: str
+    title: str
+    published: bool
+    synthetic: bool
+    clips: int
+    accuracy: float
+    confusion_matrix: Matrix
+
+
+class PairChange(_Plain):
+    """Two words taken for each other, in clips of both directions.
+
+    `change` is the errors of B less those of A, A's scaled to as many clips of the two words as B has.
+    """
+
+    words: tuple[str, str]
+    errors_a: int
+    errors_b: int
+    change: float
+
+
+class Significance(_Plain):
+    """A two-sided test that both hear equally well; discordant clips only where the test is paired."""
+
+    test: Literal[
+        "McNemar's test, exact",
+        "McNemar's test, chi-square with continuity correction",
+        "two-proportion z-test",
+    ]
+    statistic: float | None
+    p_value: float
+    only_a_right: int | None
+    only_b_right: int | None
+
+
+class Comparison(_Plain):
+    """B beside A. Differences are B less A; per cent are of the clips of the word said (the row)."""
+
+    words: list[str]
+    a: Side
+    b: Side
+    difference: list[list[int]]
+    difference_percent: list[list[float]]
+    pairs: list[PairChange]
+    significance: Significance
+    notes: list[str]
+
+
+class _Source(NamedTuple):
+    """A side as it was found, before both are brought to the same clips and the same order of words."""
+
+    name: str
+    title: str
+    words: list[str]
+    every_clip: Matrix | None
+    full_length: Matrix
+    architecture: str
+    data_hash: str | None
+    synthetic: bool
+    folder: RunFolder | None
+
+
+def compare(a: str, b: str) -> Comparison:
+    """Compares two sides, each the path of a run folder or a name in `PUBLISHED`.
+
+    Two runs are compared on all test clips, and on full-length clips when one side is published, because
+    the published matrices count no others. Words stand in A's order.
+
+    Raises:
+        CompareError: a side is not there or not finished, or the two hear different words.
+        BrokenRunError: a file of a run cannot be read.
+    """
+    one, other = _source(a), _source(b)
+    if set(one.words) != set(other.words):
+        differing = ", ".join(sorted(set(one.words) ^ set(other.words)))
+        raise CompareError(
+            f"{one.name} and {other.name} do not hear the same words ({differing}):"
+            " choose two that were trained on the same words"
+        )
+    full_length = one.every_clip is None or other.every_clip is None
+    side_a, side_b = _side(one, one.words, full_length), _side(other, one.words, full_length)
+    significance, notes = _significance(one, other, side_a, side_b)
+    if full_length:
+        notes.append("Only full-length clips count, as in the published study.")
+    for source, side in ((one, side_a), (other, side_b)):
+        notes += _notes(source, side)
+    return Comparison(
+        words=one.words,
+        a=side_a,
+        b=side_b,
+        difference=_less(side_b.confusion_matrix, side_a.confusion_matrix),
+        difference_percent=_less(_percent(side_b.confusion_matrix), _percent(side_a.confusion_matrix)),
+        pairs=_pairs(one.words, side_a.confusion_matrix, side_b.confusion_matrix),
+        significance=significance,
+        notes=notes,
+    )
+
+
+def _source(name: str) -> _Source:
+    if name.startswith("published:"):
+        return _published(name)
+    folder = RunFolder(Path(name))
+    if not folder.path.is_dir():
+        raise CompareError(f"there is no run folder {name}: give the path of one, or {', '.join(PUBLISHED)}")
+    result = read_result(folder)
+    if result is None:
+        raise CompareError(f"run {folder.id} has no result yet: wait until it is finished, or choose another")
+    return _Source(
+        name=folder.id,
+        title=result.recipe.title,
+        words=result.words,
+        every_clip=result.confusion_matrix,
+        full_length=result.confusion_matrix_full_length,
+        architecture=result.recipe.architecture,
+        data_hash=result.data.hash,
+        synthetic=result.data.synthetic,
+        folder=folder,
+    )
+
+
+def _published(name: str) -> _Source:
+    if name not in PUBLISHED:
+        raise CompareError(f"there is no published matrix {name}: choose {' or '.join(PUBLISHED)}")
+    architecture, file, title = PUBLISHED[name]
+    table = files("models") / "published_tables" / f"{file}.csv"
+    header, *rows = csv.reader(table.read_text(encoding="utf-8").splitlines())
+    return _Source(
+        name=name,
+        title=title,
+        words=header[1:],
+        every_clip=None,
+        full_length=[[int(count) for count in row[1:]] for row in rows],
+        architecture=architecture,
+        data_hash=None,
+        synthetic=False,
+        folder=None,
+    )
+
+
+def _side(source: _Source, words: list[str], full_length: bool) -> Side:
+    matrix = source.full_length if full_length or source.every_clip is None else source.every_clip
+    order = [source.words.index(word) for word in words]
+    matrix = [[matrix[said][heard] for heard in order] for said in order]
+    clips = sum(map(sum, matrix))
+    if not clips:
+        raise CompareError(f"{source.name} was tested on no such clips: choose a run with test clips")
+    return Side(
+        name=source.name,
+        title=source.title,
+        published=source.folder is None,
+        synthetic=source.synthetic,
+        clips=clips,
+        accuracy=_right(matrix) / clips,
+        confusion_matrix=matrix,
+    )
+
+
+def _right(matrix: Matrix) -> int:
+    return sum(row[word] for word, row in enumerate(matrix))
+
+
+def _percent(matrix: Matrix) -> list[list[float]]:
+    return [[100 * count / (sum(row) or 1) for count in row] for row in matrix]
+
+
+def _less(b: list[list[Number]], a: list[list[Number]]) -> list[list[Number]]:
+    return [[y - x for x, y in zip(*rows, strict=True)] for rows in zip(a, b, strict=True)]
+
+
+def _pairs(words: list[str], a: Matrix, b: Matrix) -> list[PairChange]:
+    """All pairs of words whose errors changed, the greatest change first."""
+    pairs = []
+    for one, other in combinations(range(len(words)), 2):
+        errors_a, errors_b = a[one][other] + a[other][one], b[one][other] + b[other][one]
+        clips_a, clips_b = sum(a[one] + a[other]), sum(b[one] + b[other])
+        change = errors_b - errors_a * (clips_b / clips_a if clips_a else 1)
+        if change:
+            pairs.append(
+                PairChange(
+                    words=(words[one], words[other]), errors_a=errors_a, errors_b=errors_b, change=change
+                )
+            )
+    return sorted(pairs, key=lambda pair: -abs(pair.change))
+
+
+def _significance(one: _Source, other: _Source, a: Side, b: Side) -> tuple[Significance, list[str]]:
+    if one.folder and other.folder:
+        right_a, right_b = _right_by_clip(one.folder), _right_by_clip(other.folder)
+        if right_a and right_a.keys() == right_b.keys():
+            only_a = sum(right and not right_b[clip] for clip, right in right_a.items())
+            only_b = sum(right and not right_a[clip] for clip, right in right_b.items())
+            statistic, p_value = mcnemar(only_a, only_b)
+            test: Literal[
+                "McNemar's test, exact", "McNemar's test, chi-square with continuity correction"
+            ] = (
+                "McNemar's test, exact"
+                if statistic is None
+                else "McNemar's test, chi-square with continuity correction"
+            )
+            paired = Significance(
+                test=test, statistic=statistic, p_value=p_value, only_a_right=only_a, only_b_right=only_b
+            )
+            if one.data_hash == other.data_hash:
+                return paired, []
+            return paired, ["The data sets differ: clips are paired by their names."]
+        why = "the runs were not tested on the same clips"
+    else:
+        why = "a published matrix comes without clip by clip predictions"
+    z, p_value = two_proportions(_right(a.confusion_matrix), a.clips, _right(b.confusion_matrix), b.clips)
+    unpaired = Significance(
+        test="two-proportion z-test", statistic=z, p_value=p_value, only_a_right=None, only_b_right=None
+    )
+    return unpaired, [
+        f"Not McNemar's test, because {why}: the z-test takes the two sets of clips for independent."
+    ]
+
+
+def _right_by_clip(folder: RunFolder) -> dict[tuple[str, str], bool]:
+    """Whether each test clip, by its name and the word said, was heard right; empty without predictions."""
+    try:
+        with folder.predictions_file.open(encoding="utf-8", newline="") as file:
+            return {
+                (row["clip"], row["actual"]): row["heard"] == row["actual"] for row in csv.DictReader(file)
+            }
+    except FileNotFoundError:
+        return {}
+    except (OSError, KeyError, ValueError, csv.Error) as error:
+        raise broken(folder, folder.predictions_file.name, error) from error
+
+
+def _notes(source: _Source, side: Side) -> list[str]:
+    notes = []
+    if side.synthetic:
+        notes.append(f"{source.name} was tested on synthetic speech.")
+    if side.published:
+        announced = {row.accuracy for row in published.results() if row.architecture == source.architecture}
+        if round(side.accuracy, 4) not in announced:
+            notes.append(
+                f"The matrix of {source.name} gives accuracy {side.accuracy:.4f}, while"
+                f" {', '.join(f'{accuracy:.4f}' for accuracy in sorted(announced))} are published for {source.architecture}."
+            )
+    return notes
