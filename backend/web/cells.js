@@ -20,7 +20,7 @@ const BAR_HEIGHT = 9;
  */
 export function drawCell(tag, cell, column, heat) {
   const element = make(tag);
-  if (isNumeric(cell instanceof Object && cell.kind === 'number' ? cell.format : column.format)) element.className = 'n';
+  if (isNumeric(column.format)) element.className = 'n';
   element.append(...content(cell, column));
   if (heat !== null) {
     element.classList.add('heat');

@@ -1,7 +1,7 @@
 'use strict';
 // Supplies google.script.run and google.script.host, so that the add-on's own sidebar runs outside Google.
 // Each call runs the add-on's server files in a worker of its own, as each is an execution of its own in Google.
-(() => {
+const google = (() => {
   /** @typedef {{ onSuccess?: Function, onFailure?: Function, object?: unknown }} Handlers */
 
   /** @param {string} name @param {unknown[]} given @param {Handlers} handlers */
@@ -42,5 +42,5 @@
   });
 
   const editor = { focus: () => parent.postMessage({ focus: true }, location.origin) };
-  Object.assign(window, { google: { script: { run: runWith({}), host: { editor } } } });
+  return { script: { run: runWith({}), host: { editor } } };
 })();

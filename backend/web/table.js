@@ -1,6 +1,7 @@
 // A Table as HTML: its sections one below the other, each with its rows and pictures.
 
 import { drawCell, make, numberIn } from './cells.js';
+import { isNumeric } from './formats.js';
 
 /**
  * @typedef {import('./cells.js').Cell} Cell
@@ -37,9 +38,10 @@ function drawGrid(section, caption) {
   box.setAttribute('aria-label', caption);
   const table = make('table');
   const head = make('tr');
-  for (const column of section.columns) {
-    const cell = drawCell('th', column.title, column, null);
-    cell.scope = 'col';
+  for (const { title, format, heat } of section.columns) {
+    const cell = make(title ? 'th' : 'td', title, isNumeric(format) ? 'n' : '');
+    if (title) cell.scope = 'col';
+    cell.classList.toggle('narrow', heat);
     head.append(cell);
   }
   const body = make('tbody');
