@@ -77,7 +77,7 @@ class GpuProbe:
             uuid, name = self._names.get(index, (None, None))
             return GpuReading(index=index, uuid=uuid, name=name, fault=self._gpu_fault(error))
         fields = _Fields(nvml, handle)
-        if index not in self._names:
+        if None in self._names.get(index, (None,)):
             self._names[index] = fields.text("nvmlDeviceGetUUID"), fields.text("nvmlDeviceGetName")
         uuid, name = self._names[index]
         use = fields.get("nvmlDeviceGetUtilizationRates")

@@ -15,7 +15,7 @@ class Latest(NamedTuple, Generic[Value]):
     value: Value | None
     """None before the first answer."""
     age_seconds: float
-    """Since the value was read; before the first answer since the watch began."""
+    """Since its reading began; before the first answer since the watch began."""
 
 
 class Watched(Generic[Value]):
@@ -39,7 +39,7 @@ class Watched(Generic[Value]):
         self._fresh_seconds = fresh_seconds
         self._changed = threading.Condition()
         self._value: Value | None = None
-        self._began_at = self._value_at = time.monotonic()
+        self._value_at = time.monotonic()
         self._wanted = self._closing = self._waited_for = False
         self._count = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -75,6 +75,7 @@ class Watched(Generic[Value]):
                 self._changed.wait_for(lambda: self._wanted or self._closing)
                 if self._closing:
                     break
+            began_at = time.monotonic()
             try:
                 value = self._read()
             except Exception:
@@ -84,7 +85,7 @@ class Watched(Generic[Value]):
                 self._count += 1
                 self._wanted = self._waited_for = False
                 if value is not None:
-                    self._value, self._value_at = value, time.monotonic()
+                    self._value, self._value_at = value, began_at
                 self._changed.notify_all()
         if self._close:
             self._close()

@@ -1,0 +1,38 @@
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+class FakeGpus:
+    """GPUs that a child process sees, and that a test changes while it runs; see fake_nvml.c."""
+
+    def __init__(self, library: Path, file: Path) -> None:
+        self._file = file
+        self.environment = {**os.environ, "LD_LIBRARY_PATH": str(library.parent), "FAKE_NVML": str(file)}
+
+    def become(self, *lines: str) -> None:
+        """Replaces all that was said before."""
+        draft = self._file.with_suffix(".new")
+        draft.write_text("".join(f"{line}\n" for line in lines))
+        draft.replace(self._file)
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("needs a C compiler: apt-get install gcc")
+    library = tmp_path_factory.mktemp("nvml") / "libnvidia-ml.so.1"
+    source = Path(__file__).with_name("fake_nvml.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    return library
+
+
+@pytest.fixture
+def fake_gpus(nvml_library: Path, tmp_path: Path) -> FakeGpus:
+    gpus = FakeGpus(nvml_library, tmp_path / "gpus")
+    gpus.become("gpus=1")
+    return gpus
