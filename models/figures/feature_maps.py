@@ -63,8 +63,10 @@ def _spectrogram(axes: Axes, waveform: np.ndarray) -> None:
 
 def _layer(axes: Axes, analysis: Analysis, layer: Layer) -> None:
     activations = layer.activations[analysis.order(layer)]
+    # Whole columns as wide as the panel, so that only channels and fast layers are smoothed to pixels.
+    columns = np.repeat(activations, -(-_WIDTH_PX // activations.shape[1]), axis=1)
     axes.imshow(
-        activations,
+        columns,
         cmap=INTENSITY,
         vmin=0,
         vmax=float(np.percentile(activations, 99.8)) or 1.0,

@@ -28,7 +28,8 @@ def draw(facts: Facts) -> Figure | None:
         min(980, 160 + max(90, 900 // columns) * rows),
         f"The {count} filters of layer 1",
         facts.origin,
-        f"Weights of {taps} taps ({1000 * taps / first.rate_hz:.2g} ms), from low to high centre frequency",
+        f"Weights of {taps} taps ({1000 * taps / first.rate_hz:.2g} ms), from low to high centre frequency"
+        f"{'; small: channel, from 0' if columns <= 8 else ''}",
     )
     axes = figure.subplots()
     column, row = np.arange(count) % columns, np.arange(count) // columns

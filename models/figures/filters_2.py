@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from models.figures.analysis import Floats
 from models.figures.facts import Facts
-from models.figures.style import DIVERGING, RULE, picture, quiet
+from models.figures.style import DIVERGING, picture, quiet
 
 _WIDTH_PX, _HEAD_PX, _FOOT_PX, _LEFT_PX = 1000, 100, 50, 60
 _ROOM_PX = 800
@@ -42,7 +42,6 @@ def draw(facts: Facts) -> Figure | None:
     )
     limit = float(np.percentile(np.abs(weights), 99.5)) or 1.0
     drawn = axes.imshow(image, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
-    axes.set_facecolor(RULE)
     axes.set_xlabel(f"the {inputs} filters of layer 1, by their centre frequency →")
     axes.set_ylabel(f"← the {outputs} channels of layer 2, by their measured centre frequency")
     axes.set_xticks([])
@@ -60,8 +59,8 @@ def _blocks(weights: Floats) -> NDArray[np.float64]:
     """
     outputs, inputs, taps = weights.shape
     across_px, down_px = max(2, _ROOM_PX // inputs), max(2, _ROOM_PX // outputs)
-    gap_px, row_gap_px = 1 + across_px // 10, 1 + down_px // 10
-    tap_px = max(1, (across_px - gap_px) // taps)
+    tap_px = max(1, (across_px - 1) // taps)
+    gap_px, row_gap_px = max(1, across_px - taps * tap_px), max(1, down_px // 6)
     blocks = np.full((outputs, down_px, inputs, taps * tap_px + gap_px), np.nan)
     blocks[:, :-row_gap_px, :, :-gap_px] = np.repeat(weights, tap_px, axis=2)[:, None]
     return blocks.reshape(outputs * down_px, -1)

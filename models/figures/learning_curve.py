@@ -21,23 +21,23 @@ def draw(facts: Facts) -> Figure | None:
         return None
     rates = _values(history, "learning_rate")
     moving = bool(np.nanmax(rates) > np.nanmin(rates)) if np.isfinite(rates).any() else False
-    figure = picture(_WIDTH_PX, _HEIGHT_PX, _summary(history), facts.origin)
+    best = _best(facts)
+    figure = picture(_WIDTH_PX, _HEIGHT_PX, _summary(history, best), facts.origin)
     panels = figure.subplots(
         3 if moving else 2, 1, sharex=True, height_ratios=[4, 4, 1.3] if moving else [1, 1]
     )
     epochs = np.array([entry.epoch for entry in history])
     _curves(panels[0], epochs, _values(history, "loss"), _values(history, "validation_loss"))
     panels[0].set_ylabel("loss (cross entropy, nats)")
-    panels[0].set_ylim(bottom=0)
+    panels[0].set_ylim(0, 1.05 * panels[0].dataLim.ymax)
     _curves(panels[1], epochs, _values(history, "train_accuracy"), _values(history, "validation_accuracy"))
     panels[1].set_ylabel("accuracy")
-    panels[1].set_ylim(top=1)
+    panels[1].set_ylim(max(0, 1.1 * panels[1].dataLim.ymin - 0.1), 1)
     if moving:
         panels[2].plot(epochs, rates, color=SOFT, marker="o" if len(epochs) == 1 else None)
         panels[2].set_ylabel("learning rate")
         panels[2].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-        panels[2].set_ylim(bottom=0)
-    best = _best(history)
+        panels[2].set_ylim(0, 1.1 * np.nanmax(rates))
     for axes in panels:
         axes.grid(axis="y", color=FAINT)
         if best is not None:
@@ -54,14 +54,15 @@ def _values(history: list[Epoch], field: str) -> NDArray[np.float64]:
     return np.array([getattr(entry, field) for entry in history], dtype=np.float64)
 
 
-def _best(history: list[Epoch]) -> Epoch | None:
-    """The first epoch of the highest validation accuracy: the one whose weights are kept."""
-    known = [entry for entry in history if entry.validation_accuracy is not None]
+def _best(facts: Facts) -> Epoch | None:
+    """The epoch whose weights were kept; while training goes on, the first of the highest accuracy."""
+    known = [entry for entry in facts.history if entry.validation_accuracy is not None]
+    if facts.result is not None:
+        known = [entry for entry in known if entry.epoch == facts.result.best_epoch]
     return max(known, key=lambda entry: entry.validation_accuracy or 0, default=None)
 
 
-def _summary(history: list[Epoch]) -> str:
-    best = _best(history)
+def _summary(history: list[Epoch], best: Epoch | None) -> str:
     if best is None:
         return f"Learning curve of {len(history)} epochs"
     return f"Best validation accuracy {best.validation_accuracy:.4f}, in epoch {best.epoch} of {len(history)}"

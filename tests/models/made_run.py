@@ -13,17 +13,19 @@ from models.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Shape:
-    """The convolutions of a network: channels and taps of each, and how much its pooling shortens."""
+    """The convolutions of a network: channels, taps, pools, and whether signals are padded to keep their length."""
 
     channels: tuple[int, ...]
     taps: int
-    pool: int
+    pools: tuple[int, ...]
+    padded: bool = True
 
 
 SHAPES = {
-    "ch32": Shape((32,) * 4 + (64,) * 4, 5, 3),
-    "ch128": Shape((128,) * 4 + (256,) * 4 + (512,), 5, 3),
-    "base": Shape((8, 16, 32, 64, 128), 25, 4),
+    "ch32": Shape((32,) * 4 + (64,) * 4, 5, (3,) * 7 + (1,)),
+    "ch128": Shape((128,) * 4 + (256,) * 4 + (512,), 5, (3,) * 8 + (1,)),
+    "vgg": Shape((64,) * 8 + (128,) * 8, 3, (1, 3) * 7 + (1, 1)),
+    "base": Shape((8, 16, 32, 64, 128), 25, (4,) * 5, padded=False),
 }
 
 
@@ -121,8 +123,8 @@ def _analysis(random: np.random.Generator, shape: Shape) -> dict[str, np.ndarray
             np.float32
         ),
     }
-    rate, width = 16000.0, 1
-    for number, channels in enumerate(shape.channels, start=1):
+    rate, length, width = 16000.0, 16000, 1
+    for number, (channels, pool) in enumerate(zip(shape.channels, shape.pools, strict=True), start=1):
         if number <= 2:
             arrays[f"conv{number}_weights"] = random.normal(
                 size=(channels, width, shape.taps), scale=width**-0.5
@@ -132,8 +134,7 @@ def _analysis(random: np.random.Generator, shape: Shape) -> dict[str, np.ndarray
         bumps[channels // 2] = 0  # a channel that never answers
         arrays[f"conv{number}_rate_hz"] = np.array(rate)
         arrays[f"conv{number}_response"] = bumps.astype(np.float32)
-        rate, width = rate / shape.pool, channels
-        arrays[f"conv{number}_map"] = np.abs(random.normal(size=(channels, max(int(rate), 1)))).astype(
-            np.float16
-        )
+        length = length // pool if shape.padded else -(-(length - shape.taps + 1) // pool)
+        arrays[f"conv{number}_map"] = np.abs(random.normal(size=(channels, length))).astype(np.float16)
+        rate, width = rate / pool, channels
     return arrays
