@@ -1,11 +1,17 @@
 """The machines the lab knows."""
 
+import os
 import socket
+import stat
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from backend.errors import InvalidError
 from backend.settings import Home, read_toml
+
+TOKEN_VARIABLE = "SHEETRACK_AGENT_TOKEN"  # noqa: S105 - a name, not a secret
 
 
 class Server(BaseModel):
@@ -20,6 +26,13 @@ class Server(BaseModel):
             pattern=r"^https?://", description="Its agent's address; empty: the machine the backend runs on"
         ),
     ] = None
+    token_file: Annotated[
+        Path | None,
+        Field(description=f"Holds what its agent asks for; empty: the variable {TOKEN_VARIABLE}"),
+    ] = None
+    maintenance: Annotated[
+        str, Field(max_length=200, description="Why nobody shall take it now; empty: it may be taken")
+    ] = ""
 
     @property
     def is_here(self) -> bool:
@@ -52,5 +65,35 @@ def this_machine() -> str:
 
 
 def read_servers(home: Home) -> dict[str, Server]:
-    """The servers by name, in the order of the file."""
-    return {server.name: server for server in read_toml(home.servers_file, ServerList).servers}
+    """The servers by name, in the order of the file; token files are relative to the file's folder."""
+    servers = {}
+    for server in read_toml(home.servers_file, ServerList).servers:
+        file = server.token_file and home.servers_file.parent / server.token_file
+        servers[server.name] = server.model_copy(update={"token_file": file})
+    return servers
+
+
+def read_agent_token(file: Path | None) -> str:
+    """What an agent is asked with: the content of `file`, or of the environment where there is none.
+
+    Raises:
+        InvalidError: there is no token, or others may read it.
+    """
+    if file is None:
+        if token := os.environ.get(TOKEN_VARIABLE, "").strip():
+            return token
+        raise InvalidError(
+            "An agent needs a token, and there is none.", f"Name a token_file, or set {TOKEN_VARIABLE}."
+        )
+    try:
+        with file.open(encoding="ascii") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            token = opened.read(1000).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InvalidError(f"The token file {file} cannot be read: {why}.", "Check it.") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise InvalidError(f"Others may read the token file {file}.", f"Run `chmod 600 {file}`.")
+    if not token:
+        raise InvalidError(f"The token file {file} is empty.", "Put a long random text into it.")
+    return token

@@ -7,18 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from backend.probe.use import BUSY_CPU_PERCENT, FULL_MEMORY, is_free, is_full, working_gpus
-from backend.snapshot import Failure, GpuReading, HostReading, Snapshot
+from backend.snapshot import GpuReading, HostReading, Snapshot
 
 _JUST_BOOTED = timedelta(minutes=10)
 _MIB_PER_GIB = 1024
-
-_FAILURES = {
-    Failure.UNREACHABLE: "not reachable",
-    Failure.AGENT_DOWN: "agent not answering",
-    Failure.REFUSED: "agent refuses our token",
-    Failure.BROKEN: "agent's answer cannot be read",
-    Failure.MONITOR: "no server answers: the fault is on the monitor's side",
-}
 
 
 def clock(moment: datetime, at: datetime) -> str:
@@ -34,12 +26,6 @@ def duration(span: timedelta) -> str:
         if seconds < limit:
             return f"{seconds / unit:.0f} {name}"
     return f"{seconds / 86400:.0f} days"
-
-
-def failure(kind: Failure, since: str, tries: int) -> str:
-    """`agent not answering since 14:02, 3 tries`; no `tries` where they are not what counts."""
-    counted = f", {tries} {'try' if tries == 1 else 'tries'}" if tries else ""
-    return f"{_FAILURES[kind]} since {since}{counted}"
 
 
 def overload(host: HostReading | None, signs: Mapping[str, datetime], at: datetime) -> list[str]:

@@ -23,6 +23,14 @@ def use_of(snapshot: Snapshot, before: State | None) -> State:
     return State.BUSY if _cpu_is_busy(host, before) else State.IDLE
 
 
+def use_percent(snapshot: Snapshot) -> float | None:
+    """The mean of its GPUs, or of its CPU where it has none."""
+    if snapshot.gpus or snapshot.gpu_fault:
+        known = [g.utilization_percent for g in snapshot.gpus or () if g.utilization_percent is not None]
+        return sum(known) / len(known) if known else None
+    return snapshot.host.cpu_percent if snapshot.host else None
+
+
 def _cpu_is_busy(host: HostReading, before: State | None) -> bool:
     return (host.cpu_percent or 0) >= (IDLE_CPU_PERCENT if before is State.BUSY else BUSY_CPU_PERCENT)
 

@@ -29,7 +29,8 @@ class Past:
     answer: Snapshot | None = None
     """The newest that is not a failure."""
     failure: Failure | None = None
-    """Why the newest is a failure, where it is one."""
+    """Why the newest is a failure, where it is one; in words in `failure_text`."""
+    failure_text: str = ""
     failing_since: datetime | None = None
     silent_tries: int = 0
     """Failed rounds in a row in which the agent said nothing."""
@@ -69,7 +70,12 @@ def follow(past: Past, snapshot: Snapshot, interval_seconds: float) -> Past:
         silent = 0  # it said something
     since = past.failing_since if past.failing_since and past.failing_since <= snapshot.at else snapshot.at
     return replace(
-        past, read_at=snapshot.at, failure=snapshot.failure, failing_since=since, silent_tries=silent
+        past,
+        read_at=snapshot.at,
+        failure=snapshot.failure,
+        failure_text=snapshot.failure_text or snapshot.failure,
+        failing_since=since,
+        silent_tries=silent,
     )
 
 
@@ -127,14 +133,11 @@ def strain_levels(host: HostReading) -> dict[str, float]:
     return levels
 
 
-def judge(past: Past, at: datetime, interval_seconds: float, maintenance: str = "") -> Verdict:
+def judge(past: Past, at: datetime, interval_seconds: float) -> Verdict:
     """What the past of a server that is read every `interval_seconds` means at `at`.
 
-    `maintenance` says why nobody shall take the server now; empty: it is not in maintenance. Times of
-    day in the reason are in the time zone of `at`.
+    Times of day in the reason are in the time zone of `at`.
     """
-    if maintenance:
-        return Verdict(state=State.MAINTENANCE, reason=maintenance)
     limit = stale_after(interval_seconds)
     if past.read_at and at - past.read_at > limit:
         reason = f"not read since {reasons.clock(past.read_at, at)}"
@@ -142,8 +145,9 @@ def judge(past: Past, at: datetime, interval_seconds: float, maintenance: str = 
     is_down = past.silent_tries >= TRIES
     if past.failure and (is_down or past.answer is None or at - past.answer.at > limit):
         since = past.failing_since or at
-        tries = past.silent_tries if past.failure in _SILENT else 0
-        reason = reasons.failure(past.failure, reasons.clock(since, at), tries)
+        reason = f"{past.failure_text} since {reasons.clock(since, at)}"
+        if past.failure in _SILENT:
+            reason += f", {past.silent_tries} {'try' if past.silent_tries == 1 else 'tries'}"
         return Verdict(state=State.DOWN if is_down else State.STALE, reason=reason, since=since)
     if past.answer is None:
         return Verdict(state=State.STALE, reason="not read yet")

@@ -1,0 +1,82 @@
+"""All servers asked at once."""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any, TypeVar
+
+from backend.probe.sampler import Sampler
+from backend.server import Server
+from backend.snapshot import Failure, Snapshot
+
+Answer = TypeVar("Answer")
+
+_NAMES_AT_ONCE = 32  # looked up while the name server hangs
+
+_NOBODY = {
+    "failure": Failure.MONITOR,
+    "failure_text": "no server can be reached, which is probably our own network's fault,",
+}
+
+
+class Round:
+    """Asks servers round after round, over connections that are kept, from an event loop of its own."""
+
+    def __init__(self, servers: Sequence[Server], sampler: Callable[[str], Sampler]) -> None:
+        self._loop = asyncio.new_event_loop()
+        # Not waited for when this process ends or a round is over: a name server may hang for minutes.
+        self._threads = ThreadPoolExecutor(_NAMES_AT_ONCE)
+        self._loop.set_default_executor(self._threads)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="round", daemon=True)
+        self._thread.start()
+        self._samplers = [sampler(server.name) for server in servers if server.is_here]
+        self._open = AsyncExitStack()
+        self._ask: list[Callable[[], Awaitable[Snapshot]]] = [
+            *(partial(asyncio.to_thread, sampler.sample) for sampler in self._samplers),
+            *self._run(self._remote(servers)),
+        ]
+
+    def ask_all(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
+        """A snapshot of every server; `answered` is told of each that is no failure as it arrives."""
+        return self._run(self._ask_all(answered))
+
+    def close(self) -> None:
+        self._run(self._open.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._loop.close()
+        for sampler in self._samplers:
+            sampler.close()
+
+    def _run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _remote(self, servers: Sequence[Server]) -> list[Callable[[], Awaitable[Snapshot]]]:
+        remote = [server for server in servers if not server.is_here]
+        if not remote:
+            return []
+        from backend.probe.remote import RemoteAgent  # noqa: PLC0415 - httpx takes 0.2 s to import
+
+        certificates = ssl.create_default_context()
+        agents = [RemoteAgent(server, certificates) for server in remote]
+        for agent in agents:
+            self._open.push_async_callback(agent.close)
+        return [agent.sample for agent in agents]
+
+    async def _ask_all(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
+        async def told(ask: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
+            snapshot = await ask()
+            if not snapshot.failure:
+                answered(snapshot)
+            return snapshot
+
+        snapshots = await asyncio.gather(*(told(ask) for ask in self._ask))
+        here, remote = snapshots[: len(self._samplers)], snapshots[len(self._samplers) :]
+        if len(remote) > 1 and all(snapshot.failure is Failure.UNREACHABLE for snapshot in remote):
+            remote = [snapshot.model_copy(update=_NOBODY) for snapshot in remote]
+        return [*here, *remote]

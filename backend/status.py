@@ -1,0 +1,130 @@
+"""Refresh: ask every server, judge, remember."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Self
+
+from sqlalchemy.exc import DatabaseError
+
+from backend.probe.last_hour import LastHour
+from backend.probe.round import Round
+from backend.probe.sampler import Sampler
+from backend.probe.use import use_percent
+from backend.probe.verdict import Past, follow, judge, suggest
+from backend.server import Server
+from backend.snapshot import ServerStatus, Snapshot, State, Verdict, now
+from backend.store import Store, database_error
+
+log = logging.getLogger(__name__)
+
+_RECALLED = timedelta(hours=1)
+_MOST_UNSAVED = 10_000
+
+
+class Status:
+    """What is known of every server. Safe to use from several threads; rounds never overlap."""
+
+    def __init__(
+        self,
+        servers: Sequence[Server],
+        store: Store,
+        *,
+        interval_seconds: float,
+        sampler: Callable[[str], Sampler],
+    ) -> None:
+        """`sampler` makes what reads this machine, given the server's name, once it is needed."""
+        self._known = {server.name: _Known(server, interval_seconds) for server in servers}
+        self._store = store
+        self._sampler = sampler
+        self._refreshing = threading.Lock()
+        self._round: Round | None = None
+        self._unsaved: deque[Snapshot] = deque(maxlen=_MOST_UNSAVED)
+
+    def refresh(self) -> list[ServerStatus]:
+        """Asks all servers at once. One that answers is in `current` at once, the others at the end."""
+        with self._refreshing:
+            if self._round is None:
+                self._recall()
+                self._round = Round([known.server for known in self._known.values()], self._sampler)
+            snapshots = self._round.ask_all(self._add)
+            for snapshot in snapshots:
+                if snapshot.failure:
+                    self._add(snapshot)
+            self._remember(snapshots)
+        return self.current()
+
+    def current(self) -> list[ServerStatus]:
+        """Every server as it is now, the one to take first; numbers that no longer hold are left out."""
+        at = datetime.now().astimezone()
+        return suggest([known.status(at) for known in self._known.values()])
+
+    def verdict_of(self, server: str) -> Verdict | None:
+        """None: there is no such server."""
+        known = self._known.get(server)
+        return known.status(datetime.now().astimezone()).verdict if known else None
+
+    def close(self) -> None:
+        with self._refreshing:
+            if self._round:
+                self._round.close()
+                self._round = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _add(self, snapshot: Snapshot) -> None:
+        self._known[snapshot.server].add(snapshot)
+
+    def _recall(self) -> None:
+        since = now() - _RECALLED
+        for name in self._known:
+            for snapshot in self._store.recent_snapshots(name, since):
+                self._add(snapshot)
+
+    def _remember(self, snapshots: Sequence[Snapshot]) -> None:
+        self._unsaved.extend(snapshots)
+        try:
+            self._store.remember(self._unsaved)
+        except DatabaseError as error:
+            log.warning("readings wait to be stored: %s", database_error(error))
+        else:
+            self._unsaved.clear()
+
+
+class _Known:
+    """What is known of one server: a few hundred numbers, however long it has been followed."""
+
+    def __init__(self, server: Server, interval_seconds: float) -> None:
+        self.server = server
+        self._interval_seconds = interval_seconds
+        self._past = Past()
+        self._failed: Snapshot | None = None
+        self._last_hour = LastHour()
+        self._lock = threading.Lock()
+
+    def add(self, snapshot: Snapshot) -> None:
+        with self._lock:
+            self._past = follow(self._past, snapshot, self._interval_seconds)
+            self._failed = snapshot if snapshot.failure else None
+            self._last_hour.add(snapshot.at, use_percent(snapshot))
+
+    def status(self, at: datetime) -> ServerStatus:
+        with self._lock:
+            past, failed, last_hour = self._past, self._failed, self._last_hour.values(at)
+        verdict = judge(past, at, self._interval_seconds)
+        holds = verdict.state not in (State.STALE, State.DOWN)
+        if self.server.maintenance:
+            verdict = Verdict(state=State.MAINTENANCE, reason=self.server.maintenance)
+        return ServerStatus(
+            name=self.server.name,
+            verdict=verdict,
+            snapshot=past.answer if holds else failed,
+            seen_at=past.answer.at if past.answer else None,
+            last_hour=last_hour,
+        )
