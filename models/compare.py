@@ -4,21 +4,20 @@ import csv
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from models import published
 from models.facts import Matrix, broken, read_result
 from models.run_folder import RunFolder
-from models.significance import mcnemar, two_proportions
+from models.significance import Significance, mcnemar, two_proportions
 
 PUBLISHED = {
     "published:base": ("base", "confusion_base", "base, published"),
     "published:ch32": ("ch32", "confusion_ch32_do075", "ch32 · 8 · DO(0.75), published"),
 }
 """The matrices of the lab's published tables by name: architecture, file and title. Full-length clips only."""
-
 
 Number = TypeVar("Number", int, float)
 
@@ -53,20 +52,6 @@ class PairChange(_Plain):
     errors_a: int
     errors_b: int
     change: float
-
-
-class Significance(_Plain):
-    """A two-sided test that both hear equally well; discordant clips only where the test is paired."""
-
-    test: Literal[
-        "McNemar's test, exact",
-        "McNemar's test, chi-square with continuity correction",
-        "two-proportion z-test",
-    ]
-    statistic: float | None
-    p_value: float
-    only_a_right: int | None
-    only_b_right: int | None
 
 
 class Comparison(_Plain):
@@ -220,32 +205,20 @@ def _pairs(words: list[str], a: Matrix, b: Matrix) -> list[PairChange]:
 
 
 def _significance(one: _Source, other: _Source, a: Side, b: Side) -> tuple[Significance, list[str]]:
+    """The test that the two allow, paired if possible, with the notes that it needs."""
     if one.folder and other.folder:
         right_a, right_b = _right_by_clip(one.folder), _right_by_clip(other.folder)
         if right_a and right_a.keys() == right_b.keys():
-            only_a = sum(right and not right_b[clip] for clip, right in right_a.items())
-            only_b = sum(right and not right_a[clip] for clip, right in right_b.items())
-            statistic, p_value = mcnemar(only_a, only_b)
-            test: Literal[
-                "McNemar's test, exact", "McNemar's test, chi-square with continuity correction"
-            ] = (
-                "McNemar's test, exact"
-                if statistic is None
-                else "McNemar's test, chi-square with continuity correction"
+            paired = mcnemar(
+                sum(right and not right_b[clip] for clip, right in right_a.items()),
+                sum(right and not right_a[clip] for clip, right in right_b.items()),
             )
-            paired = Significance(
-                test=test, statistic=statistic, p_value=p_value, only_a_right=only_a, only_b_right=only_b
-            )
-            if one.data_hash == other.data_hash:
-                return paired, []
-            return paired, ["The data sets differ: clips are paired by their names."]
+            same_data = one.data_hash == other.data_hash
+            return paired, [] if same_data else ["The data sets differ: clips are paired by their names."]
         why = "the runs were not tested on the same clips"
     else:
         why = "a published matrix comes without clip by clip predictions"
-    z, p_value = two_proportions(_right(a.confusion_matrix), a.clips, _right(b.confusion_matrix), b.clips)
-    unpaired = Significance(
-        test="two-proportion z-test", statistic=z, p_value=p_value, only_a_right=None, only_b_right=None
-    )
+    unpaired = two_proportions(_right(a.confusion_matrix), a.clips, _right(b.confusion_matrix), b.clips)
     return unpaired, [
         f"Not McNemar's test, because {why}: the z-test takes the two sets of clips for independent."
     ]

@@ -21,14 +21,12 @@ class Layer:
     Attributes:
         number: 1 is the layer that hears the waveform.
         rate_hz: sampling rate at the layer's input.
-        weights: (channels, input channels, taps); None from the third layer on.
         response: (channels, tones) mean over time of the output for each tone.
         activations: (channels, time) the output for the clip.
     """
 
     number: int
     rate_hz: float
-    weights: Floats | None
     response: Floats
     activations: Floats
 
@@ -49,31 +47,35 @@ class Clip:
 
 @dataclass(frozen=True)
 class Analysis:
-    """All layers, the frequencies of the tones that they answered to, and one clip."""
+    """What was measured on a network.
+
+    Attributes:
+        tones_hz: (tones,), evenly spaced in mel.
+        layers: all convolutions.
+        filters: (channels, taps) the weights of the first layer.
+        kernels: (channels, input channels, taps) the weights of the second, None where there is one only.
+        clip: the clip that activations belong to.
+    """
 
     tones_hz: Floats
     layers: list[Layer]
+    filters: Floats
+    kernels: Floats | None
     clip: Clip
 
     def filter_centres_hz(self) -> Floats:
         """Centre frequency of each first-layer filter: the centroid of its power response, (channels,)."""
-        first = self.layers[0]
-        if first.weights is None:
-            raise KeyError("conv1_weights")
-        frequencies = np.linspace(0, first.rate_hz / 2, 512)
-        return centroid(frequencies, magnitude_response(first.weights[:, 0], first.rate_hz, frequencies) ** 2)
+        rate_hz = self.layers[0].rate_hz
+        frequencies_hz = np.linspace(0, rate_hz / 2, 512)
+        return centroid(frequencies_hz, magnitude_response(self.filters, rate_hz, frequencies_hz) ** 2)
 
     def order(self, layer: Layer) -> NDArray[np.intp]:
-        """The layer's channels from low to high measured centre frequency; those without any come last."""
-        return np.argsort(self.measured_centres_mel(layer))
+        """The layer's channels from low to high centre of what they answer above their least, in mel.
 
-    def measured_centres_mel(self, layer: Layer) -> Floats:
-        """Centre of each channel's response above its least, in mel, in which the tones are evenly spaced.
-
-        (channels,), NaN for a channel that answers all tones alike.
+        Channels that answer all tones alike have no centre and come last.
         """
         answer = layer.response - layer.response.min(axis=1, keepdims=True)
-        return centroid(mel(self.tones_hz), answer)
+        return np.argsort(centroid(mel(self.tones_hz), answer))
 
     def seconds(self, layer: Layer) -> tuple[float, float]:
         """Where the layer's output for the clip begins and ends in time.
@@ -110,6 +112,8 @@ class Analysis:
                 return cls(
                     arrays["tones_hz"],
                     [_layer(number, arrays) for number in numbers],
+                    arrays["conv1_weights"][:, 0],
+                    arrays["conv2_weights"] if len(numbers) > 1 else None,
                     Clip(
                         str(arrays["clip_name"]),
                         str(arrays["clip_actual"]),
@@ -127,7 +131,7 @@ def _layer(number: int, arrays: "np.lib.npyio.NpzFile") -> Layer:
     return Layer(
         number,
         float(arrays[f"conv{number}_rate_hz"]),
-        arrays.get(f"conv{number}_weights"),
         arrays[f"conv{number}_response"],
-        arrays[f"conv{number}_map"].astype(np.float32),
+        # What was too large for its 16 bits is infinite there.
+        np.nan_to_num(arrays[f"conv{number}_map"].astype(np.float32), posinf=65504),
     )

@@ -5,9 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from models.compare import Comparison, Significance
+from models.compare import Comparison
 from models.figures.confusion import ERRORS, name_words
 from models.figures.style import ACCENT, CONTRAST, DIVERGING, FAINT, INK, RULE, picture, quiet, shorten
+from models.significance import Significance
 
 _WIDTH_PX, _HEIGHT_PX = 1150, 865
 _MOST = 10
@@ -17,13 +18,12 @@ _MOST = 10
 def draw(comparison: Comparison) -> Figure:
     """The difference large, both matrices small beside it, and the pairs of words that changed most."""
     a, b = comparison.a, comparison.b
-    synthetic = " · synthetic speech" if a.synthetic or b.synthetic else ""
     figure = picture(
         _WIDTH_PX,
         _HEIGHT_PX,
         f"Accuracy {a.accuracy:.4f} → {b.accuracy:.4f}: {in_words(comparison.significance)}",
         f"A: {shorten(a.title, 40)} · {a.name} ({a.clips:,} clips)      "
-        f"B: {shorten(b.title, 40)} · {b.name} ({b.clips:,} clips){synthetic}",
+        f"B: {shorten(b.title, 40)} · {b.name} ({b.clips:,} clips)",
         *comparison.notes,
     )
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1.5, 1]).flat

@@ -92,13 +92,14 @@ def _draw(
 
 def accuracies(result: Result) -> str:
     """Both test accuracies in words; the second is the one comparable with the published study."""
-    every = _accuracy(result.test_accuracy, result.test_clips)
-    full = _accuracy(result.test_accuracy_full_length, result.test_clips_full_length)
-    return f"Test accuracy {every}, on full-length clips {full}"
-
-
-def _accuracy(accuracy: float | None, clips: int) -> str:
-    return "not known" if accuracy is None else f"{accuracy:.4f} ({clips:,})"
+    every, full_length = (
+        "not known" if accuracy is None else f"{accuracy:.4f}"
+        for accuracy in (result.test_accuracy, result.test_accuracy_full_length)
+    )
+    return (
+        f"Test accuracy {every} ({result.test_clips:,} clips),"
+        f" {full_length} on the {result.test_clips_full_length:,} of full length"
+    )
 
 
 def name_words(axes: Axes, words: list[str]) -> None:

@@ -36,8 +36,9 @@ class Facts:
     @property
     def origin(self) -> str:
         """Recipe, run and data in one line; synthetic speech is called so."""
-        parts = [self.recipe.title, f"run {self.run}"]
-        if self.result is not None:
-            data = self.result.data
-            parts.append(f"{shorten(data.name, 30)}{' (synthetic speech)' if data.synthetic else ''}")
-        return " · ".join(parts)
+        if self.result is None:
+            return f"{self.recipe.title} · run {self.run}"
+        data = self.result.data
+        speech = " (synthetic speech)" if data.synthetic else ""
+        # The result's recipe has its depth filled in.
+        return f"{self.result.recipe.title} · run {self.run} · {shorten(data.name, 30)}{speech}"

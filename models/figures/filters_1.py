@@ -19,7 +19,7 @@ def draw(facts: Facts) -> Figure | None:
     first = facts.analysis.layers[0]
     centres_hz = facts.analysis.filter_centres_hz()
     order = np.argsort(centres_hz)
-    weights = np.asarray(first.weights)[order, 0]
+    weights = facts.analysis.filters[order]
     count, taps = weights.shape
     columns = next((side for side in (4, 8, 16) if count <= side * side), 32)
     rows = -(-count // columns)

@@ -15,11 +15,11 @@ _ROOM_PX = 800
 @quiet
 def draw(facts: Facts) -> Figure | None:
     """A row a channel of layer 2, a column a filter of layer 1, and in each crossing the taps."""
-    if facts.analysis is None or len(facts.analysis.layers) < 2:
+    if facts.analysis is None or facts.analysis.kernels is None:
         return None
     second = facts.analysis.layers[1]
     by_frequency = np.ix_(facts.analysis.order(second), np.argsort(facts.analysis.filter_centres_hz()))
-    weights = np.asarray(second.weights)[by_frequency]
+    weights = facts.analysis.kernels[by_frequency]
     outputs, inputs, taps = weights.shape
     image = _blocks(weights)
     height_px, width_px = np.minimum(image.shape, _ROOM_PX)

@@ -20,7 +20,7 @@ def draw(facts: Facts) -> Figure | None:
     first = facts.analysis.layers[0]
     centres_hz = facts.analysis.filter_centres_hz()
     order = np.argsort(centres_hz)
-    weights = np.asarray(first.weights)[order, 0]
+    weights = facts.analysis.filters[order]
     count, taps = weights.shape
     highest_hz = first.rate_hz / 2
     frequencies_hz = np.linspace(0, highest_hz, 401)

@@ -74,8 +74,8 @@ def test_both_accuracies_and_the_axes_are_named(tmp_path: Path) -> None:
     assert result is not None
     found = list(texts(drawn("confusion", folder)))
     assert (
-        f"Test accuracy {result['test_accuracy']:.4f} (900),"
-        f" on full-length clips {result['test_accuracy_full_length']:.4f} ({result['test_clips_full_length']})"
+        f"Test accuracy {result['test_accuracy']:.4f} (900 clips),"
+        f" {result['test_accuracy_full_length']:.4f} on the {result['test_clips_full_length']} of full length"
     ) in found
     assert {"said", "heard", *result["words"]} <= set(found)
 
