@@ -1,6 +1,6 @@
 // One cell of a Table as an HTML element. Text from outside is only ever set as textContent.
 
-import { ago, isNumeric, say } from './formats.js';
+import { ago, say } from './formats.js';
 
 /**
  * @typedef {boolean | number | string | null | Record<string, any>} Cell
@@ -11,22 +11,18 @@ const SVG = 'http://www.w3.org/2000/svg';
 const SPARK_HEIGHT = 18;
 const BAR_WIDTH = 46;
 const BAR_HEIGHT = 9;
+const LONG = 32; // characters; longer text may break into lines
 
 /**
  * @param {'td' | 'th'} tag
  * @param {Cell} cell
  * @param {Column} column
- * @param {number | null} heat 0 to 1, or null for none
  */
-export function drawCell(tag, cell, column, heat) {
+export function drawCell(tag, cell, column) {
   const element = make(tag);
-  if (isNumeric(column.format)) element.className = 'n';
   element.append(...content(cell, column));
-  if (heat !== null) {
-    element.classList.add('heat');
-    element.classList.toggle('zero', cell === 0);
-    element.style.backgroundColor = `color-mix(in srgb, var(--heat) ${Math.round(heat * 100)}%, var(--paper))`;
-  }
+  const isDrawn = cell instanceof Object && (cell.kind === 'bars' || cell.kind === 'spark');
+  if (!isDrawn && element.textContent.length > LONG) element.className = 'long';
   return element;
 }
 
@@ -95,7 +91,7 @@ function spark({ values, style, low, high, label }, { width }) {
   const known = values.filter((/** @type {number | null} */ value) => value !== null);
   const bottom = low ?? Math.min(...known);
   const span = (high ?? Math.max(...known)) - bottom || 1;
-  const wide = Math.round(width * 7.5);
+  const wide = Math.round(width * 6.5);
   const svg = picture(wide, SPARK_HEIGHT, label);
   const step = wide / (style === 'line' ? Math.max(1, values.length - 1) : values.length);
   const y = (/** @type {number} */ value) => round(SPARK_HEIGHT - 2 - Math.min(1, Math.max(0, (value - bottom) / span)) * (SPARK_HEIGHT - 4));

@@ -78,6 +78,7 @@ function drawTabs() {
     tab.setAttribute('aria-controls', 'sheet');
     tab.setAttribute('aria-selected', String(name === now));
     tab.tabIndex = index === place ? 0 : -1;
+    tab.dataset.name = name;
     return tab;
   }));
 }
@@ -89,7 +90,7 @@ function notice(words) {
 
 /** Times that count up. */
 function tick() {
-  at('updated').textContent = shown.updatedAt && ` · updated ${ago(shown.updatedAt)}`;
+  if (shown.updatedAt) at('updated').textContent = `updated ${ago(shown.updatedAt)}`;
   for (const time of document.querySelectorAll('time')) time.textContent = ago(time.dateTime);
 }
 

@@ -5,10 +5,11 @@ import { isNumeric } from './formats.js';
 
 /**
  * @typedef {import('./cells.js').Cell} Cell
+ * @typedef {import('./cells.js').Column} Column
  * @typedef {object} Section
  * @property {string} title
  * @property {string} note
- * @property {import('./cells.js').Column[]} columns
+ * @property {Column[]} columns
  * @property {Cell[][]} rows
  * @property {boolean} row_headers
  * @property {'none' | 'count' | 'good'} heat
@@ -38,34 +39,60 @@ function drawGrid(section, caption) {
   box.setAttribute('aria-label', caption);
   const table = make('table');
   const head = make('tr');
-  for (const { title, format, heat } of section.columns) {
-    const cell = make(title ? 'th' : 'td', title, isNumeric(format) ? 'n' : '');
+  const classes = section.columns.map((column, place) => classOf(column, section.rows.map((row) => row[place])));
+  section.columns.forEach(({ title }, place) => {
+    const cell = make(title ? 'th' : 'td', title, classes[place]);
     if (title) cell.scope = 'col';
-    cell.classList.toggle('narrow', heat);
     head.append(cell);
-  }
+  });
   const body = make('tbody');
-  body.append(...(section.rows.length ? drawRows(section) : [drawEmpty(section)]));
+  body.append(...(section.rows.length ? drawRows(section, classes) : [drawEmpty(section)]));
   table.append(make('caption', caption), make('thead'), body);
   table.tHead.append(head);
   box.append(table);
   return box;
 }
 
-/** @param {Section} section */
-function drawRows(section) {
+/**
+ * Heat maps are centred, numbers under each other stand right.
+ *
+ * @param {Column} column
+ * @param {Cell[]} cells all of the column
+ */
+function classOf({ format, heat }, cells) {
+  if (heat) return 'heat';
+  const isAllNumbers = cells.some((cell) => numberIn(cell) !== null)
+    && cells.every((cell) => cell === null || numberIn(cell) !== null);
+  return isNumeric(format) || isAllNumbers ? 'n' : '';
+}
+
+/**
+ * @param {Section} section
+ * @param {string[]} classes one a column
+ */
+function drawRows(section, classes) {
   const heatOf = heatScale(section);
   return section.rows.map((cells) => {
     const row = make('tr');
     cells.forEach((cell, place) => {
       const column = section.columns[place];
       const names = section.row_headers && place === 0;
-      const element = drawCell(names ? 'th' : 'td', cell, column, column.heat ? heatOf(cell) : null);
+      const element = drawCell(names ? 'th' : 'td', cell, column);
+      if (classes[place]) element.classList.add(classes[place]);
       if (names) element.scope = 'row';
+      if (column.heat) paint(element, heatOf(cell));
       row.append(element);
     });
     return row;
   });
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {number | null} heat 0 for white to 1 for blue, null for none
+ */
+function paint(element, heat) {
+  if (heat !== null) element.style.backgroundColor = `color-mix(in srgb, var(--heat) ${Math.round(heat * 100)}%, var(--paper))`;
 }
 
 /** @param {Section} section */
@@ -79,7 +106,8 @@ function drawEmpty(section) {
 
 /**
  * @param {Section} section
- * @returns {(cell: Cell) => number | null} where a cell's number lies between white (0) and blue (1)
+ * @returns {(cell: Cell) => number | null} where a cell's number lies between white (0) and blue (1); counts by
+ *   their square root, so that a few mistakes can be seen beside hundreds that were right
  */
 function heatScale({ columns, rows, heat }) {
   if (heat === 'none') return () => null;
@@ -88,7 +116,9 @@ function heatScale({ columns, rows, heat }) {
   const high = Math.max(...numbers);
   return (cell) => {
     const value = numberIn(cell);
-    return value === null ? null : high > low ? (value - low) / (high - low) : 0;
+    if (value === null) return null;
+    const share = high > low ? (value - low) / (high - low) : 0;
+    return heat === 'count' ? Math.sqrt(share) : share;
   };
 }
 
