@@ -1,0 +1,111 @@
+"""What runs on a server: `python -m models train RUN_FOLDER` and its neighbours. Thin."""
+
+import errno
+import json
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from models.data.errors import DataError
+from models.facts import BrokenRunError
+from models.run_folder import AlreadyTrainingError, RunFolder
+from models.training.errors import Stopped, TrainingError
+
+PATH = click.Path(path_type=Path)
+
+
+@click.group()
+def main() -> None:
+    """Trains networks that hear words, and prepares the data for it."""
+
+
+@main.command()
+@click.argument("run_folder", type=PATH)
+@click.option("--progress", is_flag=True, help="Show a progress bar instead of a line an epoch.")
+def train(run_folder: Path, *, progress: bool) -> None:
+    """Trains the recipe in RUN_FOLDER, from its checkpoint where it has one."""
+    from models.training.train import train as train_run  # noqa: PLC0415
+
+    folder = RunFolder(run_folder.absolute())
+    try:
+        train_run(folder, bar=progress)
+    except Stopped as stopped:
+        epochs = len(folder.history())
+        click.echo(
+            f"stopped after epoch {epochs}; go on with: sheetrack train --resume {folder.id}", err=True
+        )
+        sys.exit(stopped.exit_code)
+
+
+@main.command()
+def architectures() -> None:
+    """Prints every network that can be trained, as JSON."""
+    from models.architectures.cost import table  # noqa: PLC0415
+
+    click.echo(json.dumps(table(), indent=1))
+
+
+@main.group()
+def data() -> None:
+    """Prepares and describes data sets."""
+
+
+@data.group()
+def prepare() -> None:
+    """Makes a data set ready to train on."""
+
+
+@prepare.command()
+@click.argument("folder", type=PATH)
+@click.option(
+    "--clips-a-word", default=225, show_default=True, type=click.IntRange(25, 5000), help="Training clips."
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+def synthetic(folder: Path, clips_a_word: int, seed: int) -> None:
+    """Makes synthetic speech of the sixteen words in FOLDER."""
+    from models.data.synthetic import prepare as prepare_synthetic  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True)) as progress:
+        line = progress.add_task("voices")
+        written = prepare_synthetic(
+            folder.absolute(),
+            clips_a_word=clips_a_word,
+            seed=seed,
+            report=lambda done, of: progress.update(line, completed=done, total=of),
+        )
+    click.echo(f"{folder}: synthetic speech {'written' if written else 'is there already'}")
+
+
+@main.command()
+@click.argument("run_folder", type=PATH)
+def figures(run_folder: Path) -> None:
+    """Draws the pictures of a run from its folder."""
+    from models.figures import draw  # noqa: PLC0415
+
+    for file in draw(RunFolder(run_folder.absolute())):
+        click.echo(file)
+
+
+def _fail(sentence: str) -> NoReturn:
+    click.echo(f"error: {sentence}", err=True)
+    sys.exit(1)
+
+
+def run() -> None:
+    """Runs the command line; every failure that a person can mend becomes one sentence and exit code 1."""
+    try:
+        main(prog_name="python -m models")
+    except (DataError, TrainingError, AlreadyTrainingError, BrokenRunError) as error:
+        _fail(str(error))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            _fail(f"the disk is full ({error.filename or 'while writing'}); free some space and run it again")
+        _fail(f"{error.strerror or error}: {error.filename or ''}")
+
+
+if __name__ == "__main__":
+    run()

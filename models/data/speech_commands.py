@@ -1,0 +1,186 @@
+"""Folders in the layout of Speech Commands v0.02: a folder a word, and two lists that name the held-out clips."""
+
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import platformdirs
+
+from models.data.errors import DataError
+from models.recipe import WORDS
+
+Split = Literal["training", "validation", "testing"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+LISTS: dict[str, Split] = {"validation_list.txt": "validation", "testing_list.txt": "testing"}
+INNER = Path("SpeechCommands", "speech_commands_v0.02")
+"""Where torchaudio keeps the data set below the folder it is given."""
+
+
+class ClipFile(NamedTuple):
+    """A sound file: its path below the folder of words, its word, and the split it belongs to."""
+
+    path: str
+    word: str
+    split: Split
+
+    @property
+    def speaker(self) -> str:
+        """The speaker's name in `<speaker>_nohash_<n>.wav`; the whole name where it has another form."""
+        return speaker(self.path)
+
+
+@dataclass(frozen=True)
+class WordFolder:
+    """What a folder holds, before any sound is read."""
+
+    name: str
+    root: Path
+    words: tuple[str, ...]
+    files: list[ClipFile]
+    synthetic: bool
+    held_out: str
+    notices: list[str]
+
+
+def find(data: str) -> Path:
+    """The folder that a recipe means: a path, or a name below SHEETRACK_HOME/data.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    path = Path(data).expanduser()
+    if path.is_dir():
+        return path.absolute()
+    named = home() / "data" / data
+    if Path(data).name == data and named.is_dir():
+        return named
+    raise DataError(f"there is no data folder {path} and no data set of that name in {home() / 'data'}")
+
+
+def home() -> Path:
+    chosen = os.environ.get("SHEETRACK_HOME") or platformdirs.user_data_dir("sheetrack", appauthor=False)
+    return Path(chosen).expanduser().absolute()
+
+
+def read_folder(folder: Path) -> WordFolder:
+    """Lists the clips of `folder`, which may also hold them in `SpeechCommands/speech_commands_v0.02`.
+
+    The words are the sixteen of the study where all are there, else every folder of words.
+
+    Raises:
+        DataError: it has no words, or a word has nothing to train on, or nothing is left for a split.
+    """
+    root = folder / INNER if (folder / INNER).is_dir() else folder
+    found = {
+        entry.name: sorted(file.name for file in entry.glob("*.wav") if file.name[0] not in "._")
+        for entry in sorted(root.iterdir())
+        if entry.is_dir() and entry.name[0] not in "._"
+    }
+    found = {word: files for word, files in found.items() if files}
+    if len(found) < 2:
+        raise DataError(
+            f"{root} has {len(found) or 'no'} folder{'s'[: len(found) != 1]} of .wav clips, and a training needs two "
+            "words or more; choose a folder that holds one folder of clips a word"
+        )
+    words = WORDS if set(WORDS) <= found.keys() else tuple(found)
+    paths = [f"{word}/{file}" for word in words for file in found[word]]
+    notices: list[str] = []
+    splits, how = _splits(root, paths, words, notices)
+    files = [ClipFile(path, path.partition("/")[0], splits[path]) for path in paths]
+    check_complete(root, words, files)
+    synthetic = _synthetic(root)
+    if synthetic:
+        notices.append("This is synthetic speech: accuracies say little about people's voices.")
+    return WordFolder(
+        name=folder.name,
+        root=root,
+        words=words,
+        files=files,
+        synthetic=bool(synthetic),
+        held_out=synthetic or f"{how} {_speakers_apart(files)}",
+        notices=notices,
+    )
+
+
+def check_complete(root: Path, words: Iterable[str], files: Iterable[ClipFile]) -> None:
+    """Raises: DataError: a word has no clip to train on, or a split has no clip at all."""
+    counts = Counter((file.split, file.word) for file in files)
+    for word in words:
+        if not counts["training", word]:
+            raise DataError(
+                f"the word '{word}' has no training clip in {root}; add some or remove its folder"
+            )
+    for split in ("validation", "testing"):
+        if not any(counts[split, word] for word in words):
+            raise DataError(
+                f"{root} has no {split} clip; name some in {split}_list.txt, or remove both lists to split by speaker"
+            )
+
+
+def hashed_split(path: str) -> Split:
+    """The official split of a clip by its speaker: 10 % validation, 10 % testing.
+
+    The rule is published in the data set's own README: the SHA-1 of the file's name without `_nohash_` and
+    what follows it, as a number, modulo 2**27, as a percentage of 2**27 - 1.
+    """
+    digest = hashlib.sha1(speaker(path).encode(), usedforsecurity=False).hexdigest()
+    percentage = int(digest, 16) % 2**27 * 100 / (2**27 - 1)
+    return "validation" if percentage < 10 else "testing" if percentage < 20 else "training"
+
+
+def speaker(path: str) -> str:
+    return re.sub("_nohash_.*", "", path.rpartition("/")[2])
+
+
+def _splits(
+    root: Path, paths: list[str], words: tuple[str, ...], notices: list[str]
+) -> tuple[dict[str, Split], str]:
+    missing = [name for name in LISTS if not (root / name).is_file()]
+    if missing:
+        if len(missing) < len(LISTS):
+            notices.append(f"{missing[0]} is missing, so the other list was not used either.")
+        return {path: hashed_split(path) for path in paths}, (
+            "Validation and test clips are about 10 % each, chosen by the official hash of the speaker's name."
+        )
+    # torch is imported with it, and folders are also listed where nothing is trained.
+    from models.data.torchaudio_on_cpu import SPEECHCOMMANDS  # noqa: PLC0415
+
+    splits = dict.fromkeys(paths, SPLITS[0])
+    absent = []
+    for split in LISTS.values():
+        # The archive's name as the class takes it: it cuts off two suffixes, whatever they are.
+        listed = SPEECHCOMMANDS(root.parent, f"{root.name}.tar.gz", ".", subset=split)
+        # get_metadata refuses file names without a speaker's hash, which are welcome here.
+        for file in listed._walker:  # noqa: SLF001
+            path = Path(file).relative_to(root.parent.joinpath(root.name)).as_posix()
+            if path in splits:
+                splits[path] = split
+            elif path.partition("/")[0] in words:
+                absent.append(path)
+    if absent:
+        notices.append(f"{len(absent)} clips of the lists are not there, the first {absent[0]}.")
+    return splits, "Validation and test clips are those that the folder's own lists name."
+
+
+def _speakers_apart(files: list[ClipFile]) -> str:
+    trained = {file.speaker for file in files if file.split == "training"}
+    shared = len({file.speaker for file in files if file.split == "testing"} & trained)
+    if shared:
+        return f"{shared} speakers of test clips are also heard in training."
+    return "No speaker of a test clip is heard in training."
+
+
+def _synthetic(root: Path) -> str:
+    """What `synthetic.json` says was held out; empty where there is none, that is for recorded speech."""
+    try:
+        return str(json.loads((root / "synthetic.json").read_bytes())["held_out"])
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{root / 'synthetic.json'} cannot be read; prepare the data again") from None

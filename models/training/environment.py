@@ -1,0 +1,64 @@
+"""The machine and the versions that a run was trained with."""
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from models.run_folder import RunFolder
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def prepare_torch() -> torch.device:
+    """Chooses the GPU if there is one and makes torch repeatable; uses the CPUs that this process may use."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    # cuBLAS is repeatable only with a workspace of its own; it reads this when it starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def describe(folder: RunFolder, device: torch.device) -> dict[str, Any]:
+    """The content of `environment.json`; a resumed run keeps the time at which it first started."""
+    before = folder.environment() or {}
+    return {
+        "started_at": before.get("started_at") or now(),
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {
+            package: _version(package)
+            for package in ("sheetrack", "torch", "torchaudio", "numpy", "soundfile")
+        },
+    }
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()}, {torch.get_num_threads()} threads"
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:  # noqa: PTH123
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,179 @@
+"""The epochs of a training."""
+
+import json
+import math
+import os
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+
+from models.architectures import Network
+from models.data.augment import vary
+from models.data.clips import Clips
+from models.recipe import Recipe
+from models.run_folder import RunFolder, write_atomically
+from models.training.batches import Batches
+from models.training.checkpoint import Checkpoint
+from models.training.errors import TrainingError
+from models.training.evaluate import evaluate
+from models.training.progress import Reporter
+
+
+class Loop:
+    """Trains a network epoch by epoch and leaves a checkpoint and a line of history after each."""
+
+    def __init__(
+        self, folder: RunFolder, recipe: Recipe, network: Network, batches: Batches, reporter: Reporter
+    ) -> None:
+        self._network = network
+        self._recipe = recipe
+        self._batches = batches
+        self._folder = folder
+        self._reporter = reporter
+        self._training = training_clips(batches.clips, recipe)
+        self._validation = batches.clips.of("validation", full_length_only=recipe.full_length_only)
+        self._steps = math.ceil(len(self._training) / recipe.batch_size)
+        self._optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate)
+        self._schedule = self._new_schedule()
+        self._checkpoint = Checkpoint.read(folder, batches.clips.hash)
+        if self._checkpoint.epoch:
+            network.load_state_dict(self._checkpoint.network)
+            self._optimizer.load_state_dict(self._checkpoint.optimizer)
+            if self._schedule:
+                self._schedule.load_state_dict(self._checkpoint.schedule)
+        # The file may be one line ahead, if the run was stopped between the line and the checkpoint.
+        write_atomically(folder.history_file, "".join(map(_line, self._checkpoint.history)))
+
+    def _new_schedule(self) -> LRScheduler | None:
+        if self._recipe.schedule == "constant":
+            return None
+        total = self._steps * self._recipe.epochs
+        # Adam's own momentum stays as published; only the learning rate moves.
+        return OneCycleLR(self._optimizer, self._recipe.learning_rate, total, cycle_momentum=False)
+
+    def run(self) -> Checkpoint:
+        """Trains the epochs that are left and puts the best weights into the network.
+
+        Raises:
+            TrainingError: the loss is no longer a number.
+        """
+        checkpoint = self._checkpoint
+        started = time.monotonic()
+        first = checkpoint.epoch + 1
+        for epoch in range(first, self._recipe.epochs + 1):
+            entry = self._epoch(epoch, first, started)
+            checkpoint.history.append(entry)
+            checkpoint.epoch = epoch
+            checkpoint.network = self._network.state_dict()
+            checkpoint.optimizer = self._optimizer.state_dict()
+            checkpoint.schedule = self._schedule.state_dict() if self._schedule else {}
+            if entry["validation_accuracy"] > checkpoint.best_accuracy:
+                checkpoint.best_accuracy = entry["validation_accuracy"]
+                checkpoint.best_epoch = epoch
+                checkpoint.best_network = {
+                    name: value.clone() for name, value in self._network.state_dict().items()
+                }
+            with self._folder.history_file.open("a") as history:
+                history.write(_line(entry))
+                history.flush()
+                os.fsync(history.fileno())
+            checkpoint.write(self._folder)
+            self._reporter.update(validation_accuracy=entry["validation_accuracy"])
+            self._reporter.say(
+                f"epoch {epoch}/{self._recipe.epochs}: loss {entry['loss']:.4f}, "
+                f"training {entry['train_accuracy']:.2%}, validation {entry['validation_accuracy']:.2%}, "
+                f"{entry['clips_per_second']:,.0f} clips/s"
+            )
+        self._network.load_state_dict(checkpoint.best_network)
+        return checkpoint
+
+    def _epoch(self, epoch: int, first: int, started: float) -> dict[str, Any]:
+        recipe = self._recipe
+        torch.manual_seed(epoch_seed(recipe.seed, epoch))
+        order = self._training[torch.randperm(len(self._training)).numpy()]
+        self._network.train()
+        losses = torch.zeros((), device=self._batches.labels.device)
+        right = torch.zeros_like(losses)
+        began = time.monotonic()
+        for step in range(self._steps):
+            chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+            loss, hits = self._step(chosen)
+            losses += loss * len(chosen)
+            right += hits
+            if self._reporter.due:
+                mean = _checked(losses.item() / (step * recipe.batch_size + len(chosen)), epoch, recipe)
+                done = (epoch - first) + (step + 1) / self._steps
+                left = recipe.epochs - epoch + 1 - (step + 1) / self._steps
+                self._reporter.update(
+                    epoch=epoch,
+                    fraction=1 - left / recipe.epochs,
+                    loss=mean,
+                    clips_per_second=(step * recipe.batch_size + len(chosen)) / (time.monotonic() - began),
+                    seconds_left=(time.monotonic() - started) / done * left,
+                )
+        mean = _checked(losses.item() / len(order), epoch, recipe)
+        trained_seconds = time.monotonic() - began
+        heard = evaluate(self._network, self._batches, self._validation, recipe.precision)
+        return {
+            "epoch": epoch,
+            "loss": mean,
+            "train_accuracy": right.item() / len(order),
+            "validation_loss": heard.loss,
+            "validation_accuracy": heard.accuracy(),
+            "learning_rate": self._optimizer.param_groups[0]["lr"],
+            "seconds": time.monotonic() - began,
+            "clips_per_second": len(order) / trained_seconds,
+        }
+
+    def _step(self, chosen: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        sound, labels = self._batches.get(chosen)
+        sound = vary(sound, self._recipe.augmentation)
+        with torch.autocast(sound.device.type, torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
+            scores = self._network(sound).float()
+        loss = functional.cross_entropy(scores, labels)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        if self._schedule:
+            self._schedule.step()
+        return loss.detach(), (scores.argmax(1) == labels).sum()
+
+
+def training_clips(clips: Clips, recipe: Recipe) -> NDArray[np.int64]:
+    """The clips that a recipe trains on.
+
+    Raises:
+        TrainingError: there are none, or none for validation.
+    """
+    chosen = clips.of("training", full_length_only=recipe.full_length_only)
+    if not len(chosen) or not len(clips.of("validation", full_length_only=recipe.full_length_only)):
+        raise TrainingError(
+            "no clip for training or validation is a full second long; turn off full_length_only"
+        )
+    if recipe.training_clips is None or recipe.training_clips >= len(chosen):
+        return chosen
+    drawn = np.random.default_rng(recipe.seed).choice(chosen, recipe.training_clips, replace=False)
+    return np.sort(drawn)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Another random state for each epoch, whether or not the run was interrupted before; 0 is for the weights."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _checked(loss: float, epoch: int, recipe: Recipe) -> float:
+    if math.isfinite(loss):
+        return loss
+    raise TrainingError(
+        f"the loss is no longer a number in epoch {epoch}; start a new run with a learning_rate below "
+        f"{recipe.learning_rate:g}"
+    )
+
+
+def _line(entry: dict[str, Any]) -> str:
+    return json.dumps(entry) + "\n"
