@@ -1,6 +1,5 @@
 """What Sheetrack remembers, in one SQLite file: readings, jobs, results, and what is still to be published."""
 
-import json
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -10,13 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from backend.errors import ConflictError, NotFoundError, SheetrackError, UnavailableError
-from backend.job import Job, JobState, Progress
+from backend.job import Job, JobState, Progress, Result, RunResult
 from backend.snapshot import Snapshot, now
 from models.recipe import Recipe
 
@@ -83,18 +82,6 @@ class _Outgoing(_Row):
     content: Mapped[str | None]
     version: Mapped[str]
     put_at: Mapped[datetime]
-
-
-class Result(BaseModel):
-    """What a run came to; `content` is its `result.json`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    run: str
-    server: str
-    asked_by: str
-    finished_at: AwareDatetime
-    content: dict[str, Any]
 
 
 class Outgoing(BaseModel):
@@ -272,7 +259,7 @@ class Store:
 
     def add_result(self, result: Result) -> bool:
         """Stores a result once; returns whether it was new."""
-        values = {**result.model_dump(exclude={"content"}), "content": json.dumps(result.content)}
+        values = {**result.model_dump(exclude={"content"}), "content": result.content.model_dump_json()}
         with self._database.begin() as connection:
             return bool(connection.execute(insert(_Result).values(values).on_conflict_do_nothing()).rowcount)
 
@@ -336,5 +323,5 @@ def _result(row: Any) -> Result:
         server=row.server,
         asked_by=row.asked_by,
         finished_at=row.finished_at,
-        content=json.loads(row.content),
+        content=RunResult.model_validate_json(row.content),
     )

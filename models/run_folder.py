@@ -80,6 +80,10 @@ class RunFolder:
             return []
         return [json.loads(line) for line in lines[:-1]]
 
+    def drawn(self) -> list[Path]:
+        """The pictures, in the order in which they were drawn, which is that in which they are shown."""
+        return sorted(self.figures.glob("*.png"), key=lambda file: file.stat().st_mtime_ns)
+
     def log_tail(self, lines: int = 20) -> str:
         """The end of the log; progress bars rewrite a line with carriage returns, of which the last counts."""
         try:

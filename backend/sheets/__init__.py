@@ -1,6 +1,7 @@
 """The Sheet seam: the place where tables appear."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from backend.sheets.table import Table
@@ -25,3 +26,13 @@ class Sheet(Protocol):
         Raises:
             NotFoundError: there is no such tab.
         """
+
+
+class Tabs(Protocol):
+    """The tables that the tabs show now, for whoever draws them."""
+
+    def tabs(self) -> list[tuple[str, datetime]]:
+        """Every tab's name and when it last changed, in the order in which they are shown."""
+
+    def table(self, tab: str) -> tuple[Table, datetime]:
+        """Raises: NotFoundError: there is no such tab."""

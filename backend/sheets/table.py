@@ -81,7 +81,9 @@ class Column(_Part):
     title: str
     format: Format = "text"
     width: int = 12
-    """In characters."""
+    """In characters, of one grid column."""
+    span: int = 1
+    """How many grid columns its numbers and curves take in a sheet; text flows over by itself."""
     heat: bool = False
     """Whether its numbers take part in the section's heat map."""
 
@@ -111,3 +113,9 @@ class Section(_Part):
 class Table(_Part):
     name: str
     sections: tuple[Section, ...]
+
+
+def tab_order(name: str) -> int:
+    """Where a tab stands among the others: servers first, single runs last."""
+    leading = ("Servers", "Jobs", "Results", "Leaderboard", "Fine-tuning ")
+    return next((place for place, start in enumerate(leading) if name.startswith(start)), len(leading))

@@ -1,0 +1,152 @@
+"""The Flask app: who may ask, what errors look like, and the document of it all."""
+
+import getpass
+import hmac
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flask import Response, g, jsonify, redirect, request
+from flask_openapi3 import Info, OpenAPI
+from pydantic import ValidationError
+from sqlalchemy.exc import DatabaseError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from backend.architectures import Architectures
+from backend.errors import InvalidError, RefusedError, SheetrackError
+from backend.routes.choices import choices
+from backend.routes.jobs import jobs
+from backend.routes.pages import pages
+from backend.routes.reply import ErrorReply, Fault, reply
+from backend.routes.runs import runs
+from backend.routes.servers import servers
+from backend.routes.tables import tables
+from backend.settings import Home, Settings, sentence
+from backend.sheets import Tabs
+from backend.snapshot import ServerStatus
+from backend.store import Store, database_error
+from backend.training import Training
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY_BYTES = 1024 * 1024
+LOCAL_NAMES = {"127.0.0.1", "localhost", "[::1]"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the app answers from."""
+
+    home: Home
+    settings: Settings
+    store: Store
+    training: Training
+    architectures: Architectures
+    tabs: Tabs
+    current_servers: Callable[[], Sequence[ServerStatus]]
+
+
+def create_app(parts: Parts, token: str) -> OpenAPI:
+    """The app; nothing answers without `token`, as a cookie, a bearer or in the address."""
+    app = OpenAPI(
+        __name__,
+        info=Info(title="Sheetrack", version="1"),
+        doc_ui=False,
+        static_folder=None,
+        responses={"4XX": ErrorReply, "5XX": ErrorReply},
+        validation_error_callback=_invalid,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
+    app.register_api(servers(parts.current_servers, parts.store))
+    app.register_api(jobs(parts.training, parts.store))
+    app.register_api(runs(parts.home, parts.store))
+    app.register_api(choices(parts.architectures, parts.training))
+    app.register_api(tables(parts.settings.title, parts.tabs))
+    app.register_blueprint(pages())
+
+    @app.get("/healthz", doc_ui=False)
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/openapi.json", doc_ui=False)
+    def document() -> Response:
+        return jsonify(app.api_doc)
+
+    @app.before_request
+    def identify() -> BaseResponse | None:
+        return _identify(token)
+
+    @app.after_request
+    def harden(answer: Response) -> Response:
+        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+        answer.headers.setdefault("Referrer-Policy", "no-referrer")
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+    @app.errorhandler(SheetrackError)
+    def explain(error: SheetrackError) -> Response:
+        return _fault(error)
+
+    @app.errorhandler(DatabaseError)
+    def explain_database(error: DatabaseError) -> Response:
+        return _fault(database_error(error))
+
+    @app.errorhandler(HTTPException)
+    def explain_http(error: HTTPException) -> Response:
+        return _http_fault(error)
+
+    @app.errorhandler(Exception)
+    def explain_unexpected(error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.path, exc_info=error)
+        return _fault(SheetrackError("Something in Sheetrack failed.", "The backend's log says what."))
+
+    return app
+
+
+def _identify(token: str) -> BaseResponse | None:
+    """Lets in whoever has the token, from this machine's own pages only."""
+    name = request.host.rsplit(":", 1)[0] if request.host.count(":") != 0 else request.host
+    origin = request.headers.get("Origin")
+    if name not in LOCAL_NAMES or (origin and origin != request.host_url.rstrip("/")):
+        raise RefusedError("Requests from other sites are refused.", "Open the address that was printed.")
+    cookie = f"sheetrack-{request.host.rsplit(':', 1)[-1]}"
+    offered = request.args.get("token")
+    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if offered and hmac.compare_digest(offered.encode(), token.encode()) and request.method == "GET":
+        answer = redirect(request.path)
+        answer.set_cookie(cookie, token, httponly=True, samesite="Strict")
+        return answer
+    given = bearer or request.cookies.get(cookie, "")
+    if not hmac.compare_digest(given.encode(), token.encode()):
+        error = RefusedError(
+            "This address needs its token.", "Open the address that `sheetrack up` printed, token included."
+        )
+        error.status, error.code = 401, "token_needed"
+        raise error
+    g.person = getpass.getuser()
+    return None
+
+
+def _fault(error: SheetrackError) -> Response:
+    fault = Fault(code=error.code, message=error.message, hint=error.hint)
+    return reply(ErrorReply(error=fault), error.status)
+
+
+def _invalid(error: ValidationError) -> Response:
+    return _fault(InvalidError(f"{sentence(error)}.", "Correct it and try again."))
+
+
+_HTTP_SENTENCES = {
+    400: ("invalid", "The request cannot be understood.", "Its body must be one JSON object."),
+    404: ("not_found", "There is nothing at this address.", "/openapi.json lists what there is."),
+    405: ("invalid", "This address does not take that method.", "/openapi.json lists what there is."),
+    413: ("too_large", "The request is larger than 1 MiB.", "Send less at once."),
+    415: ("invalid", "The body must be JSON.", "Send it with `Content-Type: application/json`."),
+}
+
+
+def _http_fault(error: HTTPException) -> Response:
+    status = error.code or 500
+    code, message, hint = _HTTP_SENTENCES.get(status, ("failed", error.description or error.name, ""))
+    return reply(ErrorReply(error=Fault(code=code, message=message, hint=hint)), status)

@@ -1,0 +1,93 @@
+"""Commands that only look."""
+
+from pathlib import Path
+
+import click
+
+from backend import doctor as health
+from backend.cli.show import show_json, show_table
+from backend.sheets.run_tabs import results_table
+from backend.sheets.tabs import jobs_table, servers_table
+from backend.sheets.xlsx import write_workbook
+from backend.wiring import build
+from models.run_folder import RunFolder
+
+as_json = click.option("--json", "is_json", is_flag=True, help="Data for programs, on stdout.")
+
+
+@click.command()
+@as_json
+def status(*, is_json: bool) -> None:
+    """Shows every server: what it does, who uses it, which one to take."""
+    sheetrack = build()
+    try:
+        servers = sheetrack.status.refresh()
+    finally:
+        sheetrack.status.close()
+    show_json(servers) if is_json else show_table(servers_table(servers))
+
+
+@click.command()
+@click.option("--limit", default=20, show_default=True, help="How many finished jobs.")
+@as_json
+def jobs(*, limit: int, is_json: bool) -> None:
+    """Shows what runs, what waits and why, and what ended."""
+    store = build().store
+    unfinished, finished = store.unfinished_jobs(), store.finished_jobs(limit)
+    show_json([*unfinished, *finished]) if is_json else show_table(jobs_table(unfinished, finished))
+
+
+@click.command()
+@as_json
+def results(*, is_json: bool) -> None:
+    """Shows every finished run, the newest first."""
+    sheetrack = build()
+    sheetrack.training.collect()
+    found = sheetrack.store.results()
+    show_json(found) if is_json else show_table(results_table(found))
+
+
+@click.command()
+@as_json
+def architectures(*, is_json: bool) -> None:
+    """Lists the networks that can be trained, with their parameters."""
+    known = build().architectures.all()
+    if is_json:
+        show_json(known)
+        return
+    for network in known:
+        published = network.published_parameters
+        note = "" if published is None else f"   published: {published:,}"
+        norm = "+BN" if network.batch_norm else "   "
+        click.echo(
+            f"{network.architecture:<8}{network.depth:>3} {norm}{network.parameters:>12,} parameters"
+            f"{network.mflop_per_clip:>9.1f} Mflop a clip{note}"
+        )
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export(*, file: Path) -> None:
+    """Writes all tabs, with their pictures, into an .xlsx FILE."""
+    sheetrack = build()
+    sheetrack.training.collect()
+    sheetrack.training.publish_jobs()
+    tables = [sheetrack.workbook.table(name)[0] for name, _ in sheetrack.workbook.tabs()]
+    write_workbook(file, tables, lambda run: RunFolder(sheetrack.home.runs / run).figures)
+    click.echo(f"{file}: {len(tables)} tabs", err=True)
+
+
+@click.command()
+@as_json
+def doctor(*, is_json: bool) -> None:
+    """Checks everything that Sheetrack needs, and says what to do about what is missing."""
+    findings = health.examine()
+    if is_json:
+        show_json(findings)
+    else:
+        for finding in findings:
+            click.echo(f"{'✓' if finding.ok else '✕'} {finding.what}: {finding.found}")
+            if not finding.ok:
+                click.echo(f"  → {finding.advice}")
+    if not all(finding.ok for finding in findings):
+        raise click.exceptions.Exit(1)

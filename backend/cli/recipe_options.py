@@ -1,0 +1,55 @@
+"""Command-line options made from the Recipe's own fields, so that the two cannot differ."""
+
+from collections.abc import Callable
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import click
+from pydantic import ValidationError
+
+from backend.settings import sentence
+from models.recipe import Recipe
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_GIVEN_APART = ("architecture", "data")
+
+
+def recipe_options(command: Command) -> Command:
+    """Adds ARCHITECTURE, --data and an option for every other field of a Recipe; none is required here."""
+    for name in reversed(Recipe.model_fields):
+        if name not in _GIVEN_APART:
+            command = _option(name)(command)
+    command = click.option("--data", help=Recipe.model_fields["data"].description)(command)
+    return click.argument("architecture", required=False)(command)
+
+
+def _option(name: str) -> Callable[[Command], Command]:
+    field = Recipe.model_fields[name]
+    flag = f"--{name.replace('_', '-')}"
+    default = "" if field.default in (None, "") else f" [default: {field.default}]"
+    text = f"{field.description or name.replace('_', ' ').capitalize()}.{default}"
+    if field.annotation is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=text)
+    return click.option(flag, type=_type(field.annotation), default=None, help=text)
+
+
+def _type(annotation: Any) -> Any:
+    if get_origin(annotation) is Literal:
+        return click.Choice(get_args(annotation))
+    if isinstance(annotation, UnionType):
+        return next(kind for kind in get_args(annotation) if kind is not type(None))
+    return annotation
+
+
+def recipe_from(options: dict[str, Any]) -> Recipe:
+    """The recipe that the options describe.
+
+    Raises:
+        click.UsageError: a value makes no sense, or the architecture or data is missing.
+    """
+    if options["architecture"] is None or options["data"] is None:
+        raise click.UsageError("Say what to train and on what: ARCHITECTURE --data DIR.")
+    try:
+        return Recipe.model_validate({name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        raise click.UsageError(f"{sentence(error)}.") from None

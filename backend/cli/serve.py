@@ -1,0 +1,127 @@
+"""Commands that serve."""
+
+import signal
+import threading
+import uuid
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import click
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from backend.cli.show import duration
+from backend.cli.train import run_models
+from backend.errors import SheetrackError
+from backend.job import Job, JobState
+from backend.serving import serving
+from backend.sheets.xlsx import write_workbook
+from backend.wiring import Sheetrack, build
+from models.recipe import Recipe
+from models.run_folder import RunFolder
+
+port_option = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+
+DEMO = {"architecture": "ch32", "depth": 8, "name": "demonstration"}
+"""The recipe of the demonstration, but for its data; what reached the most on synthetic voices in two minutes."""
+
+
+@click.command()
+@port_option
+def up(*, port: int) -> None:
+    """Serves the page and its sidebar, reads the servers, runs the queue. Ctrl-C ends it; trainings go on."""
+    sheetrack = build()
+    with serving(sheetrack, port) as address:
+        click.echo(f"Sheetrack is at {address}")
+        _until_stopped()
+    click.echo("Stopped. Trainings that were started go on.", err=True)
+
+
+def _until_stopped() -> None:
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    stopped.wait()
+
+
+@click.command()
+@port_option
+@click.option("--exit", "is_brief", is_flag=True, help="Stop when the training is done.")
+def demo(*, port: int, is_brief: bool) -> None:
+    """Shows the whole path: synthetic speech, a training launched over HTTP, the workbook."""
+    sheetrack = build()
+    data = sheetrack.home.data / "synthetic"
+    run_models("data", "prepare", "synthetic", str(data))
+    with serving(sheetrack, port) as address:
+        click.echo(f"Sheetrack is at {address}")
+        job = _launch_and_follow(address, next(iter(sheetrack.servers)), data)
+        if job.state is not JobState.DONE:
+            raise SheetrackError(f"The training {job.state}: {job.reason}", "Its log is in the run's folder.")
+        _tell(sheetrack, job, address)
+        if not is_brief:
+            click.echo("Serving until Ctrl-C.")
+            _until_stopped()
+
+
+def _launch_and_follow(address: str, server: str, data: Path) -> Job:
+    parts = urlsplit(address)
+    token = parse_qs(parts.query)["token"][0]
+    recipe = Recipe.model_validate({**DEMO, "data": str(data)})
+    with httpx.Client(
+        base_url=f"http://{parts.netloc}/api", headers={"Authorization": f"Bearer {token}"}, timeout=60
+    ) as api:
+        body = {"server": server, "recipe": recipe.model_dump(mode="json")}
+        job = _job(api.post("/jobs", json=body, headers={"Idempotency-Key": uuid.uuid4().hex}))
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        ) as bar:
+            line = bar.add_task(job.recipe.title, total=1)
+            while not job.state.is_over:
+                threading.Event().wait(1)
+                job = _job(api.get(f"/jobs/{job.id}"))
+                bar.update(line, completed=job.progress.fraction or 0, description=_stage(job))
+    return job
+
+
+def _stage(job: Job) -> str:
+    progress = job.progress
+    if job.state is JobState.QUEUED:
+        return f"waits: {job.reason}" if job.reason else "waits"
+    if not progress.epoch:
+        return progress.phase or "starting"
+    accuracy = progress.validation_accuracy
+    heard = "" if accuracy is None else f", {accuracy:.1%} of validation clips right"
+    return f"epoch {progress.epoch} of {progress.epochs}{heard}"
+
+
+def _job(answer: httpx.Response) -> Job:
+    content: dict[str, Any] = answer.json()
+    if answer.is_error:
+        raise SheetrackError(content["error"]["message"], content["error"]["hint"])
+    return Job.model_validate(content)
+
+
+def _tell(sheetrack: Sheetrack, job: Job, address: str) -> None:
+    result = next(result for result in sheetrack.store.results() if result.run == job.id).content
+    file = sheetrack.home.path / "demonstration.xlsx"
+    tables = [sheetrack.workbook.table(name)[0] for name, _ in sheetrack.workbook.tabs()]
+    write_workbook(file, tables, lambda run: RunFolder(sheetrack.home.runs / run).figures)
+    click.echo(
+        f"\nTest accuracy {result.test_accuracy:.2%} on synthetic speech "
+        f"({result.test_clips:,} clips; {result.data.held_out})\n"
+        f"Parameters    {result.parameters:,}\n"
+        f"Took          {duration(result.seconds)}\n"
+        f"Workbook      {file}\n"
+        f"Page          {address}"
+    )

@@ -1,0 +1,126 @@
+"""Commands that train, and that tend to trainings."""
+
+import getpass
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backend.cli.look import as_json
+from backend.cli.recipe_options import recipe_from, recipe_options
+from backend.cli.show import show_json
+from backend.errors import NotFoundError
+from backend.settings import Home
+from backend.wiring import Sheetrack, build
+from models.run_folder import RunFolder
+
+
+@click.command()
+@recipe_options
+@click.option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
+@as_json
+def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
+    """Trains ARCHITECTURE here, in the foreground. Ctrl-C leaves a checkpoint to go on from.
+
+    The run's row appears in the workbook like that of a launched job.
+    """
+    sheetrack = build()
+    folder = _stopped_run(sheetrack.home, resume) if resume else _new_run(sheetrack, options)
+    click.echo(f"Run {folder.id}: {folder.recipe().title}", err=True)
+    run_models("train", str(folder.path), "--progress")
+    sheetrack.training.collect()
+    result = folder.result() or {}
+    if is_json:
+        show_json(result)
+        return
+    accuracy, full = result["test_accuracy"], result["test_accuracy_full_length"]
+    kind = "synthetic " if result["data"]["synthetic"] else ""
+    click.echo(f"{kind}test accuracy {accuracy:.2%} of {result['test_clips']:,} clips".capitalize())
+    if full is not None:
+        click.echo(f"Full-length clips {full:.2%} of {result['test_clips_full_length']:,} clips")
+    click.echo(f"{result['parameters']:,} parameters · {folder.path}")
+
+
+def _new_run(sheetrack: Sheetrack, options: dict[str, Any]) -> RunFolder:
+    recipe = sheetrack.architectures.check(recipe_from(options))
+    data = str(sheetrack.training.data_folder(_absolute(recipe.data)))
+    return RunFolder.create(sheetrack.home.runs, recipe.model_copy(update={"data": data}))
+
+
+def _absolute(data: str) -> str:
+    """On a command line a relative path means the folder one stands in."""
+    return str(Path(data).absolute()) if Path(data).is_dir() else data
+
+
+def _stopped_run(home: Home, run: str) -> RunFolder:
+    folder = RunFolder(home.runs / run)
+    if not folder.recipe_file.exists():
+        raise NotFoundError(f"There is no run {run!r} in {home.runs}.", "`ls` there shows what there is.")
+    return folder
+
+
+def run_models(*arguments: str) -> None:
+    """Runs `python -m models` in the foreground; its own sentence stands for a failure."""
+    code = subprocess.run([sys.executable, "-m", "models", *arguments], check=False).returncode
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+@click.command()
+@click.option("--server", required=True, help="Where to train.")
+@recipe_options
+@as_json
+def launch(*, server: str, is_json: bool, **options: Any) -> None:
+    """Queues a training of ARCHITECTURE on a server; the backend starts it when the server has room."""
+    recipe = recipe_from(options)
+    recipe = recipe.model_copy(update={"data": _absolute(recipe.data)})
+    job = build().training.launch(server, recipe, getpass.getuser())
+    if is_json:
+        show_json(job)
+    else:
+        click.echo(f"{job.id} is queued on {job.server}: {job.recipe.title}")
+
+
+@click.command()
+@click.argument("job")
+@as_json
+def cancel(*, job: str, is_json: bool) -> None:
+    """Ends JOB and the whole tree of its processes."""
+    ended = build().training.cancel(job, getpass.getuser())
+    if is_json:
+        show_json(ended)
+    else:
+        click.echo(f"{ended.id} is cancelled")
+
+
+@click.command()
+@click.argument("run")
+def figures(*, run: str) -> None:
+    """Draws the pictures of RUN again, from its folder alone."""
+    sheetrack = build()
+    run_models("figures", str(_stopped_run(sheetrack.home, run).path))
+    sheetrack.training.publish_results(changed={run})
+
+
+@click.group()
+def data() -> None:
+    """Prepares data sets and tells what is in a folder."""
+
+
+@data.command(context_settings={"ignore_unknown_options": True})
+@click.argument("kind", type=click.Choice(["speech-commands", "synthetic"]))
+@click.argument("folder", metavar="DIR")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def prepare(*, kind: str, folder: str, options: tuple[str, ...]) -> None:
+    """Fetches Speech Commands v0.02 (2.4 GB), or makes synthetic speech, in DIR."""
+    run_models("data", "prepare", kind, folder, *options)
+
+
+@data.command()
+@click.argument("folder", metavar="DIR")
+@as_json
+def describe(*, folder: str, is_json: bool) -> None:
+    """Tells the words, splits and oddities of the clips in DIR."""
+    run_models("data", "describe", folder, *(["--json"] if is_json else []))

@@ -1,0 +1,31 @@
+from flask import Response
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel
+
+from backend.architectures import Architecture, Architectures
+from backend.routes.reply import reply
+from backend.training import DataSet, Training
+
+
+class ArchitecturesReply(BaseModel):
+    architectures: tuple[Architecture, ...]
+
+
+class DataReply(BaseModel):
+    data: list[DataSet]
+
+
+def choices(architectures: Architectures, training: Training) -> APIBlueprint:
+    routes = APIBlueprint("choices", __name__, url_prefix="/api", abp_tags=[Tag(name="choices")])
+
+    @routes.get("/architectures", responses={200: ArchitecturesReply})
+    def list_architectures() -> Response:
+        """Every network that can be trained."""
+        return reply(ArchitecturesReply(architectures=architectures.all()))
+
+    @routes.get("/data", responses={200: DataReply})
+    def list_data() -> Response:
+        """The data sets that are prepared, or were used before."""
+        return reply(DataReply(data=training.data_sets()))
+
+    return routes

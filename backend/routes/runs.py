@@ -1,0 +1,67 @@
+import re
+from typing import Any
+
+from flask import Response, send_file
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel
+
+from backend.errors import NotFoundError
+from backend.job import Result
+from backend.routes.reply import reply
+from backend.settings import Home
+from backend.store import Store
+from models.run_folder import RunFolder
+
+
+class RunPath(BaseModel):
+    run: str
+
+
+class FigurePath(RunPath):
+    name: str
+
+
+class RunsReply(BaseModel):
+    runs: list[Result]
+
+
+class RunReply(BaseModel):
+    run: str
+    result: dict[str, Any] | None
+    history: list[dict[str, Any]]
+    figures: list[str]
+
+
+def runs(home: Home, store: Store) -> APIBlueprint:
+    routes = APIBlueprint("runs", __name__, url_prefix="/api/runs", abp_tags=[Tag(name="runs")])
+
+    def folder_of(run: str) -> RunFolder:
+        folder = RunFolder(home.runs / run)
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", run) or not folder.recipe_file.exists():
+            raise NotFoundError(f"There is no run {run!r}.", "`sheetrack results` lists them.")
+        return folder
+
+    @routes.get("", responses={200: RunsReply})
+    def list_runs() -> Response:
+        """Every finished run, the newest first."""
+        return reply(RunsReply(runs=store.results()))
+
+    @routes.get("/<run>", responses={200: RunReply})
+    def show_run(path: RunPath) -> Response:
+        """One run, finished or not."""
+        folder = folder_of(path.run)
+        figures = [file.stem for file in folder.drawn()]
+        return reply(
+            RunReply(run=folder.id, result=folder.result(), history=folder.history(), figures=figures)
+        )
+
+    @routes.get("/<run>/figures/<name>.png")
+    def figure(path: FigurePath) -> Response:
+        """A picture of the run."""
+        folder = folder_of(path.run)
+        file = folder.figures / f"{path.name}.png"
+        if not re.fullmatch(r"\w+", path.name) or not file.exists():
+            raise NotFoundError(f"Run {folder.id} has no picture {path.name!r}.", "It may not be drawn yet.")
+        return send_file(file, mimetype="image/png", max_age=60)
+
+    return routes

@@ -1,0 +1,58 @@
+"""What happens by itself. Started by the serving command alone, in its one process."""
+
+import logging
+from datetime import timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from backend.publisher import Publisher
+from backend.settings import Settings
+from backend.sheets.tabs import servers_table
+from backend.snapshot import now
+from backend.status import Status
+from backend.store import Store
+from backend.training import Training
+
+
+class Schedule:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        status: Status,
+        training: Training,
+        publisher: Publisher,
+    ) -> None:
+        self._store = store
+        self._status = status
+        self._training = training
+        self._publisher = publisher
+        self._history = timedelta(days=settings.history_days)
+        # A tick that is late is done once, not once for each one that was missed.
+        defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults=defaults)
+        add = self._scheduler.add_job
+        add(self.refresh, "interval", seconds=settings.refresh_seconds, next_run_time=now())
+        add(training.advance, "interval", seconds=1)
+        add(training.collect, "interval", seconds=30)
+        add(publisher.flush, "interval", seconds=5)
+        add(self.prune, "interval", hours=6, next_run_time=now())
+
+    def refresh(self) -> None:
+        """Reads every server and shows what was read."""
+        self._publisher.publish([servers_table(self._status.refresh())])
+
+    def prune(self) -> None:
+        self._store.forget_snapshots_before(now() - self._history)
+
+    def start(self) -> None:
+        """Takes up what an earlier backend left, then lets things happen by themselves."""
+        # The scheduler tells of every tick; only failures are news.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._training.recover()
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Waits for the step that is under way. Trainings go on."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)

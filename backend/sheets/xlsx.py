@@ -1,0 +1,232 @@
+"""The tabs as an .xlsx file: native colour scales and sparklines, pictures on top."""
+
+import struct
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import accumulate
+from pathlib import Path
+
+import xlsxwriter
+from xlsxwriter.exceptions import XlsxWriterException
+from xlsxwriter.format import Format as Style
+from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
+from xlsxwriter.worksheet import Worksheet
+
+from backend.errors import UnavailableError
+from backend.sheets.table import Bars, Cell, Column, Format, Number, Section, Spark, Table, Text, Tone
+
+_CURVES = "Curves"
+"""The tab that holds the numbers behind the sparklines."""
+
+_NUMBER_FORMATS: dict[Format, str] = {
+    "text": "General",
+    "integer": "#,##0",
+    "decimal": "0.0000",
+    "percent": "0%",
+    "accuracy": "0.00%",
+    "gib": '0.0" GiB"',
+    "seconds": '[h]"h" mm"min" ss"s"',
+    "time": "yyyy-mm-dd hh:mm:ss",
+}
+_TONES: dict[Tone, str] = {
+    "idle": "#007A5A",
+    "busy": "#0B57D0",
+    "full": "#8A5A00",
+    "overloaded": "#B3400A",
+    "stale": "#5F6B7A",
+    "down": "#8C1D40",
+    "maintenance": "#5F6B7A",
+    "good": "#007A5A",
+    "bad": "#8C1D40",
+    "soft": "#5F6B7A",
+}
+_PICTURE_WIDTH = 640
+_ROW_HEIGHT = 20
+_FORBIDDEN = str.maketrans(dict.fromkeys("[]:*?/\\", "-"))
+
+
+def write_workbook(file: Path, tables: Sequence[Table], figures_of: Callable[[str], Path]) -> None:
+    """Writes every table as a tab; `figures_of` gives the folder of a run's PNG files.
+
+    Raises:
+        UnavailableError: the file cannot be written.
+    """
+    # Text is written as text: whatever starts with "=" or "http" stays what it was.
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    draft = file.with_name(f".{file.name}.draft")
+    try:
+        workbook = xlsxwriter.Workbook(draft, options)
+        _Writer(workbook, figures_of).write(tables)
+        workbook.close()
+        draft.replace(file)
+    except (OSError, XlsxWriterException) as error:
+        raise UnavailableError(f"{file} cannot be written: {error}.", "Choose another place.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+class _Writer:
+    def __init__(self, workbook: xlsxwriter.Workbook, figures_of: Callable[[str], Path]) -> None:
+        self._workbook = workbook
+        self._figures_of = figures_of
+        self._styles: dict[tuple[Format, bool, str], Style] = {}
+        self._curves: Worksheet | None = None
+        self._curve_rows = 0
+        base = {"font_name": "Arial", "font_size": 10}
+        self._header = workbook.add_format({**base, "bold": True, "bg_color": "#F0F2F5", "bottom": 1})
+        self._right_header = workbook.add_format(
+            {**base, "bold": True, "bg_color": "#F0F2F5", "bottom": 1, "align": "right"}
+        )
+        self._title = workbook.add_format({**base, "bold": True, "font_size": 12})
+        self._note = workbook.add_format({**base, "font_color": "#5F6B7A", "italic": True})
+
+    def write(self, tables: Sequence[Table]) -> None:
+        sheets = [
+            (self._workbook.add_worksheet(table.name.translate(_FORBIDDEN)[:31]), table) for table in tables
+        ]
+        for sheet, table in sheets:
+            self._write_table(sheet, table)
+        if self._curves is not None:
+            self._curves.hide()
+
+    def _write_table(self, sheet: Worksheet, table: Table) -> None:
+        sheet.hide_gridlines(2)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        widths: dict[int, int] = {}
+        row = 0
+        for section in table.sections:
+            row = self._write_section(sheet, section, row)
+            for place, column in _placed(section.columns):
+                if column.span == 1:
+                    widths[place] = max(widths.get(place, 0), column.width)
+        for place, width in widths.items():
+            sheet.set_column(place, place, width)
+        first = table.sections[0]
+        if len(table.sections) == 1:
+            header = bool(first.title) + bool(first.note)
+            sheet.freeze_panes(header + 1, 1)
+
+    def _write_section(self, sheet: Worksheet, section: Section, row: int) -> int:
+        """Writes below `row`; returns the row where the next section begins."""
+        for text, style in ((section.title, self._title), (section.note, self._note)):
+            if text:
+                sheet.write_string(row, 0, text, style)
+                row += 1
+        for place, column in _placed(section.columns):
+            for filler in range(place + 1, place + column.span):
+                sheet.write_blank(row, filler, None, self._header)
+            right = column.format not in ("text", "time") and column.span == 1
+            sheet.write_string(row, place, column.title, self._right_header if right else self._header)
+        row += bool(section.columns)
+        if not section.rows and section.empty:
+            sheet.write_string(row, 0, section.empty, self._note)
+            row += 1
+        for offset, cells in enumerate(section.rows):
+            for (place, column), cell in zip(_placed(section.columns), cells, strict=True):
+                if column.span > 1 and isinstance(cell, Number | Spark | Bars):
+                    sheet.merge_range(row + offset, place, row + offset, place + column.span - 1, "")
+                self._write_cell(sheet, row + offset, place, cell, column)
+        self._add_heat(sheet, section, row)
+        row += len(section.rows)
+        for picture in section.pictures:
+            row = self._insert(
+                sheet, row, self._figures_of(picture.run) / f"{picture.figure}.png", picture.alt
+            )
+        return row + 1
+
+    def _write_cell(self, sheet: Worksheet, row: int, place: int, cell: Cell, column: Column) -> None:
+        match cell:
+            case None | Number(value=None):
+                pass
+            case Text():
+                style = self._style("text", bold=cell.bold, tone=cell.tone)
+                sheet.write_string(row, place, f"{cell.text} {cell.note}".rstrip(), style)
+            case Number(value=float() | int() as value):
+                style = self._style(cell.format, bold=cell.bold, tone=cell.tone)
+                sheet.write_number(row, place, _stored(value, cell.format), style)
+            case Bars():
+                self._add_sparkline(sheet, row, place, cell.fractions, {"type": "column", "min": 0, "max": 1})
+            case Spark():
+                limits = {"min": cell.low, "max": cell.high}
+                shape: dict[str, object] = {"type": cell.style}
+                shape |= {name: at for name, at in limits.items() if at is not None}
+                self._add_sparkline(sheet, row, place, cell.values, shape)
+            case str() if column.format == "time":
+                local = datetime.fromisoformat(cell).astimezone().replace(tzinfo=None)
+                sheet.write_datetime(row, place, local, self._style("time"))
+            case str() | bool():
+                sheet.write_string(row, place, str(cell), self._style("text"))
+            case int() | float():
+                sheet.write_number(row, place, _stored(cell, column.format), self._style(column.format))
+
+    def _style(self, shape: Format, *, bold: bool = False, tone: Tone | None = None) -> Style:
+        colour = _TONES[tone] if tone else "#1F2328"
+        key = (shape, bold, colour)
+        if key not in self._styles:
+            align = "left" if shape in ("time", "text") else "right"
+            properties = {
+                "num_format": _NUMBER_FORMATS[shape],
+                "bold": bold,
+                "font_color": colour,
+                "align": align,
+            }
+            self._styles[key] = self._workbook.add_format(
+                {**properties, "font_name": "Arial", "font_size": 10}
+            )
+        return self._styles[key]
+
+    def _add_sparkline(
+        self, sheet: Worksheet, row: int, place: int, values: Sequence[float | None], shape: dict[str, object]
+    ) -> None:
+        """A sparkline draws cells: its numbers go into a row of the hidden tab."""
+        if self._curves is None:
+            self._curves = self._workbook.add_worksheet(_CURVES)
+        for at, value in enumerate(values):
+            if value is not None:
+                self._curves.write_number(self._curve_rows, at, value)
+        source = xl_range_abs(self._curve_rows, 0, self._curve_rows, max(len(values) - 1, 0))
+        self._curve_rows += 1
+        colour = {"series_color": "#0B57D0"}
+        sheet.add_sparkline(
+            row,
+            place,
+            {"location": xl_rowcol_to_cell(row, place), "range": f"{_CURVES}!{source}"} | shape | colour,
+        )
+
+    def _add_heat(self, sheet: Worksheet, section: Section, first_row: int) -> None:
+        heated = [place for place, column in _placed(section.columns) if column.heat]
+        if section.heat == "none" or not heated or not section.rows:
+            return
+        scale: dict[str, object] = {"type": "2_color_scale", "min_color": "#FFFFFF", "max_color": "#6A9BE8"}
+        if section.heat == "count":
+            scale |= {"min_type": "num", "min_value": 0}
+        last_row = first_row + len(section.rows) - 1
+        sheet.conditional_format(first_row, heated[0], last_row, heated[-1], scale)
+
+    def _insert(self, sheet: Worksheet, row: int, file: Path, alt: str) -> int:
+        if not file.exists():
+            return row
+        width, height = _png_size(file)
+        scale = min(1.0, _PICTURE_WIDTH / width)
+        options = {"x_scale": scale, "y_scale": scale, "description": alt, "object_position": 1}
+        sheet.insert_image(row, 0, str(file), options)
+        return row + round(height * scale / _ROW_HEIGHT) + 2
+
+
+def _placed(columns: Sequence[Column]) -> list[tuple[int, Column]]:
+    """Each column with the grid column where it begins."""
+    begins = accumulate((column.span for column in columns), initial=0)
+    return list(zip(begins, columns, strict=False))
+
+
+def _stored(value: float, shape: Format) -> float:
+    """Spreadsheets count time in days."""
+    return value / 86_400 if shape == "seconds" else value
+
+
+def _png_size(file: Path) -> tuple[int, int]:
+    """Width and height in pixels, from the file's first chunk."""
+    with file.open("rb") as picture:
+        width, height = struct.unpack(">16xII", picture.read(24))
+    return width, height

@@ -1,0 +1,290 @@
+"""The life of a job: launched, queued, started, followed, collected, published.
+
+Every step looks at what is stored and at what is really there, and can be repeated: whoever dies in the
+middle of one, the next `advance` goes on from the facts.
+"""
+
+import getpass
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from backend.architectures import Architectures
+from backend.engines import Engine, Life
+from backend.errors import ConflictError, InvalidError, NotFoundError, SheetrackError
+from backend.job import Job, JobState, Progress, Result, RunResult
+from backend.publisher import Publisher
+from backend.server import Server, this_machine
+from backend.settings import Home
+from backend.sheets.run_tabs import leaderboard_table, results_table, run_table
+from backend.sheets.table import Table
+from backend.sheets.tabs import jobs_table
+from backend.snapshot import State, Verdict, now
+from backend.store import Store
+from models.recipe import Recipe
+from models.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+SHOWN_FINISHED_JOBS = 100
+_CLOSED = (State.FULL, State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)
+
+
+class DataSet(BaseModel):
+    """Data that a training can be given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    path: str
+    synthetic: bool | None
+    """None: not known before a run has read it."""
+
+
+class Training:
+    def __init__(
+        self,
+        *,
+        home: Home,
+        servers: Mapping[str, Server],
+        engines: Mapping[str, Engine],
+        architectures: Architectures,
+        store: Store,
+        publisher: Publisher,
+        verdict_of: Callable[[str], Verdict | None],
+        run_tabs: int,
+    ) -> None:
+        self._home = home
+        self._servers = servers
+        self._engines = engines
+        self._architectures = architectures
+        self._store = store
+        self._publisher = publisher
+        self._verdict_of = verdict_of
+        self._run_tabs = run_tabs
+        self._advancing = threading.Lock()
+
+    def launch(self, server: str, recipe: Recipe, asked_by: str, key: str | None = None) -> Job:
+        """Stores the job; it starts when the server admits it. The same `key` launches once.
+
+        Raises:
+            NotFoundError: there is no such server.
+            InvalidError: there is no such architecture or data.
+        """
+        if server not in self._servers:
+            raise NotFoundError(
+                f"There is no server {server!r}.", f"Choose one of {', '.join(self._servers)}."
+            )
+        recipe = self._architectures.check(recipe)
+        if self._servers[server].is_here:
+            recipe = recipe.model_copy(update={"data": str(self.data_folder(recipe.data))})
+        folder = RunFolder.create(self._home.runs, recipe)
+        job = Job(id=folder.id, server=server, recipe=recipe, asked_by=asked_by, asked_at=now())
+        stored = self._store.add_job(job, key)
+        if stored.id != job.id:
+            folder.recipe_file.unlink()
+            folder.path.rmdir()
+        self.publish_jobs()
+        return stored
+
+    def data_folder(self, data: str) -> Path:
+        """The folder on this machine that a recipe's `data` means.
+
+        Raises:
+            InvalidError: there is no such folder.
+        """
+        named = self._home.data / data
+        folder = named if named.is_dir() else Path(data).expanduser()
+        if not folder.is_absolute() or not folder.is_dir():
+            raise InvalidError(
+                f"There is no data folder {data!r} on this machine.",
+                "Give a folder's full path, or make one with `sheetrack data prepare`.",
+            )
+        return folder
+
+    def data_sets(self) -> list[DataSet]:
+        """Those prepared below the home, then those that finished runs were trained on."""
+        sets = {}
+        for folder in sorted(self._home.data.glob("*/")):
+            synthetic = True if (folder / "synthetic.json").exists() else None
+            sets[str(folder)] = DataSet(name=folder.name, path=str(folder), synthetic=synthetic)
+        for result in self._store.results(limit=SHOWN_FINISHED_JOBS):
+            facts, path = result.content.data, result.content.recipe.data
+            known = DataSet(name=facts.name, path=path, synthetic=facts.synthetic)
+            if path in sets or Path(path).is_dir():
+                sets[path] = known
+        return list(sets.values())
+
+    def cancel(self, job_id: str, by: str) -> Job:
+        """Ends the job wherever it stands.
+
+        Raises:
+            NotFoundError: there is no such job.
+            ConflictError: it has ended already.
+        """
+        job = self._store.job(job_id)
+        if job.state.is_over:
+            raise ConflictError(f"Job {job.id} is {job.state} already.", "There is nothing to cancel.")
+        ended = self._store.change_job(
+            job, state=JobState.CANCELLED, reason=f"cancelled by {by}", ended_at=now()
+        )
+        if job.state.holds_server:
+            self._engine(job).stop(job)
+        self.publish_jobs()
+        return ended
+
+    def advance(self) -> None:
+        """Takes every unfinished job one step further."""
+        with self._advancing:
+            before = self._store.unfinished_jobs()
+            occupied = {job.server for job in before if job.state.holds_server}
+            changed = False
+            for job in before:
+                try:
+                    after = self._follow(job) if job.state.holds_server else self._admit(job, occupied)
+                except ConflictError:
+                    changed = True
+                    self._obey(job.id)
+                except SheetrackError as error:
+                    after = self._store.change_job(
+                        job, state=JobState.FAILED, reason=str(error), ended_at=now()
+                    )
+                    changed = True
+                else:
+                    changed = changed or after != job
+            if changed:
+                self.publish_jobs()
+
+    def _obey(self, job_id: str) -> None:
+        """Somebody cancelled the job while a step was under way, or just before the backend died."""
+        job = self._store.job(job_id)
+        if job.state is JobState.CANCELLED and self._engine(job).poll(job) is Life.ALIVE:
+            self._engine(job).stop(job)
+
+    def recover(self) -> None:
+        """Takes up everything that an earlier backend left half done."""
+        for job in self._store.finished_jobs(SHOWN_FINISHED_JOBS):
+            if job.server in self._engines:
+                self._obey(job.id)
+        self.collect()
+        self.publish_jobs()
+        self.publish_results()
+
+    def _admit(self, job: Job, occupied: set[str]) -> Job:
+        """First come, first served on every server; a server in trouble gets nothing new."""
+        verdict = self._verdict_of(job.server)
+        if job.server in occupied:
+            return self._wait(job, "another training runs on this server")
+        occupied.add(job.server)
+        if verdict is None:
+            return self._wait(job, f"{job.server} has not been read yet")
+        if verdict.state in _CLOSED:
+            return self._wait(job, f"{job.server} is {verdict.state}: {verdict.reason}")
+        job = self._store.change_job(job, state=JobState.STARTING, reason="", started_at=now())
+        return self._store.change_job(job, handle=self._engine(job).start(job))
+
+    def _wait(self, job: Job, reason: str) -> Job:
+        return job if job.reason == reason else self._store.change_job(job, reason=reason)
+
+    def _follow(self, job: Job) -> Job:
+        folder = RunFolder(self._home.runs / job.id)
+        life = self._engine(job).poll(job)
+        if folder.result_file.exists() and life is not Life.ALIVE:
+            self.collect()
+            changes: dict[str, object] = {"state": JobState.DONE, "reason": ""}
+            if job.id not in self._store.result_ids():
+                changes = {"state": JobState.FAILED, "reason": f"{folder.result_file} cannot be read"}
+            return self._store.change_job(job, progress=_progress(folder, job), ended_at=now(), **changes)
+        if life is Life.UNKNOWN:
+            return self._change(job, state=JobState.LOST, reason=f"{job.server} does not answer")
+        if life is Life.ALIVE:
+            return self._change(job, state=JobState.RUNNING, reason="", progress=_progress(folder, job))
+        if job.state is JobState.STARTING and job.handle is None:
+            # The backend died between storing the job and storing the handle.
+            return self._store.change_job(job, handle=self._engine(job).start(job))
+        return self._store.change_job(
+            job, state=JobState.FAILED, reason=_last_words(self._engine(job).log(job)), ended_at=now()
+        )
+
+    def _change(self, job: Job, **changes: object) -> Job:
+        if all(getattr(job, name) == value for name, value in changes.items()):
+            return job
+        return self._store.change_job(job, **changes)
+
+    def _engine(self, job: Job) -> Engine:
+        try:
+            return self._engines[job.server]
+        except KeyError:
+            raise NotFoundError(
+                f"{job.server} is no longer in servers.toml.", "Put it back, or cancel the job."
+            ) from None
+
+    def collect(self) -> list[Result]:
+        """Stores and publishes every finished run that is not stored yet, launched or trained directly."""
+        known = self._store.result_ids()
+        found = []
+        for file in sorted(self._home.runs.glob("*/result.json")):
+            folder = RunFolder(file.parent)
+            if folder.id not in known and (result := self._read_result(folder)) is not None:
+                self._store.add_result(result)
+                found.append(result)
+        if found:
+            self.publish_results(changed={result.run for result in found})
+        return found
+
+    def _read_result(self, folder: RunFolder) -> Result | None:
+        try:
+            content = RunResult.model_validate_json(folder.result_file.read_bytes())
+        except (ValidationError, OSError) as error:
+            log.warning("%s cannot be read: %s", folder.result_file, error)
+            return None
+        try:
+            job = self._store.job(folder.id)
+            server, asked_by = job.server, job.asked_by
+        except NotFoundError:
+            server, asked_by = self._here(), getpass.getuser()
+        return Result(
+            run=folder.id,
+            server=server,
+            asked_by=asked_by,
+            finished_at=content.finished_at,
+            content=content,
+        )
+
+    def _here(self) -> str:
+        return next((server.name for server in self._servers.values() if server.is_here), this_machine())
+
+    def publish_jobs(self) -> None:
+        jobs = jobs_table(self._store.unfinished_jobs(), self._store.finished_jobs(SHOWN_FINISHED_JOBS))
+        self._publisher.publish([jobs])
+
+    def publish_results(self, changed: set[str] | None = None) -> None:
+        """Publishes the tabs about results; of the runs' own tabs those of `changed`, or all."""
+        results = self._store.results()
+        shown, old = results[: self._run_tabs], results[self._run_tabs :]
+        runs = [self._run_tab(result) for result in shown if changed is None or result.run in changed]
+        self._publisher.publish(
+            [results_table(results), leaderboard_table(results), *runs],
+            gone=[f"Run {result.run}" for result in old[: self._run_tabs]],
+        )
+
+    def _run_tab(self, result: Result) -> Table:
+        folder = RunFolder(self._home.runs / result.run)
+        figures = [file.stem for file in folder.drawn()]
+        return run_table(result, folder.history(), figures)
+
+
+def _progress(folder: RunFolder, job: Job) -> Progress:
+    try:
+        return Progress.model_validate(folder.progress() or {})
+    except (ValidationError, json.JSONDecodeError):
+        return job.progress
+
+
+def _last_words(log_tail: str) -> str:
+    lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
+    return " · ".join(lines[-3:])[:500] if lines else "it ended without a word in its log"
