@@ -10,6 +10,8 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from models.compare import CompareError
+from models.compare import compare as compare_sides
 from models.data.errors import DataError
 from models.facts import BrokenRunError
 from models.run_folder import AlreadyTrainingError, RunFolder
@@ -90,6 +92,21 @@ def figures(run_folder: Path) -> None:
         click.echo(file)
 
 
+@main.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--picture", type=PATH, help="Draw the comparison into this PNG file too.")
+def compare(a: str, b: str, picture: Path | None) -> None:
+    """Compares A with B, each a run folder or published:base or published:ch32, and prints JSON."""
+    comparison = compare_sides(a, b)
+    if picture:
+        from models.figures.comparison import draw  # noqa: PLC0415
+        from models.figures.style import write  # noqa: PLC0415
+
+        write(draw(comparison), picture)
+    click.echo(comparison.model_dump_json(indent=1))
+
+
 def _fail(sentence: str) -> NoReturn:
     click.echo(f"error: {sentence}", err=True)
     sys.exit(1)
@@ -99,7 +116,7 @@ def run() -> None:
     """Runs the command line; every failure that a person can mend becomes one sentence and exit code 1."""
     try:
         main(prog_name="python -m models")
-    except (DataError, TrainingError, AlreadyTrainingError, BrokenRunError) as error:
+    except (DataError, TrainingError, AlreadyTrainingError, BrokenRunError, CompareError) as error:
         _fail(str(error))
     except OSError as error:
         if error.errno == errno.ENOSPC:

@@ -171,3 +171,17 @@ def test_comparing_needs_neither_torch_nor_numpy_nor_matplotlib() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout
     assert json.loads(printed)["a"]["name"] == "published:base"
+
+
+def test_the_command_prints_json_and_draws_a_picture(tmp_path: Path) -> None:
+    run, picture = make_run(tmp_path), tmp_path / "difference.png"
+    command = [sys.executable, "-m", "models", "compare", "published:ch32", run.path, "--picture", picture]
+    printed = subprocess.run(command, check=True, capture_output=True).stdout
+    assert json.loads(printed)["b"]["name"] == run.id
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    command[4] = "published:none"
+    failed = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert failed.returncode == 1
+    assert failed.stderr == (
+        "error: there is no published matrix published:none: choose published:base or published:ch32\n"
+    )
