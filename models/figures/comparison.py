@@ -68,7 +68,7 @@ def _difference(axes: Axes, comparison: Comparison) -> None:
             column, row, f"{value:+.0f}",
             ha="center", va="center", size=min(10, 160 / len(matrix)),
             weight="bold" if row == column else "normal",
-            color="white" if abs(value) > 0.45 * limit else INK,
+            color="white" if abs(value) > 0.33 * limit else INK,
         )  # fmt: skip
     axes.set_title(
         f"B less A, in {'clips' if same_clips else '% of the word said'} (blue: more in B, orange: more in A)"
@@ -90,11 +90,11 @@ def _pairs(axes: Axes, comparison: Comparison) -> None:
     axes.invert_yaxis()
     axes.set_xlim(left=-1)
     axes.set_xlabel("clips of one heard as the other")
-    axes.set_title("most changed pairs")
+    axes.set_title("most changed")
     axes.tick_params(length=0)
     axes.tick_params(axis="y", labelcolor=INK)
     axes.spines[:].set_visible(False)
     axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
     if pairs:
-        axes.legend(loc="lower right", ncols=2)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, ncols=2, columnspacing=1)

@@ -33,9 +33,14 @@ def draw(facts: Facts) -> Figure | None:
     rows = np.arange(len(pairs))
     first = axes.barh(rows, there, color=ACCENT, label="the first word heard as the second")
     second = axes.barh(rows, back, left=there, color=CONTRAST, label="the second heard as the first")
+    # A number in too narrow a bar would hide it.
+    least = 0.02 * (there + back).max()
     for bars in (first, second):
         axes.bar_label(
-            bars, fmt=lambda clips: f"{clips:.0f}" if clips else "", label_type="center", color="white"
+            bars,
+            fmt=lambda clips: f"{clips:.0f}" if clips > least else "",
+            label_type="center",
+            color="white",
         )
     axes.set_yticks(rows, labels=[" / ".join(shorten(words[word], 12) for word in pair) for pair in pairs])
     axes.invert_yaxis()
@@ -45,5 +50,5 @@ def draw(facts: Facts) -> Figure | None:
     axes.spines[:].set_visible(False)
     axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=2)
     return figure
