@@ -1,0 +1,153 @@
+"""The small service on every server: its snapshot, its last hour, its run files."""
+
+import errno
+import hmac
+import json
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from flask import Flask, Response, request, send_file
+from waitress.server import create_server
+from werkzeug.exceptions import HTTPException
+from werkzeug.security import safe_join
+
+from backend.errors import ConflictError, InvalidError, NotFoundError, RefusedError, SheetrackError
+from backend.probe.metrics import METRICS_TYPE, metrics_text
+from backend.probe.sampler import Sampler
+from backend.routes.reply import ErrorReply, Fault, reply
+from backend.server import read_agent_token, this_machine
+from backend.settings import Home
+from backend.snapshot import Snapshot
+
+PORT = 8020
+INTERVAL_SECONDS = 10.0
+_KEPT_SECONDS = 3600
+
+
+class Recorder:
+    """Samples every `interval_seconds` and keeps an hour, for a backend that was away."""
+
+    def __init__(self, sampler: Sampler, interval_seconds: float = INTERVAL_SECONDS) -> None:
+        self._sampler = sampler
+        self._interval_seconds = interval_seconds
+        # As JSON: a tenth of the memory of the objects, and what is asked for.
+        self._kept: deque[tuple[datetime, str]] = deque(maxlen=int(_KEPT_SECONDS / interval_seconds))
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def since(self, moment: datetime | None) -> list[str]:
+        """The snapshots from `moment` on as JSON, oldest first; None: all."""
+        return [content for at, content in self._kept.copy() if moment is None or at >= moment]
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval_seconds):
+            snapshot = self._sampler.sample()
+            self._kept.append((snapshot.at, snapshot.model_dump_json()))
+
+
+def create_agent(
+    sample: Callable[[], Snapshot], since: Callable[[datetime | None], list[str]], runs: Path, token: str
+) -> Flask:
+    """The app; nothing answers without `token` as a bearer.
+
+    Args:
+        sample: gives the snapshot of now.
+        since: gives earlier snapshots as JSON, oldest first.
+        runs: the folder whose files are handed out.
+        token: what whoever asks has to know.
+    """
+    app = Flask(__name__, static_folder=None)
+    expected = f"Bearer {token}".encode()
+
+    @app.before_request
+    def identify() -> None:
+        given = request.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(given, expected):
+            error = RefusedError("This agent needs its token.", "Send it as `Authorization: Bearer ...`.")
+            error.status = 401
+            raise error
+
+    @app.get("/snapshot")
+    def snapshot() -> Response:
+        return reply(sample())
+
+    @app.get("/history")
+    def history() -> Response:
+        content = f'{{"snapshots": [{", ".join(since(_moment(request.args.get("since"))))}]}}'
+        return Response(content, mimetype="application/json")
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(metrics_text([sample()]), content_type=METRICS_TYPE)
+
+    @app.get("/runs/<run>/<path:name>")
+    def run_file(run: str, name: str) -> Response:
+        return send_file(_run_file(runs, run, name), conditional=True, max_age=0)
+
+    @app.errorhandler(SheetrackError)
+    def explain(error: SheetrackError) -> Response:
+        fault = Fault(code=error.code, message=error.message, hint=error.hint)
+        return reply(ErrorReply(error=fault), error.status)
+
+    @app.errorhandler(HTTPException)
+    def explain_http(error: HTTPException) -> Response:
+        fault = Fault(code="invalid", message=f"{error.name}: {request.method} {request.path}.", hint="")
+        return reply(ErrorReply(error=fault), error.code or 500)
+
+    return app
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidError(f"since={json.dumps(text)} is no moment.", "Write it like 2026-11-22T14:02:00Z.")
+    return moment
+
+
+def _run_file(runs: Path, run: str, name: str) -> Path:
+    """A file below the folder `run` of `runs`, and nothing that a link leads to elsewhere."""
+    joined = None if "\0" in run + name else safe_join(str(runs), run, name)
+    if joined is not None:
+        file, folder = Path(joined).resolve(), (runs / run).resolve()
+        if file.is_file() and file.is_relative_to(folder) and folder.parent == runs.resolve():
+            return file
+    raise NotFoundError(f"There is no file {name!r} of a run {run!r} here.", "")
+
+
+def serve_agent(home: Home, *, host: str, port: int, token_file: Path | None) -> None:
+    """Serves until interrupted.
+
+    Raises:
+        InvalidError: there is no token, or others may read it.
+        ConflictError: something else has the port.
+    """
+    token = read_agent_token(token_file)
+    with Sampler(this_machine(), home.path) as sampler, Recorder(sampler) as recorder:
+        app = create_agent(sampler.sample, recorder.since, home.runs, token)
+        try:
+            server = create_server(app, host=host, port=port, threads=4, ident="Sheetrack")
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise ConflictError(f"Port {port} is in use.", "Choose another with --port.") from None
+        server.run()
