@@ -2,18 +2,20 @@
 
 import errno
 import json
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import click
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from models.compare import CompareError
 from models.compare import compare as compare_sides
 from models.data.errors import DataError
 from models.facts import BrokenRunError
+from models.published import CLIPS
 from models.run_folder import AlreadyTrainingError, RunFolder
 from models.training.errors import Stopped, TrainingError
 
@@ -30,6 +32,9 @@ def main() -> None:
 @click.option("--progress", is_flag=True, help="Show a progress bar instead of a line an epoch.")
 def train(run_folder: Path, *, progress: bool) -> None:
     """Trains the recipe in RUN_FOLDER, from its checkpoint where it has one."""
+    # Threads sleep while they wait for each other. On a shared machine the default, spinning, trains several
+    # times slower; the library reads this once, when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from models.training.train import train as train_run  # noqa: PLC0415
 
     folder = RunFolder(run_folder.absolute())
@@ -71,7 +76,7 @@ def synthetic(folder: Path, clips_a_word: int, seed: int) -> None:
     """Makes synthetic speech of the sixteen words in FOLDER."""
     from models.data.synthetic import prepare as prepare_synthetic  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True)) as progress:
+    with _bar() as progress:
         line = progress.add_task("voices")
         written = prepare_synthetic(
             folder.absolute(),
@@ -82,6 +87,55 @@ def synthetic(folder: Path, clips_a_word: int, seed: int) -> None:
     click.echo(f"{folder}: synthetic speech {'written' if written else 'is there already'}")
 
 
+@prepare.command(name="speech-commands")
+@click.argument("folder", type=PATH)
+def speech_commands(folder: Path) -> None:
+    """Downloads Speech Commands v0.02 (2.4 GB) into FOLDER and reads its clips."""
+    from models.data import download  # noqa: PLC0415
+    from models.data.clips import open_clips  # noqa: PLC0415
+    from models.data.speech_commands import SPLITS, read_folder  # noqa: PLC0415
+
+    with _bar() as progress:
+        lines: dict[str, TaskID] = {}
+
+        def report(doing: str, done: int, total: int | None) -> None:
+            if doing not in lines:
+                lines[doing] = progress.add_task(doing)
+            progress.update(lines[doing], completed=done, total=total)
+
+        fetched = download.prepare(folder.absolute(), report=report)
+        clips = open_clips(read_folder(folder.absolute()), lambda done, of: report("reading clips", done, of))
+    click.echo(f"{folder}: Speech Commands v0.02 {'fetched' if fetched else 'is there already'}")
+    for split in SPLITS:
+        count, published = len(clips.of(split)), CLIPS[split]
+        note = "as published" if count == published else f"published: {published:,}, {count - published:+,}"
+        click.echo(f"{split}: {count:,} clips ({note})")
+    for notice in clips.notices:
+        click.echo(f"note: {notice}")
+
+
+@data.command()
+@click.argument("folder", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def describe(folder: Path, *, as_json: bool) -> None:
+    """Says what FOLDER holds: words, clips, what is held out, and what was changed or left out."""
+    from models.data.clips import open_clips  # noqa: PLC0415
+    from models.data.describe import describe as described  # noqa: PLC0415
+    from models.data.speech_commands import find, read_folder  # noqa: PLC0415
+
+    with _bar() as progress:
+        line = progress.add_task("reading clips")
+        clips = open_clips(
+            read_folder(find(str(folder))), lambda done, of: progress.update(line, completed=done, total=of)
+        )
+    facts = described(clips)
+    if as_json:
+        click.echo(json.dumps(facts, indent=1))
+        return
+    for name, value in facts.items():
+        click.echo(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+
+
 @main.command()
 @click.argument("run_folder", type=PATH)
 def figures(run_folder: Path) -> None:
@@ -90,6 +144,10 @@ def figures(run_folder: Path) -> None:
 
     for file in draw(RunFolder(run_folder.absolute())):
         click.echo(file)
+
+
+def _bar() -> Progress:
+    return Progress(console=Console(stderr=True), transient=True)
 
 
 @main.command()

@@ -22,6 +22,9 @@ The tables print one count an architecture, beside rows with batch norm and with
 one that it is the exact count of.
 """
 
+CLIPS = {"training": 40_851, "validation": 4_796, "testing": 5_297}
+"""Clips of the sixteen words in each split of Speech Commands v0.02."""
+
 
 class PublishedResult(NamedTuple):
     """A row of the published table of architectures."""

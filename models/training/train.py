@@ -15,13 +15,15 @@ from models.architectures import build, resolve_depth
 from models.architectures.cost import mflop_per_clip, parameters
 from models.data.audio import SAMPLES
 from models.data.clips import Clips, open_clips
-from models.data.speech_commands import SPLITS, find, read_folder
+from models.data.describe import describe as describe_data
+from models.data.speech_commands import find, read_folder
 from models.recipe import Recipe
 from models.run_folder import RunFolder, write_atomically
 from models.training.analysis import write_analysis
 from models.training.batches import Batches
 from models.training.checkpoint import Checkpoint
-from models.training.environment import describe, device_name, now, prepare_torch
+from models.training.environment import describe as describe_environment
+from models.training.environment import device_name, now, prepare_torch
 from models.training.errors import Stopped, TrainingError
 from models.training.evaluate import Heard, evaluate
 from models.training.loop import Loop, epoch_seed
@@ -72,7 +74,7 @@ def _recipe(folder: RunFolder) -> Recipe:
 
 def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter) -> None:
     device = prepare_torch()
-    environment = describe(folder, device)
+    environment = describe_environment(folder, device)
     write_atomically(folder.environment_file, json.dumps(environment, indent=2))
 
     clips = open_clips(read_folder(find(recipe.data)), lambda *_: reporter.update())
@@ -98,7 +100,7 @@ def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter) -> None:
         "parameters": parameters(network),
         "mflop_per_clip": mflop_per_clip(network),
         **_times(checkpoint),
-        "data": _data(clips),
+        "data": describe_data(clips),
         "recipe": recipe.model_dump(),
         "device": device_name(device),
         "started_at": environment["started_at"],
@@ -144,17 +146,6 @@ def _times(checkpoint: Checkpoint) -> dict[str, Any]:
         "epochs": len(history),
         "seconds": sum(entry["seconds"] for entry in history),
         "clips_per_second": statistics.harmonic_mean([entry["clips_per_second"] for entry in history]),
-    }
-
-
-def _data(clips: Clips) -> dict[str, Any]:
-    return {
-        "name": clips.name,
-        "hash": clips.hash,
-        "synthetic": clips.synthetic,
-        "held_out": clips.held_out,
-        "notices": clips.notices,
-        "clips": {split: len(clips.of(split)) for split in SPLITS},
     }
 
 
