@@ -1,5 +1,8 @@
 import json
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +16,7 @@ from backend.errors import InvalidError
 from backend.probe.sampler import Sampler
 from backend.server import TOKEN_VARIABLE, read_agent_token
 from backend.snapshot import Snapshot, iso, now
-from tests.backend.agents import TOKEN, AgentProcess, token_file
+from tests.backend.agents import SERVE, TOKEN, AgentProcess, token_file
 from tests.backend.conftest import FakeGpus
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
