@@ -3,7 +3,6 @@
 // What a call waits for it waits for here, synchronously, as in Google.
 {
   const scope = /** @type {any} */ (self);
-  const builtIn = new Set(Object.getOwnPropertyNames(scope));
 
   /** @param {any} request */
   const fetchNow = ({ url, method = 'get', headers = {}, contentType, payload, timeoutSeconds }) => {
@@ -29,12 +28,12 @@
       },
     }),
   };
-  for (const name of Object.getOwnPropertyNames(scope)) builtIn.add(name);
+  const ours = new Set(Object.getOwnPropertyNames(scope));
   scope.importScripts('/apps_script/Backend.js', '/apps_script/Sidebar.js');
 
   scope.onmessage = (/** @type {MessageEvent} */ { data: { name, given } }) => {
     try {
-      if (builtIn.has(name) || typeof scope[name] !== 'function') throw new Error(`The add-on has no function ${name}.`);
+      if (ours.has(name) || !Object.hasOwn(scope, name)) throw new Error(`The add-on has no function ${name}.`);
       scope.postMessage({ answer: scope[name](...given) ?? null });
     } catch (error) {
       scope.postMessage({ fault: /** @type {Error} */ (error).message });

@@ -52,7 +52,7 @@ async function drawSheet() {
   const tab = tabs.find((known) => known.name === name);
   if (!tab) {
     shown = { name, updatedAt: '' };
-    const words = tabs.length ? `There is no tab called ${name} any more.` : 'Nothing here yet. The first tab appears as soon as the servers have been read.';
+    const words = tabs.length ? `There is no tab called ${name}.` : 'Nothing here yet. The first tab appears as soon as the servers have been read.';
     morphChildren(at('sheet'), [make('p', words, 'empty')]);
   } else if (shown.name !== name || shown.updatedAt !== tab.updated_at) {
     const { table, updated_at: updatedAt } = await get(`/api/tables/${encodeURIComponent(name)}`);

@@ -1,0 +1,79 @@
+"""A real headless Chromium, and a lab behind the real app to look at."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from backend.architectures import Architectures
+from backend.settings import Home
+from tests.web.lab import TOKEN, Lab
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-sandbox",
+]
+
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        missing = "needs Chromium: sudo apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def architectures() -> Architectures:
+    """Asked once: the models take seconds to answer."""
+    return Architectures()
+
+
+@pytest.fixture
+def lab(home: Home, architectures: Architectures) -> Lab:
+    return Lab(home, architectures)
+
+
+@pytest.fixture
+def address(lab: Lab) -> Iterator[str]:
+    with lab.serving() as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """Opens a path in a window of its own; what goes wrong in its scripts fails the test."""
+    faults: list[str] = []
+    contexts = []
+
+    def opened(path: str = "/", *, width: int = 1280, height: int = 800) -> Page:
+        context = chromium.new_context(viewport={"width": width, "height": height})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("dialog", lambda dialog: faults.append(f"a dialog: {dialog.message}"))
+        context.request.get(f"{address}/?token={TOKEN}")  # sets the session's cookie
+        page.goto(address + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []

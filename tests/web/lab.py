@@ -1,0 +1,322 @@
+"""A lab of five servers behind the real app: what the browser tests look at."""
+
+import logging
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import make_server
+
+from backend.app import Parts, create_app
+from backend.architectures import Architectures
+from backend.job import DataFacts, Job, JobState, Progress, Result, RunResult
+from backend.publisher import Publisher
+from backend.server import Server
+from backend.settings import Home, Settings
+from backend.sheets.run_tabs import leaderboard_table, results_table, run_table
+from backend.sheets.table import Column, Section, Table
+from backend.sheets.tabs import servers_table
+from backend.sheets.workbook import Workbook
+from backend.snapshot import GpuProcess, GpuReading, HostReading, ServerStatus, Snapshot, State, Verdict, now
+from backend.store import Store, open_database
+from backend.training import Training
+from models import published
+from models.recipe import WORDS, Recipe
+
+TOKEN = "the-lab-token"
+RUN = "r3f2a9b"
+HOSTILE = '<script>alert(1)</script> =IMPORTXML("http://192.0.2.1")'
+FIGURES = ("confusion_matrix", "learning_curve")
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Lab:
+    """The parts that a test changes: servers, jobs, tabs, and what is wrong with the backend."""
+
+    def __init__(self, home: Home, architectures: Architectures) -> None:
+        database = open_database(home.store_file)
+        self.home = home
+        self.store = Store(database)
+        self.workbook = Workbook(database)
+        self.servers = five_servers()
+        self.requests: list[str] = []
+        self.before: Callable[[str], None] | None = None
+        """Called with each path before it is answered; may block."""
+        self.loses_answers = False
+        """Whether what was done is answered with a failure."""
+        training = Training(
+            home=home,
+            servers={
+                server.name: Server(name=server.name, agent="http://127.0.0.1:9") for server in self.servers
+            },
+            engines={},
+            architectures=architectures,
+            store=self.store,
+            publisher=Publisher(self.store, self.workbook),
+            verdict_of=lambda _: None,
+            run_tabs=20,
+        )
+        self._parts = Parts(
+            home=home,
+            settings=Settings(),
+            store=self.store,
+            training=training,
+            architectures=architectures,
+            tabs=self.workbook,
+            current_servers=lambda: self.servers,
+        )
+        (home.data / "speech16").mkdir(parents=True)
+        for job in four_jobs():
+            self.store.add_job(job)
+        training.publish_jobs()
+        self.workbook.publish(tables())
+        draw_figures(home.runs / RUN)
+
+    @contextmanager
+    def serving(self, port: int = 0) -> Iterator[str]:
+        """Yields the address without its token."""
+        app: Wsgi = create_app(self._parts, TOKEN)
+
+        def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            self.requests.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+            if self.before:
+                self.before(environ["PATH_INFO"])
+            if not self.loses_answers or not environ["PATH_INFO"].startswith("/api/"):
+                return app(environ, start_response)
+            b"".join(app(environ, lambda *_: None))
+            start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
+            return [b"lost"]
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        server = make_server("127.0.0.1", port, watched, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join(timeout=5)
+
+
+def five_servers() -> list[ServerStatus]:
+    """As in the pictures of the README: one to take, one shared, and three in trouble."""
+    at = now()
+    return [
+        _server("gpu2", "idle", "take this one", [(2, 400, ()), (0, 350, ())], host=(3, 12), suggested=True),
+        _server("gpu1", "busy", "1 of 2 GPUs free", [(97, 23900, ("kim",)), (0, 420, ())], host=(41, 38)),
+        _server(
+            "gpu5", "full", "22 GiB held by park, idle for 40 min", [(1, 23600, ("park",))], host=(2, 20)
+        ),
+        _server(
+            "gpu3",
+            "overloaded",
+            "memory pressure 23 % for 2 min",
+            [(99, 22500, ("choi", "lee"))],
+            host=(100, 96),
+        ),
+        ServerStatus(
+            name="gpu4",
+            verdict=Verdict(state=State.DOWN, reason="agent not answering since 14:02, 3 tries"),
+            seen_at=at - timedelta(minutes=12),
+        ),
+    ]
+
+
+def _server(
+    name: str,
+    state: str,
+    reason: str,
+    gpus: list[tuple[float, float, tuple[str, ...]]],
+    *,
+    host: tuple[float, float],
+    suggested: bool = False,
+) -> ServerStatus:
+    """`gpus` as (use in per cent, memory used in MiB, users); `host` as (CPU, memory) in per cent."""
+    cpu_percent, memory_percent = host
+    snapshot = Snapshot(
+        server=name,
+        at=now(),
+        host=HostReading(
+            cpu_percent=cpu_percent,
+            memory_total_mib=128_000,
+            memory_available_mib=128_000 * (1 - memory_percent / 100),
+        ),
+        gpus=tuple(
+            GpuReading(
+                index=index,
+                utilization_percent=utilization,
+                memory_used_mib=used_mib,
+                memory_total_mib=24_564,
+                processes=tuple(GpuProcess(pid=100, user=user) for user in users),
+            )
+            for index, (utilization, used_mib, users) in enumerate(gpus)
+        ),
+    )
+    past = tuple(None if minute == 3 else cpu_percent * (0.3 + minute / 20) for minute in range(13))
+    verdict = Verdict(state=State(state), reason=reason)
+    return ServerStatus(
+        name=name, verdict=verdict, snapshot=snapshot, seen_at=now(), suggested=suggested, last_hour=past
+    )
+
+
+def four_jobs() -> list[Job]:
+    at = now()
+
+    def job(number: int, server: str, state: JobState, recipe: Recipe, **more: Any) -> Job:
+        asked_at = at - timedelta(minutes=number)
+        return Job(
+            id=f"r00000{number}",
+            server=server,
+            recipe=recipe,
+            asked_by="kim",
+            asked_at=asked_at,
+            state=state,
+            **more,
+        )
+
+    plain = Recipe(architecture="ch32", depth=8, dropout=0.75, batch_norm=False, epochs=40, data="speech16")
+    return [
+        job(
+            1,
+            "gpu2",
+            JobState.RUNNING,
+            plain,
+            progress=Progress(
+                epoch=14, epochs=40, fraction=0.35, loss=0.2134, validation_accuracy=0.9312, seconds_left=720
+            ),
+        ),
+        job(
+            2,
+            "gpu1",
+            JobState.QUEUED,
+            Recipe(architecture="ch128", depth=9, dropout=0.25, data="speech16"),
+            reason="another training runs on this server",
+        ),
+        job(
+            3,
+            "gpu2",
+            JobState.FAILED,
+            plain.model_copy(update={"name": HOSTILE}),
+            reason="the disk is full",
+            ended_at=at,
+        ),
+        job(
+            4,
+            "gpu2",
+            JobState.DONE,
+            plain,
+            progress=Progress(epoch=40, epochs=40, fraction=1, validation_accuracy=0.9533),
+            ended_at=at,
+        ).model_copy(update={"id": RUN}),
+    ]
+
+
+def a_result(run: str = RUN, finished_at: datetime | None = None) -> Result:
+    """Sixteen words, mostly heard right."""
+    words = WORDS
+    matrix = tuple(
+        tuple(
+            280 + row if row == column else (row * 7 + column * 3) % 11 // 8 * (row % 4)
+            for column in range(16)
+        )
+        for row in range(16)
+    )
+    clips = sum(map(sum, matrix))
+    right = sum(matrix[place][place] for place in range(16))
+    content = RunResult(
+        run=run,
+        words=words,
+        test_accuracy=right / clips,
+        test_accuracy_full_length=right / clips + 0.004,
+        test_clips=clips,
+        test_clips_full_length=clips - 300,
+        validation_accuracy=0.9533,
+        confusion_matrix=matrix,
+        parameters=94_768,
+        epochs=40,
+        best_epoch=37,
+        seconds=754.2,
+        clips_per_second=2140,
+        device="NVIDIA GeForce RTX 4090",
+        data=DataFacts(name="speech16", hash="5e1f", synthetic=False),
+        recipe=Recipe(
+            architecture="ch32", depth=8, dropout=0.75, batch_norm=False, data="speech16", name=HOSTILE
+        ),
+        finished_at=finished_at or now(),
+    )
+    return Result(run=run, server="gpu2", asked_by="kim", finished_at=content.finished_at, content=content)
+
+
+def tables() -> list[Table]:
+    results = [a_result(), a_result("r77c0de", now() - timedelta(hours=5))]
+    history = [
+        {
+            "epoch": epoch,
+            "loss": 2.7 / epoch**0.7,
+            "validation_loss": 2.6 / epoch**0.6,
+            "train_accuracy": 1 - 0.9 / epoch**0.8,
+            "validation_accuracy": None if epoch == 20 else 1 - 0.92 / epoch**0.75,
+        }
+        for epoch in range(1, 41)
+    ]
+    return [
+        servers_table(five_servers()),
+        results_table(results),
+        leaderboard_table(results),
+        fine_tuning(),
+        run_table(results[0], history, FIGURES),
+    ]
+
+
+def fine_tuning() -> Table:
+    """The published table of ch32: depth by dropout and batch norm, `X` where it was not run."""
+    cells = published.fine_tuning("ch32")
+    choices = sorted({(cell.batch_norm, cell.dropout) for cell in cells})
+    depths = sorted({cell.depth for cell in cells})
+    accuracy = {(cell.depth, cell.batch_norm, cell.dropout): cell.accuracy for cell in cells}
+    section = Section(
+        title="Published",
+        note="Test accuracy on full-length clips.",
+        columns=(
+            Column(title="Depth", width=8),
+            *(
+                Column(title=f"DO({dropout:g}){'+BN' if norm else ''}", format="accuracy", heat=True)
+                for norm, dropout in choices
+            ),
+        ),
+        rows=tuple(
+            (str(depth), *(accuracy[depth, *choice] or "X" for choice in choices)) for depth in depths
+        ),
+        heat="good",
+    )
+    return Table(name="Fine-tuning ch32", sections=(section,))
+
+
+def draw_figures(run: Path) -> None:
+    """Real PNG files of one colour, in a run folder that is complete enough to be asked for them."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    width, height = 640, 420
+    rows = (b"\0" + b"\x0b\x57\xd0" * width) * height
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    png = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    (run / "figures").mkdir(parents=True)
+    (run / "recipe.json").write_text(Recipe(data="speech16").model_dump_json())
+    for name in FIGURES:
+        (run / "figures" / f"{name}.png").write_bytes(png)

@@ -1,0 +1,280 @@
+"""The add-on's sidebar, as the local page shows it: real files, real calls, a real backend."""
+
+import re
+import threading
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.job import Job, JobState
+from backend.snapshot import State, Verdict, now
+from models.recipe import Recipe
+from tests.web.lab import HOSTILE, RUN, Lab
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def sidebar(open_page: Open) -> Page:
+    """The sidebar alone, with a clock that the test moves."""
+    page = open_page("/web/icon.svg")
+    page.clock.install()
+    page.goto(page.url.replace("web/icon.svg", "sidebar"))
+    expect(page.locator("#servers b")).to_have_count(5)
+    return page
+
+
+def refresh(sidebar: Page) -> None:
+    sidebar.clock.run_for(11_000)
+
+
+def set_visibility(sidebar: Page, state: str) -> None:
+    sidebar.evaluate(
+        """state => {
+          Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+          document.dispatchEvent(new Event('visibilitychange'));
+        }""",
+        state,
+    )
+
+
+def readings(lab: Lab) -> int:
+    return lab.requests.count("GET /api/servers")
+
+
+def new_jobs(lab: Lab) -> list[Job]:
+    return [job for job in lab.store.unfinished_jobs() if not job.id.startswith("r00000")]
+
+
+def test_servers_show_verdict_load_and_reason(sidebar: Page) -> None:
+    expect(sidebar.locator("#servers b")).to_have_text(["gpu2", "gpu1", "gpu5", "gpu3", "gpu4"])
+    busy = sidebar.get_by_role("listitem").filter(has_text="gpu1").first
+    expect(busy.locator(".verdict")).to_have_text("busy")
+    expect(busy).to_contain_text("24.2 GiB free · kim")
+    expect(busy).to_contain_text("1 of 2 GPUs free")
+    expect(busy.get_by_role("img", name="GPU 0 97 %, GPU 1 0 %")).to_be_visible()
+    expect(sidebar.get_by_role("listitem").filter(has_text="gpu4")).to_contain_text("seen 12 min ago")
+
+
+def test_jobs_show_progress_and_why_they_wait(sidebar: Page) -> None:
+    jobs = sidebar.locator("#jobs > li")
+    expect(jobs.nth(0)).to_contain_text("epoch 14 of 40")
+    expect(jobs.nth(0)).to_contain_text("gpu2 · loss 0.2134 · 0.9312 validation · 12 min left")
+    expect(jobs.nth(0).get_by_role("progressbar")).to_have_attribute("value", "0.35")
+    expect(jobs.nth(1)).to_contain_text("waits, 1st")
+    expect(jobs.nth(1)).to_contain_text("another training runs on this server")
+    expect(sidebar.locator("#jobs")).to_contain_text("the disk is full")
+
+
+def test_the_form_begins_with_the_recipe_s_own_defaults(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#hint")).to_have_text(re.compile(r"^[\d,]+ parameters · [\d.]+ Mflop a clip$"))
+    expect(sidebar.locator("#data")).to_have_value("speech16")
+    sidebar.get_by_role("button", name="Train on gpu2").click()
+    expect(sidebar.locator("#answer")).to_contain_text("Launched on gpu2: r")
+    (job,) = new_jobs(lab)
+    folder = str(lab.home.data / "speech16")
+    assert job.recipe == Recipe(data=folder, depth=8)
+
+
+def test_the_hint_follows_the_network(sidebar: Page) -> None:
+    hint = sidebar.locator("#hint")
+    expect(hint).to_contain_text("parameters")
+    sidebar.get_by_label("Batch norm").select_option("off")
+    expect(hint).to_contain_text("94,768 parameters")
+    sidebar.get_by_label("Network").select_option("ch128")
+    sidebar.get_by_label("Batch norm").select_option("on")
+    expect(sidebar.get_by_label("Layers")).to_have_value("9")
+    expect(hint).to_contain_text("2,071,184 parameters")
+    sidebar.get_by_label("Layers").select_option("3")
+    sidebar.get_by_label("Network").select_option("base")
+    expect(sidebar.get_by_label("Layers")).to_have_value("5")
+
+
+def test_a_double_click_launches_one_job(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#hint")).to_contain_text("parameters")
+    sidebar.get_by_label("Epochs").fill("3")
+    sidebar.locator("#launch").dblclick()
+    expect(sidebar.locator("#answer")).to_contain_text("Launched on gpu2")
+    expect(sidebar.locator("#jobs > li")).to_have_count(5)
+    assert lab.requests.count("POST /api/jobs") == 1
+    assert [job.recipe.epochs for job in new_jobs(lab)] == [3]
+
+
+def test_a_launch_whose_answer_was_lost_is_sent_again_as_the_same(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#hint")).to_contain_text("parameters")
+    lab.loses_answers = True
+    sidebar.locator("#launch").click()
+    expect(sidebar.locator("#answer")).to_contain_text("Try again in a minute")
+    lab.loses_answers = False
+    sidebar.locator("#launch").click()
+    expect(sidebar.locator("#answer")).to_contain_text("Launched on gpu2")
+    assert lab.requests.count("POST /api/jobs") == 2
+    assert len(new_jobs(lab)) == 1
+    sidebar.locator("#launch").click()
+    expect(sidebar.locator("#jobs > li")).to_have_count(6)
+    assert len(new_jobs(lab)) == 2
+
+
+def test_what_the_backend_refuses_is_said_in_its_words(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#hint")).to_contain_text("parameters")
+    sidebar.get_by_label("Data").fill("/nowhere")
+    lab.servers = [server.model_copy(update={"name": "gpu9"}) for server in lab.servers[:1]]
+    refresh(sidebar)
+    expect(sidebar.locator("#servers b")).to_have_text(["gpu9"])
+    sidebar.get_by_label("Server", exact=True).select_option("gpu9")
+    sidebar.locator("#launch").click()
+    expect(sidebar.locator("#answer")).to_contain_text("There is no server 'gpu9'. Choose one of gpu2")
+    assert new_jobs(lab) == []
+
+
+def test_a_person_s_choice_outlives_refreshes(sidebar: Page, lab: Lab) -> None:
+    server = sidebar.get_by_label("Server", exact=True)
+    first, second, *others = lab.servers
+    swapped = [second.model_copy(update={"suggested": True}), first.model_copy(update={"suggested": False})]
+    lab.servers = [*swapped, *others]
+    refresh(sidebar)
+    expect(server).to_have_value("gpu1")
+    server.select_option("gpu3")
+    lab.servers = [first, second]
+    refresh(sidebar)
+    expect(sidebar.locator("#servers b")).to_have_count(2)
+    expect(server).to_have_value("gpu3")
+    expect(sidebar.locator("#launch")).to_have_text("Train on gpu3")
+
+
+def test_whoever_fills_in_the_form_keeps_the_server_it_names(sidebar: Page, lab: Lab) -> None:
+    sidebar.get_by_label("Epochs").focus()
+    first, second, *others = lab.servers
+    verdict = Verdict(state=State.FULL, reason="no memory left")
+    lab.servers = [
+        second.model_copy(update={"suggested": True}),
+        first.model_copy(update={"verdict": verdict}),
+        *others,
+    ]
+    refresh(sidebar)
+    expect(sidebar.locator("#servers b").first).to_have_text("gpu1")
+    expect(sidebar.locator("#launch")).to_have_text("Train on gpu2")
+    expect(sidebar.get_by_label("Epochs")).to_be_focused()
+
+
+def test_cancelling_asks_first(sidebar: Page, lab: Lab) -> None:
+    job = sidebar.locator("#jobs > li").nth(1)
+    cancel = job.get_by_role("button", name="Cancel ch128 · 9 · DO(0.25)+BN on gpu1")
+    cancel.click()
+    expect(job.get_by_role("button", name="Keep")).to_be_focused()
+    sidebar.keyboard.press("Escape")
+    expect(cancel).to_be_focused()
+    cancel.click()
+    refresh(sidebar)
+    job.get_by_role("button", name="Cancel job").click()
+    expect(sidebar.locator("#jobs > li").filter(has_text="ch128")).to_contain_text("cancelled")
+    assert lab.store.job("r000002").state is JobState.CANCELLED
+
+
+def test_a_job_that_ended_meanwhile_cannot_be_cancelled(sidebar: Page, lab: Lab) -> None:
+    job = sidebar.locator("#jobs > li").nth(1)
+    job.get_by_role("button", name="Cancel ch128").click()
+    lab.store.change_job(lab.store.job("r000002"), state=JobState.DONE, ended_at=now())
+    job.get_by_role("button", name="Cancel job").click()
+    expect(job).to_contain_text("Job r000002 is done already. There is nothing to cancel.")
+
+
+def test_the_focus_stays_while_jobs_come_and_go(sidebar: Page, lab: Lab) -> None:
+    button = sidebar.get_by_role("button", name="Cancel ch128")
+    button.focus()
+    recipe = Recipe(data="x")
+    lab.store.add_job(Job(id="r0000aa", server="gpu5", recipe=recipe, asked_by="lee", asked_at=now()))
+    lab.store.change_job(lab.store.job("r000001"), state=JobState.CANCELLED, ended_at=now())
+    refresh(sidebar)
+    expect(sidebar.locator("#jobs")).to_contain_text("gpu5")
+    expect(button).to_be_focused()
+
+
+def test_nothing_is_asked_while_hidden(sidebar: Page, lab: Lab) -> None:
+    before = readings(lab)
+    set_visibility(sidebar, "hidden")
+    sidebar.clock.run_for(120_000)
+    lab.servers = lab.servers[:1]
+    set_visibility(sidebar, "visible")
+    expect(sidebar.locator("#servers b")).to_have_count(1)
+    assert readings(lab) == before + 1
+
+
+def test_calls_never_overlap_and_old_numbers_are_called_old(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#hint")).to_contain_text("parameters")
+    expect(sidebar.locator("#notice")).to_be_hidden()
+    asked, release = threading.Event(), threading.Event()
+
+    def hang(path: str) -> None:
+        if path == "/api/servers":
+            asked.set()
+            release.wait(15)
+
+    lab.before = hang
+    before = readings(lab)
+    sidebar.clock.run_for(60_000)
+    expect(sidebar.locator("#notice")).to_contain_text("Not updated since")
+    assert asked.wait(15)
+    assert readings(lab) == before + 1
+    lab.servers = lab.servers[:2]
+    release.set()
+    expect(sidebar.locator("#servers b")).to_have_count(2)
+    expect(sidebar.locator("#notice")).to_be_hidden()
+    assert readings(lab) <= before + 2
+
+
+def test_a_backend_in_trouble_is_told_and_forgotten(sidebar: Page, lab: Lab) -> None:
+    lab.loses_answers = True
+    refresh(sidebar)
+    notice = sidebar.locator("#notice")
+    expect(notice).to_have_text(
+        re.compile(
+            r"^Not updated since .*\. The backend cannot answer now \(status 500\)\. Try again in a minute\.$"
+        )
+    )
+    lab.loses_answers = False
+    refresh(sidebar)
+    expect(notice).to_be_hidden()
+
+
+def test_a_run_s_results_open_in_the_workbook(open_page: Open) -> None:
+    page = open_page()
+    page.frame_locator("iframe").get_by_role(
+        "button", name=f"Results of ch32 · 8 · DO(0.75), run {RUN}"
+    ).click()
+    expect(page.get_by_role("tab", selected=True)).to_have_text(f"Run {RUN}")
+    expect(page.locator("#sheet")).to_be_focused()
+
+
+def test_a_tab_that_is_not_there_is_told(sidebar: Page, lab: Lab) -> None:
+    lab.workbook.publish([], gone=[f"Run {RUN}"])
+    sidebar.get_by_role("button", name="Results of").click()
+    expect(sidebar.locator("#jobs")).to_contain_text(f"There is no tab called Run {RUN}.")
+
+
+def test_many_servers_are_shown_on_request(sidebar: Page, lab: Lab) -> None:
+    lab.servers = [lab.servers[0].model_copy(update={"name": f"{HOSTILE}{number}"}) for number in range(50)]
+    refresh(sidebar)
+    sidebar.get_by_role("button", name="Show all 50").click()
+    expect(sidebar.locator("#servers b")).to_have_count(50)
+    refresh(sidebar)
+    sidebar.get_by_role("button", name="Show fewer").click()
+    expect(sidebar.locator("#servers b").nth(5)).to_have_text(f"{HOSTILE}5")
+    expect(sidebar.locator("#servers b")).to_have_count(6)
+
+
+def test_script_run_behaves_as_in_google(sidebar: Page) -> None:
+    assert sidebar.evaluate("typeof google.script.run.askBackend_") == "undefined"
+    for given in ("new Date()", "{ at: [new Date()] }", "() => 1"):
+        with pytest.raises(Exception, match="neither dates nor functions"):
+            sidebar.evaluate(f"google.script.run.showTab({given})")
+    called = """name => new Promise(resolve => google.script.run
+        .withSuccessHandler((answer, object) => resolve(['answered', object]))
+        .withFailureHandler((error, object) => resolve([error.message, object]))
+        .withUserObject('mine')[name]('Servers'))"""
+    assert sidebar.evaluate(called, "showTab") == ["answered", "mine"]
+    for name in ("noSuchFunction", "close", "importScripts"):
+        assert sidebar.evaluate(called, name) == [f"The add-on has no function {name}.", "mine"]
