@@ -81,7 +81,7 @@ def _draw(
         axes.text(
             column, row, texts[row, column],
             ha="center", va="center", size=size, weight="bold" if row == column else "normal",
-            color="white" if row != column and matrix[row, column] > 0.55 * most else INK,
+            color="white" if row != column and matrix[row, column] > 0.45 * most else INK,
         )  # fmt: skip
     recall = axes.secondary_yaxis("right")
     recall.set_yticks(range(len(beside)), labels=beside, size=size)

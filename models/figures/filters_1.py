@@ -7,8 +7,8 @@ from models.figures.facts import Facts
 from models.figures.style import ACCENT, CONTRAST, FAINT, SOFT, picture, quiet
 
 _WIDTH_PX = 1000
-_REACH = 0.44
-"""Of a cell, from its zero line to the largest weight."""
+_REACH = 0.38
+"""Of a cell, from its zero line to the largest weight; the rest is for the channel's number."""
 
 
 @quiet
@@ -47,7 +47,7 @@ def draw(facts: Facts) -> Figure | None:
     )
     if columns <= 8:
         for position, channel in enumerate(order):
-            axes.text(column[position] + 0.06, 0.46 - row[position], channel, size=8, color=SOFT, va="top")
+            axes.text(column[position] + 0.06, 0.5 - row[position], channel, size=8, color=SOFT, va="top")
     kilohertz = [centres_hz[order[row == number]] / 1000 for number in range(rows)]
     axes.set_yticks(-np.arange(rows), labels=[f"{khz[0]:.1f}-{khz[-1]:.1f}" for khz in kilohertz])
     axes.set_ylabel("centre frequency (kHz)")

@@ -45,7 +45,9 @@ def draw(facts: Facts) -> Figure | None:
     if best is not None:
         panels[1].plot(best.epoch, best.validation_accuracy, "o", color=CONTRAST, markersize=8)
     panels[-1].set_xlabel("epoch")
-    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(epochs) == 1:
+        panels[-1].set_xlim(epochs[0] - 0.5, epochs[0] + 0.5)
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
 
 

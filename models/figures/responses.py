@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from models.figures.analysis import Analysis, Layer
 from models.figures.facts import Facts
 from models.figures.spectra import mel
-from models.figures.style import CONTRAST, INTENSITY, RULE, SOFT, picture, quiet
+from models.figures.style import CONTRAST, HALO, INTENSITY, RULE, SOFT, picture, quiet
 
 _WIDTH_PX, _HEIGHT_PX = 1000, 980
 _TICKS_HZ = np.array([100, 500, 1000, 2000, 4000])
@@ -60,7 +60,10 @@ def _panel(axes: Axes, analysis: Analysis, layer: Layer) -> None:
         aspect="auto",
         interpolation="nearest",
     )
-    axes.plot([0.5, layer.channels + 0.5], [low, high], color=CONTRAST, linestyle="--", linewidth=1.5)
+    axes.plot(
+        [0.5, layer.channels + 0.5], [low, high],
+        color=CONTRAST, linestyle="--", linewidth=1.5, path_effects=HALO,
+    )  # fmt: skip
     axes.set_title(f"layer {layer.number}: {layer.channels} channels")
     axes.set_yticks(mel(_TICKS_HZ), labels=[f"{hz / 1000:g}" for hz in _TICKS_HZ])
     axes.set_ylim(low, high)

@@ -1,15 +1,14 @@
 """The filters of the first layer as in digital signal processing: their gain over frequency."""
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.figure import Figure
 
 from models.figures.facts import Facts
 from models.figures.spectra import magnitude_response, mel_spaced
-from models.figures.style import CONTRAST, INK, INTENSITY, picture, quiet
+from models.figures.style import CONTRAST, HALO, INK, INTENSITY, picture, quiet
 
 _WIDTH_PX, _HEIGHT_PX = 1000, 760
-_RANGE_DB = 40
+_RANGE_DB = 30
 
 
 @quiet
@@ -47,10 +46,9 @@ def draw(facts: Facts) -> Figure | None:
         interpolation="nearest",
     )
     ranks = np.arange(1, count + 1)
-    halo = [patheffects.withStroke(linewidth=4, foreground="white")]
     axes.plot(
         ranks, mel_spaced(count, highest_hz) / 1000,
-        color=CONTRAST, linestyle="--", path_effects=halo, label=f"mel scale: {count} equal steps",
+        color=CONTRAST, linestyle="--", path_effects=HALO, label=f"mel scale: {count} equal steps",
     )  # fmt: skip
     axes.plot(
         ranks, centres_hz[order] / 1000,

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib import patheffects
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -23,6 +24,9 @@ INTENSITY = "cividis"
 
 DIVERGING = LinearSegmentedColormap.from_list("diverging", ["#6b2000", CONTRAST, "white", ACCENT, "#06275e"])
 """From negative, vermillion, over white zero to positive, blue."""
+
+HALO = [patheffects.withStroke(linewidth=3.5, foreground="white")]
+"""Lifts a line off a heat map."""
 
 PIXEL_LIMIT = 1_000_000
 """Google Sheets takes only pictures with fewer pixels."""
