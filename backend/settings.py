@@ -1,16 +1,58 @@
 """Where Sheetrack keeps its things, and the few choices a lab makes."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from backend.errors import InvalidError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class GoogleSettings(BaseModel):
+    """Which spreadsheet the lab uses, and as whom Sheetrack opens it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spreadsheet: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_-]+$", description="Its address in the browser, or the ID in there")
+    ]
+    key_file: Annotated[
+        Path, Field(description="The service account's key; a relative path starts at the home")
+    ] = Path("google-key.json")
+    api_endpoint: Annotated[
+        str | None,
+        Field(pattern=r"^https?://", description="Another server that speaks the Sheets API, without a key"),
+    ] = None
+
+    @field_validator("spreadsheet", mode="before")
+    @classmethod
+    def _id(cls, value: object) -> object:
+        found = re.search(r"/d/([A-Za-z0-9_-]+)", value) if isinstance(value, str) else None
+        return found[1] if found else value
+
+
+class ReservationSettings(BaseModel):
+    """The lab's own tab that says who has which server. Columns are named as their headers are.
+
+    A column that is left out is guessed by the usual names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tab: Annotated[str, Field(min_length=1, max_length=100, description="The tab's name")]
+    server: Annotated[str, Field(description="Header of the servers' names")] = ""
+    person: Annotated[str, Field(description="Header of who reserved it")] = ""
+    start: Annotated[str, Field(description="Header of when that begins")] = ""
+    end: Annotated[str, Field(description="Header of when that ends")] = ""
+    show: Annotated[
+        tuple[str, ...], Field(max_length=9, description="Columns of the Servers tab that appear beside it")
+    ] = ("Verdict", "GPUs", "Free GPU memory", "Users", "Seen")
 
 
 class Settings(BaseModel):
@@ -22,6 +64,10 @@ class Settings(BaseModel):
     refresh_seconds: Annotated[int, Field(ge=2, le=3600, description="How often servers are read")] = 15
     history_days: Annotated[int, Field(ge=1, le=400, description="How long readings are kept")] = 7
     run_tabs: Annotated[int, Field(ge=0, le=200, description="How many of the newest runs have a tab")] = 20
+    google: Annotated[GoogleSettings | None, Field(description="The lab's Google spreadsheet")] = None
+    reservations: Annotated[
+        ReservationSettings | None, Field(description="The lab's own tab of reservations")
+    ] = None
 
 
 class Home:

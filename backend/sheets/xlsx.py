@@ -13,33 +13,12 @@ from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from backend.errors import UnavailableError
+from backend.sheets.formats import INK, NUMBER_FORMATS, TONES, stored
 from backend.sheets.table import Bars, Cell, Column, Format, Number, Section, Spark, Table, Text, Tone
 
 _CURVES = "Curves"
 """The tab that holds the numbers behind the sparklines."""
 
-_NUMBER_FORMATS: dict[Format, str] = {
-    "text": "General",
-    "integer": "#,##0",
-    "decimal": "0.0000",
-    "percent": "0%",
-    "accuracy": "0.00%",
-    "gib": '0.0" GiB"',
-    "seconds": '[h]"h" mm"min" ss"s"',
-    "time": "yyyy-mm-dd hh:mm:ss",
-}
-_TONES: dict[Tone, str] = {
-    "idle": "#007A5A",
-    "busy": "#0B57D0",
-    "full": "#8A5A00",
-    "overloaded": "#B3400A",
-    "stale": "#5F6B7A",
-    "down": "#8C1D40",
-    "maintenance": "#5F6B7A",
-    "good": "#007A5A",
-    "bad": "#8C1D40",
-    "soft": "#5F6B7A",
-}
 _PICTURE_WIDTH = 640
 _ROW_HEIGHT = 20
 _FORBIDDEN = str.maketrans(dict.fromkeys("[]:*?/\\", "-"))
@@ -144,7 +123,7 @@ class _Writer:
                 sheet.write_string(row, place, f"{cell.text} {cell.note}".rstrip(), style)
             case Number(value=float() | int() as value):
                 style = self._style(cell.format, bold=cell.bold, tone=cell.tone)
-                sheet.write_number(row, place, _stored(value, cell.format), style)
+                sheet.write_number(row, place, stored(value, cell.format), style)
             case Bars():
                 self._add_sparkline(sheet, row, place, cell.fractions, {"type": "column", "min": 0, "max": 1})
             case Spark():
@@ -158,15 +137,15 @@ class _Writer:
             case str() | bool():
                 sheet.write_string(row, place, str(cell), self._style("text"))
             case int() | float():
-                sheet.write_number(row, place, _stored(cell, column.format), self._style(column.format))
+                sheet.write_number(row, place, stored(cell, column.format), self._style(column.format))
 
     def _style(self, shape: Format, *, bold: bool = False, tone: Tone | None = None) -> Style:
-        colour = _TONES[tone] if tone else "#1F2328"
+        colour = TONES[tone] if tone else INK
         key = (shape, bold, colour)
         if key not in self._styles:
             align = "left" if shape in ("time", "text") else "right"
             properties = {
-                "num_format": _NUMBER_FORMATS[shape],
+                "num_format": NUMBER_FORMATS[shape],
                 "bold": bold,
                 "font_color": colour,
                 "align": align,
@@ -218,11 +197,6 @@ def _placed(columns: Sequence[Column]) -> list[tuple[int, Column]]:
     """Each column with the grid column where it begins."""
     begins = accumulate((column.span for column in columns), initial=0)
     return list(zip(begins, columns, strict=False))
-
-
-def _stored(value: float, shape: Format) -> float:
-    """Spreadsheets count time in days."""
-    return value / 86_400 if shape == "seconds" else value
 
 
 def _png_size(file: Path) -> tuple[int, int]:

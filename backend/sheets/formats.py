@@ -1,0 +1,32 @@
+"""How spreadsheets write numbers and colour meanings, in Google as in an .xlsx file."""
+
+from backend.sheets.table import Format, Tone
+
+NUMBER_FORMATS: dict[Format, str] = {
+    "text": "General",
+    "integer": "#,##0",
+    "decimal": "0.0000",
+    "percent": "0%",
+    "accuracy": "0.00%",
+    "gib": '0.0" GiB"',
+    "seconds": '[h]"h" mm"min" ss"s"',
+    "time": "yyyy-mm-dd hh:mm:ss",
+}
+INK = "#1F2328"
+TONES: dict[Tone, str] = {
+    "idle": "#007A5A",
+    "busy": "#0B57D0",
+    "full": "#8A5A00",
+    "overloaded": "#B3400A",
+    "stale": "#5F6B7A",
+    "down": "#8C1D40",
+    "maintenance": "#5F6B7A",
+    "good": "#007A5A",
+    "bad": "#8C1D40",
+    "soft": "#5F6B7A",
+}
+
+
+def stored(value: float, shape: Format) -> float:
+    """Spreadsheets count time in days."""
+    return value / 86_400 if shape == "seconds" else value

@@ -1,0 +1,1 @@
+"""The lab's own Google spreadsheet, behind the Sheet seam."""

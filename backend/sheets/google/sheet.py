@@ -1,0 +1,143 @@
+"""The lab's own Google spreadsheet."""
+
+from collections.abc import Callable, Sequence
+
+from gspread.utils import absolute_range_name
+
+from backend.errors import NotFoundError, UnavailableError
+from backend.sheets.google import columns, tabs
+from backend.sheets.google.api import GoogleApi, MismatchError
+from backend.sheets.google.cells import Values
+from backend.sheets.google.columns import PeoplesTab
+from backend.sheets.google.lookup import ServersTab
+from backend.sheets.google.tabs import Book
+from backend.sheets.table import Table
+
+_ROUNDS = 8
+"""How often a batch is planned anew while people change what it was planned for."""
+
+
+class GoogleSheet:
+    """Tabs of Sheetrack in a spreadsheet that people share with its service account.
+
+    What the tabs are called is read before every write: a tab that somebody renamed a second ago is theirs.
+    """
+
+    def __init__(self, api: GoogleApi) -> None:
+        self._api = api
+
+    @property
+    def account(self) -> str:
+        """Whom the spreadsheet has to be shared with."""
+        return self._api.account
+
+    def publish(self, tables: Sequence[Table], gone: Sequence[str] = ()) -> None:
+        """Writes all tables with one call."""
+        if not tables and not gone:
+            return
+        for last in (False, True):
+            book = self._book()
+            try:
+                if batch := book.requests(tables, gone):
+                    self._api.batch_update(batch)
+            except MismatchError:
+                if last:
+                    raise
+            else:
+                return
+
+    def read(self, tab: str) -> list[list[str | int | float | bool | None]]:
+        try:
+            return self._api.values(tab)
+        except MismatchError:
+            raise self._no_tab(tab) from None
+
+    def annotate(self, tab: str, key_column: str, columns: Sequence[str]) -> None:
+        """Shows `columns` of the Servers tab to the right of people's own, by the names in `key_column`.
+
+        `key_column` may be empty, and is then guessed. Once the columns are there, this writes nothing.
+
+        Raises:
+            NotFoundError: there is no such tab, header or column.
+            UnavailableError: the sheet could not be written.
+        """
+
+        def step() -> list[Values]:
+            theirs, servers = self._open(tab)
+            return theirs.wanted(key_column, columns, servers)
+
+        self._settle(step)
+
+    def disconnect(self) -> None:
+        """Removes all that Sheetrack added: its tabs, its columns, its marks. Renamed tabs stay.
+
+        Raises:
+            UnavailableError: the sheet could not be written; what is left is removed the next time.
+        """
+
+        def step() -> list[Values]:
+            columns = [request for tab in self._annotated() for request in tab.farewell()]
+            return columns + self._book().farewell()
+
+        self._settle(step)
+
+    def troubles(self) -> list[str]:
+        """What people did that keeps Sheetrack from showing what it should, in sentences."""
+        return self._book().troubles() + [trouble for tab in self._annotated() for trouble in tab.troubles()]
+
+    def try_out(self) -> str:
+        """Reads the spreadsheet and writes what changes nothing; returns its title.
+
+        Raises:
+            UnavailableError: it cannot be read or written.
+        """
+        title: str = self._api.spreadsheet("properties(title)")["properties"]["title"]
+        self._api.batch_update(tabs.harmless())
+        return title
+
+    def _settle(self, step: Callable[[], Sequence[Values]]) -> None:
+        """Does the next batch that `step` reads from the spreadsheet, until there is nothing to do."""
+        trouble = UnavailableError("The spreadsheet is being rearranged.", "Try again in a moment.")
+        for _ in range(_ROUNDS):
+            batch = step()
+            if not batch:
+                return
+            try:
+                self._api.batch_update(batch)
+            except MismatchError as error:
+                trouble = error
+        raise trouble
+
+    def _book(self) -> Book:
+        return Book.of(self._api.spreadsheet(tabs.METADATA))
+
+    def _open(self, tab: str) -> tuple[PeoplesTab, ServersTab]:
+        """Reads their tab, and the header and first row of ours."""
+        ours = self._book().ours.get("Servers")
+        if ours is None:
+            raise NotFoundError("The spreadsheet has no Servers tab yet.", "Start `sheetrack up` first.")
+        ranges = [absolute_range_name(tab), absolute_range_name(ours.title, "1:2")]
+        try:
+            answer = self._api.spreadsheet(columns.TAB_FIELDS, ranges)
+        except MismatchError:
+            raise self._no_tab(tab) from None
+        sheets = {sheet["properties"].get("sheetId", 0): sheet for sheet in answer["sheets"]}
+        servers = ServersTab(sheets.pop(ours.sheet_id))
+        if not sheets:
+            raise NotFoundError(f"{tab!r} is Sheetrack's own tab.", "Name one of yours in reservations.tab.")
+        return PeoplesTab(sheets.popitem()[1]), servers
+
+    def _annotated(self) -> list[PeoplesTab]:
+        """Every tab of theirs with something of ours in it."""
+        places = (mark["location"]["dimensionRange"] for mark in self._api.marks(columns.KEY))
+        ids = {place.get("sheetId", 0) for place in places}
+        if not ids:
+            return []
+        titles = self._api.spreadsheet("sheets(properties(sheetId,title))")["sheets"]
+        names = [s["properties"]["title"] for s in titles if s["properties"].get("sheetId", 0) in ids]
+        ranges = [absolute_range_name(name) for name in names]
+        sheets = self._api.spreadsheet(columns.TAB_FIELDS, ranges)["sheets"] if names else []
+        return [PeoplesTab(sheet) for sheet in sheets]
+
+    def _no_tab(self, tab: str) -> NotFoundError:
+        return NotFoundError(f"The spreadsheet has no tab {tab!r}.", "Tab names are in its bottom line.")
