@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from flask import Response, g, jsonify, redirect, request
 from flask_openapi3 import Info, OpenAPI
+from markupsafe import escape
 from pydantic import ValidationError
 from sqlalchemy.exc import DatabaseError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from backend.architectures import Architectures
 from backend.errors import InvalidError, RefusedError, SheetrackError
 from backend.routes.choices import choices
 from backend.routes.jobs import jobs
@@ -42,7 +42,6 @@ class Parts:
     settings: Settings
     store: Store
     training: Training
-    architectures: Architectures
     tabs: Tabs
     current_servers: Callable[[], Sequence[ServerStatus]]
 
@@ -61,7 +60,7 @@ def create_app(parts: Parts, token: str) -> OpenAPI:
     app.register_api(servers(parts.current_servers, parts.store))
     app.register_api(jobs(parts.training, parts.store))
     app.register_api(runs(parts.home, parts.store))
-    app.register_api(choices(parts.architectures, parts.training))
+    app.register_api(choices(parts.training))
     app.register_api(tables(parts.settings.title, parts.tabs))
     app.register_blueprint(pages())
 
@@ -129,24 +128,31 @@ def _identify(token: str) -> BaseResponse | None:
 
 
 def _fault(error: SheetrackError) -> Response:
+    if request.accept_mimetypes.best == "text/html":  # a person, in a browser's address line
+        page = f"<!doctype html><title>Sheetrack</title><p>{escape(error.message)}<p>{escape(error.hint)}"
+        return Response(page, error.status, mimetype="text/html")
     fault = Fault(code=error.code, message=error.message, hint=error.hint)
     return reply(ErrorReply(error=fault), error.status)
 
 
 def _invalid(error: ValidationError) -> Response:
+    if not all(fault["loc"] for fault in error.errors()):
+        return _fault(InvalidError(*_NOT_JSON))
     return _fault(InvalidError(f"{sentence(error)}.", "Correct it and try again."))
 
 
+_NOT_JSON = ("The request cannot be understood.", "Its body must be one JSON object.")
 _HTTP_SENTENCES = {
-    400: ("invalid", "The request cannot be understood.", "Its body must be one JSON object."),
+    400: ("invalid", *_NOT_JSON),
     404: ("not_found", "There is nothing at this address.", "/openapi.json lists what there is."),
     405: ("invalid", "This address does not take that method.", "/openapi.json lists what there is."),
     413: ("too_large", "The request is larger than 1 MiB.", "Send less at once."),
-    415: ("invalid", "The body must be JSON.", "Send it with `Content-Type: application/json`."),
 }
 
 
 def _http_fault(error: HTTPException) -> Response:
     status = error.code or 500
     code, message, hint = _HTTP_SENTENCES.get(status, ("failed", error.description or error.name, ""))
-    return reply(ErrorReply(error=Fault(code=code, message=message, hint=hint)), status)
+    fault = SheetrackError(message, hint)
+    fault.status, fault.code = status, code
+    return _fault(fault)

@@ -1,9 +1,9 @@
-"""Which networks there are, asked from the models once: the backend itself never imports torch."""
+"""Which networks there are, asked from the models: the backend itself never imports torch."""
 
 import json
 import subprocess
 import sys
-import threading
+from functools import cache
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -28,42 +28,40 @@ class Architecture(BaseModel):
 _LIST = TypeAdapter(tuple[Architecture, ...])
 
 
-class Architectures:
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: tuple[Architecture, ...] = ()
+@cache
+def architectures() -> tuple[Architecture, ...]:
+    """Every network; asking takes seconds the first time, and nothing after that.
 
-    def all(self) -> tuple[Architecture, ...]:
-        """Raises: UnavailableError: the models cannot be asked, usually because torch is not installed."""
-        with self._lock:
-            if not self._known:
-                command = [sys.executable, "-m", "models", "architectures"]
-                answer = subprocess.run(command, capture_output=True, text=True, check=False)
-                if answer.returncode:
-                    last = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
-                    raise UnavailableError(
-                        f"The networks cannot be listed: {last}.",
-                        "Install what training needs: `pip install 'sheetrack[train]'`.",
-                    )
-                self._known = _LIST.validate_python(json.loads(answer.stdout))
-            return self._known
+    Raises:
+        UnavailableError: the models cannot be asked, usually because torch is not installed.
+    """
+    command = [sys.executable, "-m", "models", "architectures"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        last = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise UnavailableError(
+            f"The networks cannot be listed: {last}.",
+            "Install what training needs: `pip install 'sheetrack[train]'`.",
+        )
+    return _LIST.validate_python(json.loads(answer.stdout))
 
-    def check(self, recipe: Recipe) -> Recipe:
-        """The recipe with its depth filled in.
 
-        Raises:
-            InvalidError: there is no such architecture, or not of that depth.
-        """
-        names = sorted({known.architecture for known in self.all()})
-        if recipe.architecture not in names:
-            raise InvalidError(
-                f"There is no architecture {recipe.architecture!r}.", f"Choose one of {', '.join(names)}."
-            )
-        ours = [known for known in self.all() if known.architecture == recipe.architecture]
-        if recipe.depth is None:
-            return recipe.model_copy(update={"depth": next(known.depth for known in ours if known.default)})
-        depths = sorted({known.depth for known in ours})
-        if recipe.depth not in depths:
-            offered = f"{depths[0]} to {depths[-1]}" if len(depths) > 1 else str(depths[0])
-            raise InvalidError(f"{recipe.architecture} has no depth {recipe.depth}.", f"Choose {offered}.")
-        return recipe
+def check(recipe: Recipe) -> Recipe:
+    """The recipe with its depth filled in.
+
+    Raises:
+        InvalidError: there is no such architecture, or not of that depth.
+    """
+    names = sorted({known.architecture for known in architectures()})
+    if recipe.architecture not in names:
+        raise InvalidError(
+            f"There is no architecture {recipe.architecture!r}.", f"Choose one of {', '.join(names)}."
+        )
+    ours = [known for known in architectures() if known.architecture == recipe.architecture]
+    if recipe.depth is None:
+        return recipe.model_copy(update={"depth": next(known.depth for known in ours if known.default)})
+    depths = sorted({known.depth for known in ours})
+    if recipe.depth not in depths:
+        offered = f"{depths[0]} to {depths[-1]}" if len(depths) > 1 else str(depths[0])
+        raise InvalidError(f"{recipe.architecture} has no depth {recipe.depth}.", f"Choose {offered}.")
+    return recipe

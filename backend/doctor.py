@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.architectures import Architectures
+from backend.architectures import architectures
 from backend.errors import SheetrackError
 from backend.probe.sampler import Sampler
 from backend.server import read_servers
@@ -88,5 +88,5 @@ def _readings(home: Home) -> str:
 
 
 def _training(_home: Home) -> str:
-    names = sorted({known.architecture for known in Architectures().all()})
+    names = sorted({known.architecture for known in architectures()})
     return f"torch is here; networks {', '.join(names)}"

@@ -6,13 +6,15 @@ import logging
 import logging.handlers
 import os
 import secrets
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from waitress.server import create_server
 
 from backend.app import create_app
+from backend.architectures import architectures
 from backend.errors import ConflictError, UnavailableError
 from backend.settings import Home
 from backend.wiring import Sheetrack
@@ -31,14 +33,11 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
     with _only_backend(home):
         _log_to_file(home)
         app = create_app(sheetrack.parts, token := _token(home))
-        try:
-            server = create_server(app, host=ADDRESS, port=port, threads=8, ident="Sheetrack")
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise ConflictError(f"Port {port} is in use.", "Choose another with --port.") from None
+        server = create_server(app, sockets=[_listen(port)], threads=8, ident="Sheetrack")
         thread = threading.Thread(target=server.run, name="http", daemon=True)
         thread.start()
+        # Whoever opens the sidebar first shall not have to wait for the list of networks.
+        threading.Thread(target=_ask_for_architectures, name="architectures", daemon=True).start()
         sheetrack.schedule.start()
         try:
             yield f"http://{ADDRESS}:{server.effective_port}/?token={token}"
@@ -46,7 +45,7 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
             sheetrack.schedule.stop()
             server.close()
             thread.join(timeout=5)
-            sheetrack.status.close()
+            sheetrack.close()
 
 
 @contextmanager
@@ -65,6 +64,20 @@ def _only_backend(home: Home) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((ADDRESS, port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise ConflictError(f"Port {port} is in use.", "Choose another with --port.") from None
+
+
+def _ask_for_architectures() -> None:
+    with suppress(UnavailableError):
+        architectures()
 
 
 def _token(home: Home) -> str:

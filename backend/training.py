@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backend.architectures import Architectures
+from backend import architectures
 from backend.engines import Engine, Life
 from backend.errors import ConflictError, InvalidError, NotFoundError, SheetrackError
 from backend.job import Job, JobState, Progress, Result, RunResult
@@ -40,6 +40,7 @@ class DataSet(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
+    """What a recipe calls it: its name below the home's data folder, elsewhere its path."""
     path: str
     synthetic: bool | None
     """None: not known before a run has read it."""
@@ -52,7 +53,6 @@ class Training:
         home: Home,
         servers: Mapping[str, Server],
         engines: Mapping[str, Engine],
-        architectures: Architectures,
         store: Store,
         publisher: Publisher,
         verdict_of: Callable[[str], Verdict | None],
@@ -61,7 +61,6 @@ class Training:
         self._home = home
         self._servers = servers
         self._engines = engines
-        self._architectures = architectures
         self._store = store
         self._publisher = publisher
         self._verdict_of = verdict_of
@@ -79,7 +78,7 @@ class Training:
             raise NotFoundError(
                 f"There is no server {server!r}.", f"Choose one of {', '.join(self._servers)}."
             )
-        recipe = self._architectures.check(recipe)
+        recipe = architectures.check(recipe)
         if self._servers[server].is_here:
             recipe = recipe.model_copy(update={"data": str(self.data_folder(recipe.data))})
         folder = RunFolder.create(self._home.runs, recipe)
@@ -98,7 +97,8 @@ class Training:
             InvalidError: there is no such folder.
         """
         named = self._home.data / data
-        folder = named if named.is_dir() else Path(data).expanduser()
+        is_name = Path(data).name == data and named.is_dir()
+        folder = named if is_name else Path(data).expanduser()
         if not folder.is_absolute() or not folder.is_dir():
             raise InvalidError(
                 f"There is no data folder {data!r} on this machine.",
@@ -114,9 +114,10 @@ class Training:
             sets[str(folder)] = DataSet(name=folder.name, path=str(folder), synthetic=synthetic)
         for result in self._store.results(limit=SHOWN_FINISHED_JOBS):
             facts, path = result.content.data, result.content.recipe.data
-            known = DataSet(name=facts.name, path=path, synthetic=facts.synthetic)
-            if path in sets or Path(path).is_dir():
-                sets[path] = known
+            if path in sets:
+                sets[path] = sets[path].model_copy(update={"synthetic": facts.synthetic})
+            elif Path(path).is_dir():
+                sets[path] = DataSet(name=path, path=path, synthetic=facts.synthetic)
         return list(sets.values())
 
     def cancel(self, job_id: str, by: str) -> Job:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from backend.app import Parts
-from backend.architectures import Architectures
 from backend.engines import Engine
 from backend.engines.local import LocalEngine
 from backend.probe.sampler import Sampler
@@ -24,13 +25,19 @@ class Sheetrack:
     home: Home
     settings: Settings
     servers: dict[str, Server]
+    database: sa.Engine
     store: Store
     workbook: Workbook
     publisher: Publisher
-    architectures: Architectures
     status: Status
+    engines: dict[str, Engine]
     training: Training
     schedule: Schedule
+
+    def close(self) -> None:
+        """Lets go of the store and the sensors. Trainings go on."""
+        self.status.close()
+        self.database.dispose()
 
     @property
     def parts(self) -> Parts:
@@ -39,7 +46,6 @@ class Sheetrack:
             settings=self.settings,
             store=self.store,
             training=self.training,
-            architectures=self.architectures,
             tabs=self.workbook,
             current_servers=self.status.current,
         )
@@ -54,7 +60,6 @@ def build(home: Home | None = None) -> Sheetrack:
     store = Store(database)
     workbook = Workbook(database)
     publisher = Publisher(store, workbook)
-    architectures = Architectures()
     status = Status(
         list(servers.values()),
         store,
@@ -67,7 +72,6 @@ def build(home: Home | None = None) -> Sheetrack:
         home=home,
         servers=servers,
         engines=engines,
-        architectures=architectures,
         store=store,
         publisher=publisher,
         verdict_of=status.verdict_of,
@@ -77,11 +81,12 @@ def build(home: Home | None = None) -> Sheetrack:
         home=home,
         settings=settings,
         servers=servers,
+        database=database,
         store=store,
         workbook=workbook,
         publisher=publisher,
-        architectures=architectures,
         status=status,
+        engines=engines,
         training=training,
         schedule=Schedule(settings, store, status, training, publisher),
     )

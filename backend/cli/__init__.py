@@ -7,7 +7,7 @@ import traceback
 import click
 from sqlalchemy.exc import DatabaseError
 
-from backend.cli.look import architectures, doctor, export, jobs, results, status
+from backend.cli.look import doctor, export, jobs, list_architectures, results, status
 from backend.cli.serve import demo, up
 from backend.cli.train import cancel, data, figures, launch, train
 from backend.errors import SheetrackError
@@ -25,7 +25,7 @@ def sheetrack() -> None:
 
 
 for command in (
-    demo, up, status, architectures, data, train, launch, jobs, cancel, results, figures, export, doctor,
+    demo, up, status, list_architectures, data, train, launch, jobs, cancel, results, figures, export, doctor,
 ):  # fmt: skip
     sheetrack.add_command(command)
 

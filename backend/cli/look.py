@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from backend import doctor as health
+from backend.architectures import architectures
 from backend.cli.show import show_json, show_table
 from backend.sheets.run_tabs import results_table
 from backend.sheets.tabs import jobs_table, servers_table
@@ -47,11 +48,11 @@ def results(*, is_json: bool) -> None:
     show_json(found) if is_json else show_table(results_table(found))
 
 
-@click.command()
+@click.command("architectures")
 @as_json
-def architectures(*, is_json: bool) -> None:
+def list_architectures(*, is_json: bool) -> None:
     """Lists the networks that can be trained, with their parameters."""
-    known = build().architectures.all()
+    known = architectures()
     if is_json:
         show_json(known)
         return

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from backend import architectures
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
 from backend.cli.show import show_json
@@ -44,7 +45,7 @@ def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
 
 
 def _new_run(sheetrack: Sheetrack, options: dict[str, Any]) -> RunFolder:
-    recipe = sheetrack.architectures.check(recipe_from(options))
+    recipe = architectures.check(recipe_from(options))
     data = str(sheetrack.training.data_folder(_absolute(recipe.data)))
     return RunFolder.create(sheetrack.home.runs, recipe.model_copy(update={"data": data}))
 

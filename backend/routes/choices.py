@@ -2,7 +2,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
-from backend.architectures import Architecture, Architectures
+from backend.architectures import Architecture, architectures
 from backend.routes.reply import reply
 from backend.training import DataSet, Training
 
@@ -15,13 +15,13 @@ class DataReply(BaseModel):
     data: list[DataSet]
 
 
-def choices(architectures: Architectures, training: Training) -> APIBlueprint:
+def choices(training: Training) -> APIBlueprint:
     routes = APIBlueprint("choices", __name__, url_prefix="/api", abp_tags=[Tag(name="choices")])
 
     @routes.get("/architectures", responses={200: ArchitecturesReply})
     def list_architectures() -> Response:
         """Every network that can be trained."""
-        return reply(ArchitecturesReply(architectures=architectures.all()))
+        return reply(ArchitecturesReply(architectures=architectures()))
 
     @routes.get("/data", responses={200: DataReply})
     def list_data() -> Response:

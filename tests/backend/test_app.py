@@ -1,0 +1,242 @@
+"""The HTTP interface over a real server on loopback."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from backend.errors import ConflictError
+from backend.serving import serving
+from backend.settings import Home
+from backend.wiring import Sheetrack, build
+from tests.speech import write_words
+
+
+@pytest.fixture(scope="module")
+def sheetrack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sheetrack]:
+    home = Home(tmp_path_factory.mktemp("home"))
+    write_words(home.data / "tones")
+    # Jobs shall wait, so that these tests need no training.
+    home.servers_file.write_text('[[server]]\nname = "here"\n')
+    parts = build(home)
+    yield parts
+    parts.close()
+
+
+@pytest.fixture(scope="module")
+def address(sheetrack: Sheetrack) -> Iterator[str]:
+    with serving(sheetrack, 0) as address:
+        sheetrack.schedule.stop()
+        yield address
+
+
+@pytest.fixture
+def api(address: str) -> Iterator[httpx.Client]:
+    base, token = address.split("/?token=")
+    with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+        yield client
+
+
+def launch_body(**recipe: object) -> dict[str, object]:
+    small = {"architecture": "ch32", "depth": 4, "epochs": 1, "data": "tones"}
+    return {"server": "here", "recipe": small | recipe}
+
+
+def error(answer: httpx.Response) -> dict[str, str]:
+    content = answer.json()
+    assert set(content) == {"error"}
+    assert set(content["error"]) == {"code", "message", "hint"}
+    assert "Traceback" not in answer.text
+    fault: dict[str, str] = content["error"]
+    return fault
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/jobs", "/healthz", "/openapi.json", "/sidebar", "/web/page.js", "/nowhere"]
+)
+def test_nothing_answers_without_the_token(address: str, path: str) -> None:
+    base = address.split("/?", maxsplit=1)[0]
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": f"sheetrack-{base[-5:]}=wrong"}):
+        answer = httpx.get(base + path, headers=headers)
+        assert answer.status_code == 401
+        assert error(answer)["code"] == "token_needed"
+
+
+def test_a_person_without_the_token_is_told_in_words(address: str) -> None:
+    answer = httpx.get(address.split("?", maxsplit=1)[0], headers={"Accept": "text/html"})
+    assert answer.status_code == 401
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "sheetrack up" in answer.text
+
+
+def test_the_address_lets_a_browser_in_and_hides_the_token(address: str) -> None:
+    with httpx.Client() as browser:
+        answer = browser.get(address)
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+        assert "HttpOnly" in answer.headers["Set-Cookie"]
+        page = browser.get(address.split("?", maxsplit=1)[0])
+        assert page.status_code == 200
+        assert "<title>Sheetrack" in page.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Host": "127.0.0.1.evil.example"}],
+)
+def test_other_sites_are_refused_even_with_the_token(api: httpx.Client, headers: dict[str, str]) -> None:
+    answer = api.get("/api/jobs", headers=headers)
+    assert answer.status_code == 403
+    assert error(answer)["code"] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ({"architecture": "lstm"}, "no architecture 'lstm'"),
+        ({"depth": 0}, "recipe.depth"),
+        ({"depth": 12}, "no depth 12"),
+        ({"dropout": 1.5}, "recipe.dropout"),
+        ({"epochs": -1}, "recipe.epochs"),
+        ({"learning_rate": "much"}, "recipe.learning_rate"),
+        ({"data": "nowhere"}, "no data folder 'nowhere'"),
+        ({"colour": "red"}, "recipe.colour"),
+        ({"name": "x" * 101}, "recipe.name"),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_refused_in_one_sentence(
+    api: httpx.Client, sheetrack: Sheetrack, recipe: dict[str, object], words: str
+) -> None:
+    answer = api.post("/api/jobs", json=launch_body(**recipe))
+    assert answer.status_code == 400
+    assert words in error(answer)["message"]
+    assert sheetrack.store.unfinished_jobs() == []
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_no_number_is_no_dropout(api: httpx.Client, value: str) -> None:
+    body = json.dumps(launch_body()).replace('"depth": 4', f'"dropout": {value}')
+    answer = api.post("/api/jobs", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert "recipe.dropout" in error(answer)["message"]
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "null", '"text"', '{"server": "here"}', "\xff"])
+def test_malformed_json_is_refused(api: httpx.Client, body: str) -> None:
+    answer = api.post("/api/jobs", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert error(answer)["code"] == "invalid"
+
+
+def test_a_body_that_is_not_called_json_is_refused(api: httpx.Client) -> None:
+    answer = api.post("/api/jobs", content=json.dumps(launch_body()), headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 400
+    assert "JSON" in error(answer)["hint"]
+
+
+def test_a_body_over_one_mib_is_refused(api: httpx.Client) -> None:
+    answer = api.post("/api/jobs", json=launch_body(name="x" * 1024 * 1024))
+    assert answer.status_code == 413
+    assert error(answer)["code"] == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/jobs/r0"),
+        ("POST", "/api/jobs/r0/cancel"),
+        ("GET", "/api/runs/r0"),
+        ("GET", "/api/runs/..%2F..%2Fetc"),
+        ("GET", "/api/runs/r0/figures/confusion.png"),
+        ("GET", "/api/servers/gpu99/history"),
+        ("GET", "/api/tables/Nothing"),
+        ("GET", "/web/../app.py"),
+        ("GET", "/web/%2e%2e/app.py"),
+        ("GET", "/apps_script/Nothing.js"),
+        ("GET", "/api/nothing"),
+    ],
+)
+def test_what_is_not_there_is_said_not_to_be_there(api: httpx.Client, method: str, path: str) -> None:
+    answer = api.request(method, path)
+    assert answer.status_code == 404
+    assert error(answer)["message"]
+
+
+def test_a_launch_is_stored_once_per_key_and_can_be_cancelled(
+    api: httpx.Client, sheetrack: Sheetrack
+) -> None:
+    headers = {"Idempotency-Key": "one-click-only"}
+    first, second = (api.post("/api/jobs", json=launch_body(), headers=headers) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    job = first.json()
+    assert second.json()["id"] == job["id"]
+    assert job["recipe"]["data"] == str(sheetrack.home.data / "tones")
+    listed = api.get("/api/jobs").json()["jobs"]
+    assert [(entry["id"], entry["place_in_queue"]) for entry in listed] == [(job["id"], 1)]
+    assert listed[0]["title"] == "ch32 · 4 · DO(0.5)+BN"
+    ended = api.post(f"/api/jobs/{job['id']}/cancel").json()
+    assert ended["state"] == "cancelled"
+    assert api.post(f"/api/jobs/{job['id']}/cancel").status_code == 409
+
+
+def test_hostile_text_comes_back_as_text(api: httpx.Client) -> None:
+    name = '<script>alert(1)</script>=IMPORTXML("x")'
+    job = api.post("/api/jobs", json=launch_body(name=name)).json()
+    table = api.get("/api/tables/Jobs").json()["table"]
+    cells = next(row for row in table["sections"][0]["rows"] if row[0]["text"] == job["id"])
+    assert cells[1] == {
+        "kind": "text",
+        "text": job["title"],
+        "tone": None,
+        "note": name,
+        "bold": False,
+        "tab": None,
+    }
+    api.post(f"/api/jobs/{job['id']}/cancel")
+
+
+def test_servers_tell_their_verdict_and_history(api: httpx.Client, sheetrack: Sheetrack) -> None:
+    sheetrack.schedule.refresh()
+    server = api.get("/api/servers").json()["servers"][0]
+    assert server["name"] == "here"
+    assert server["verdict"]["reason"]
+    history = api.get("/api/servers/here/history").json()["snapshots"]
+    assert history[-1]["host"]["memory_total_mib"] > 0
+    assert "Servers" in [tab["name"] for tab in api.get("/api/tables").json()["tables"]]
+
+
+def test_data_sets_are_offered_by_name(api: httpx.Client) -> None:
+    assert [entry["name"] for entry in api.get("/api/data").json()["data"]] == ["tones"]
+
+
+def test_the_document_describes_every_resource(api: httpx.Client) -> None:
+    document = api.get("/openapi.json").json()
+    assert {
+        "/api/servers", "/api/servers/{name}/history", "/api/jobs", "/api/jobs/{job_id}",
+        "/api/jobs/{job_id}/cancel", "/api/runs", "/api/runs/{run}", "/api/runs/{run}/figures/{name}.png",
+        "/api/architectures", "/api/data", "/api/tables", "/api/tables/{name}",
+    } <= set(document["paths"])  # fmt: skip
+    assert document["components"]["schemas"]["Recipe"]["properties"]["dropout"]["maximum"] == 0.95
+
+
+def test_the_sidebar_is_the_add_ons_own_page(api: httpx.Client) -> None:
+    answer = api.get("/sidebar")
+    assert '<script src="/web/shim.js"></script>' in answer.text
+    assert "<?" not in answer.text
+    assert "unsafe" not in answer.headers["Content-Security-Policy"].split("style-src")[0]
+    add_on = Path(__file__).parents[2] / "apps_script"
+    assert api.get("/apps_script/Sidebar.js").text == (add_on / "Sidebar.js").read_text()
+
+
+def test_a_second_backend_on_the_same_home_is_refused(address: str, sheetrack: Sheetrack) -> None:
+    with pytest.raises(ConflictError, match="already serves"), serving(build(sheetrack.home), 0):
+        pytest.fail("two backends serve one home")
+
+
+def test_a_port_in_use_is_said(address: str, tmp_path: Path) -> None:
+    port = httpx.URL(address).port or 0
+    other = build(Home(tmp_path))
+    with pytest.raises(ConflictError, match=f"Port {port} is in use"), serving(other, port):
+        pytest.fail("two servers have one port")
+    other.close()
