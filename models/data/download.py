@@ -127,7 +127,7 @@ def _attempt(client: httpx.Client, url: str, archive: Path, report: Report) -> b
         total = done + int(length) if length else None
         with archive.open("r+b" if done else "wb") as part:
             part.seek(done)
-            for chunk in answer.iter_raw(1 << 20):
+            for chunk in answer.iter_raw():
                 part.write(chunk)
                 done += len(chunk)
                 report("downloading", done, total)

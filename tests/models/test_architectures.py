@@ -1,0 +1,130 @@
+"""The networks: their published sizes, and that the fast form computes the plain one."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.nn import functional
+
+from models.architectures import ARCHITECTURES, Convolution, build, resolve_depth
+from models.architectures.cost import mflop_per_clip, parameters, table
+from models.published import PARAMETERS
+
+
+def ch_parameters(channels: int, depth: int, batch_norm: bool, words: int = 16) -> int:
+    """The published formula, written down independently of the network."""
+    total, inputs, length = 0, 1, 16000
+    for layer in range(1, depth + 1):
+        outputs = channels * (1 if layer <= 4 else 2 if layer <= 8 else 4)
+        total += inputs * outputs * 5 + outputs + (2 * outputs if batch_norm else 0)
+        inputs = outputs
+        if layer < depth:
+            length //= 3
+    return total + inputs * length * words + words
+
+
+@pytest.mark.parametrize(("published", "count"), PARAMETERS.items())
+def test_sizes_are_the_published_ones(published: tuple[str, int, bool], count: int) -> None:
+    name, depth, batch_norm = published
+    assert parameters(build(name, 16, depth, 0.5, batch_norm)) == count
+
+
+@pytest.mark.parametrize("name", ["ch32", "ch64", "ch128"])
+def test_sizes_follow_the_formula_at_every_depth(name: str) -> None:
+    rows = [row for row in table() if row["architecture"] == name]
+    assert [row["depth"] for row in rows[::2]] == list(range(1, 10))
+    for row in rows:
+        assert row["parameters"] == ch_parameters(int(name[2:]), row["depth"], row["batch_norm"])
+
+
+def test_every_offered_network_hears_clips_and_can_be_trained() -> None:
+    for row in table(words=3):
+        with torch.device("meta"):
+            network = build(row["architecture"], 3, row["depth"], 0.5, row["batch_norm"])
+            scores = network(torch.zeros(2, 16000))
+        assert scores.shape == (2, 3)
+        assert sum(isinstance(module, Convolution) for module in network.modules()) == row["depth"]
+        assert row["mflop_per_clip"] > 0
+
+
+def plain_form(network: torch.nn.Module, clips: torch.Tensor) -> torch.Tensor:
+    """Conv1d, batch norm, ReLU, then pooling: as the published networks are described."""
+    signal = clips[:, None]
+    for module in network.children():
+        if not isinstance(module, Convolution):
+            signal = module(signal)
+            continue
+        convolution = module.convolution
+        signal = functional.conv1d(
+            signal, convolution.weight[:, :, 0], convolution.bias, padding=convolution.padding[1]
+        )
+        if isinstance(norm := module.norm, torch.nn.BatchNorm2d):
+            signal = functional.batch_norm(
+                signal, norm.running_mean, norm.running_var, norm.weight, norm.bias
+            )
+        signal = torch.relu(signal)
+        if module.pool > 1:
+            if module.pool_all:
+                missing = -signal.shape[-1] % module.pool
+                signal = functional.pad(signal, (missing // 2, missing - missing // 2), value=-torch.inf)
+            signal = functional.max_pool1d(signal, module.pool)
+    return signal
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_the_fast_form_equals_the_plain_form(name: str, batch_norm: bool) -> None:
+    torch.manual_seed(0)
+    depth = None if name in {"base", "ch32"} else 4
+    network = build(name, 16, depth, 0.5, batch_norm).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            # A negative scale is where pooling before batch norm would go wrong.
+            torch.nn.init.normal_(module.weight)
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+    clips = 0.1 * torch.randn(2, 16000)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(clips), plain_form(network, clips), rtol=1e-4, atol=1e-5)
+
+
+def test_base_has_the_published_lengths() -> None:
+    network = build("base", 16, None, 0, batch_norm=False)
+    lengths = []
+    signal = torch.zeros(1, 1, 1, 16000)
+    for module in network.children():
+        if isinstance(module, Convolution):
+            lengths.append(signal.shape[-1] - 24)
+            signal = module(signal)
+            lengths.append(signal.shape[-1])
+    assert lengths == [15976, 3994, 3970, 993, 969, 243, 219, 55, 31, 8]
+
+
+def test_arithmetic_is_counted_by_the_formula() -> None:
+    network = build("ch32", 16, 2, 0, batch_norm=False)
+    multiply_adds = 16000 * 5 * 32 + 5333 * 5 * 32 * 32 + 5333 * 32 * 16
+    assert mflop_per_clip(network) == pytest.approx(2 * multiply_adds / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "sentence"),
+    [
+        ("resnet", None, "there is no architecture 'resnet'; choose one of base, ch32"),
+        ("ch32", 12, "ch32 has no depth 12; choose one of 1, 2, 3"),
+        ("base", 4, "base has no depth 4; choose one of 5"),
+    ],
+)
+def test_what_is_not_offered_is_refused_with_what_is(name: str, depth: int | None, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        resolve_depth(name, depth)
+
+
+def test_the_command_lists_every_network_once() -> None:
+    command = [sys.executable, "-m", "models", "architectures"]
+    rows = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert rows == table()
+    keys = [(row["architecture"], row["depth"], row["batch_norm"]) for row in rows]
+    assert len(keys) == len(set(keys)) == 2 * sum(len(one.depths) for one in ARCHITECTURES.values())
+    defaults = {row["architecture"]: row["depth"] for row in rows if row["default"]}
+    assert defaults == {"base": 5, "ch32": 8, "ch64": 8, "ch128": 9, "vgg": 16}
