@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from backend.architectures import Architectures
 from backend.settings import Home
 from tests.web.lab import TOKEN, Lab
 
@@ -39,15 +38,9 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def architectures() -> Architectures:
-    """Asked once: the models take seconds to answer."""
-    return Architectures()
-
-
 @pytest.fixture
-def lab(home: Home, architectures: Architectures) -> Lab:
-    return Lab(home, architectures)
+def lab(home: Home) -> Lab:
+    return Lab(home)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from typing import Any
 from werkzeug.serving import make_server
 
 from backend.app import Parts, create_app
-from backend.architectures import Architectures
 from backend.job import DataFacts, Job, JobState, Progress, Result, RunResult
 from backend.publisher import Publisher
 from backend.server import Server
@@ -39,7 +38,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Lab:
     """The parts that a test changes: servers, jobs, tabs, and what is wrong with the backend."""
 
-    def __init__(self, home: Home, architectures: Architectures) -> None:
+    def __init__(self, home: Home) -> None:
         database = open_database(home.store_file)
         self.home = home
         self.store = Store(database)
@@ -56,7 +55,6 @@ class Lab:
                 server.name: Server(name=server.name, agent="http://127.0.0.1:9") for server in self.servers
             },
             engines={},
-            architectures=architectures,
             store=self.store,
             publisher=Publisher(self.store, self.workbook),
             verdict_of=lambda _: None,
@@ -67,7 +65,6 @@ class Lab:
             settings=Settings(),
             store=self.store,
             training=training,
-            architectures=architectures,
             tabs=self.workbook,
             current_servers=lambda: self.servers,
         )
@@ -79,7 +76,7 @@ class Lab:
         draw_figures(home.runs / RUN)
 
     @contextmanager
-    def serving(self, port: int = 0) -> Iterator[str]:
+    def serving(self) -> Iterator[str]:
         """Yields the address without its token."""
         app: Wsgi = create_app(self._parts, TOKEN)
 
@@ -94,7 +91,7 @@ class Lab:
             return [b"lost"]
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        server = make_server("127.0.0.1", port, watched, threaded=True)
+        server = make_server("127.0.0.1", 0, watched, threaded=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

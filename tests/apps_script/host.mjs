@@ -1,0 +1,124 @@
+// Runs the add-on's real server files in a world of their own, as Apps Script does, with what they use of Google's
+// services. UrlFetchApp makes real requests, and waits for them.
+//
+// Reads from standard input: the calls to make, as [name, ...arguments], and how the world is.
+// Writes to standard output: what came of each call, and what the person saw.
+
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import vm from 'node:vm';
+
+const ADD_ON = fileURLToPath(new URL('../../apps_script/', import.meta.url));
+const FETCHER = fileURLToPath(new URL('fetch_all.mjs', import.meta.url));
+const FIGURE_HEIGHT = 420;
+const ROW_HEIGHT = 21;
+
+const world = {
+  calls: [], address: null, token: 'token', mode: 'FULL', limit_ms: 20_000, lock_is_free: true,
+  cell: { row: 1, column: 1, text: '', tab: 'Notes' }, answers: [],
+  ...JSON.parse(readFileSync(0, 'utf8')),
+};
+const properties = world.address ? { backend: world.address } : {};
+const seen = { results: [], menu: [], alerts: [], images: [], active: null, page: '' };
+
+/** Before anybody has authorized the add-on, only the menu may be made. */
+const authorized = (service) => new Proxy(service, {
+  get(target, name) {
+    if (world.mode === 'NONE') throw new Error(`You do not have permission to call ${String(name)}`);
+    return target[name];
+  },
+});
+
+function fetchAll(requests) {
+  const answers = JSON.parse(execFileSync(process.execPath, [FETCHER], {
+    input: JSON.stringify({ requests, limit_ms: world.limit_ms }), maxBuffer: 64e6,
+  }));
+  return answers.map(({ status, body, fault }) => {
+    if (fault) throw new Error(fault);
+    const bytes = Buffer.from(body, 'base64');
+    return { getResponseCode: () => status, getContentText: () => bytes.toString(), getBlob: () => bytes };
+  });
+}
+
+const sheet = {
+  getName: () => world.cell.tab,
+  getMaxRows: () => 1000,
+  getRowHeight: () => ROW_HEIGHT,
+  getImages: () => [...seen.images],
+  insertImage(bytes, column, row) {
+    const image = {
+      column, row, bytes: bytes.length, title: '', description: '',
+      getHeight: () => FIGURE_HEIGHT,
+      getAltTextTitle: () => image.title,
+      setAltTextTitle(title) { image.title = title; return image; },
+      setAltTextDescription(description) { image.description = description; return image; },
+      remove() { seen.images.splice(seen.images.indexOf(image), 1); },
+    };
+    seen.images.push(image);
+    return image;
+  },
+};
+
+const menu = {
+  addItem(label, name) { seen.menu.push([label, name, typeof context[name]]); return menu; },
+  addSeparator: () => menu,
+  addToUi() {},
+};
+const ui = {
+  Button: { OK: 'ok' },
+  ButtonSet: { OK: 'ok', OK_CANCEL: 'ok, cancel' },
+  createMenu: () => menu,
+  alert(title, text) { seen.alerts.push(text); },
+  prompt(title, text) {
+    seen.alerts.push(text);
+    const answer = world.answers.shift();
+    return { getSelectedButton: () => (answer === undefined ? 'cancel' : 'ok'), getResponseText: () => answer };
+  },
+  showSidebar(page) { seen.page = page.content; },
+};
+
+const read = (name) => readFileSync(`${ADD_ON}${name}.html`, 'utf8');
+const output = (content) => ({ content, getContent: () => content, setTitle() { return this; } });
+const evaluate = (text) => text.replace(/<\?!= (.*?) \?>/g, (_, code) => vm.runInContext(code, context));
+
+const context = vm.createContext({
+  HtmlService: authorized({
+    createHtmlOutputFromFile: (name) => output(read(name)),
+    createTemplateFromFile: (name) => ({ evaluate: () => output(evaluate(read(name))) }),
+  }),
+  LockService: authorized({ getUserLock: () => ({ tryLock: () => world.lock_is_free, releaseLock() {} }) }),
+  PropertiesService: authorized({
+    getScriptProperties: () => ({
+      getProperty: (name) => properties[name] ?? null,
+      setProperty(name, value) { properties[name] = value; },
+    }),
+  }),
+  ScriptApp: authorized({ getIdentityToken: () => world.token }),
+  SpreadsheetApp: {
+    getUi: () => ui,
+    getActive: () => ({
+      getSheetByName: (name) => (name === sheet.getName() ? { activate() { seen.active = name; } } : null),
+    }),
+    getCurrentCell: () => ({
+      getDisplayValue: () => world.cell.text,
+      getSheet: () => sheet,
+      getRow: () => world.cell.row,
+      getColumn: () => world.cell.column,
+    }),
+  },
+  UrlFetchApp: authorized({ fetchAll }),
+});
+const own = new Set(Object.keys(context));
+for (const file of readdirSync(ADD_ON).filter((name) => name.endsWith('.js')).sort()) {
+  vm.runInContext(readFileSync(ADD_ON + file, 'utf8'), context, { filename: file });
+}
+for (const [name, ...given] of world.calls) {
+  try {
+    seen.results.push({ answer: context[name](...given) ?? null });
+  } catch (error) {
+    seen.results.push({ fault: error.message });
+  }
+}
+const functions = Object.keys(context).filter((name) => !own.has(name));
+process.stdout.write(JSON.stringify({ ...seen, properties, functions }));

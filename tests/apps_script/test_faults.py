@@ -1,0 +1,130 @@
+"""What a person reads when the way to the backend fails."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.apps_script.add_on import run
+
+Reply = Callable[[BaseHTTPRequestHandler], None]
+
+
+@contextmanager
+def answering(*replies: Reply) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
+    """Serves on loopback: the first request gets the first reply, those after the last get the last one."""
+    requests: list[BaseHTTPRequestHandler] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            requests.append(self)
+            replies[min(len(requests), len(replies)) - 1](self)
+
+        do_POST = do_GET  # noqa: N815 - the name is http.server's
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", requests
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def reply(status: int, body: str = "", **headers: str) -> Reply:
+    def send(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        for name, value in {"Content-Length": str(len(body.encode())), **headers}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(body.encode())
+
+    return send
+
+
+def hang_up(request: BaseHTTPRequestHandler) -> None:
+    request.close_connection = True
+    request.connection.shutdown(socket.SHUT_RDWR)
+
+
+def fault(address: str, **world: object) -> str:
+    (result,) = run(["cancelJob", "r3f2a9b"], address=address, **world)["results"]
+    return str(result["fault"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence", "tries"),
+    [
+        (reply(401), "The backend does not know who you are. If several Google accounts are signed in", 1),
+        (reply(403), "You are not among those who may do this. Ask whoever runs the backend", 1),
+        (
+            reply(500, "<h1>Oops</h1>"),
+            "The backend cannot answer now (status 500). Try again in a minute.",
+            1,
+        ),
+        (reply(502), "The backend cannot answer now (status 502). Try again in a minute.", 2),
+        (reply(200, "<h1>Welcome</h1>"), "What answers at {address} is not Sheetrack (status 200).", 1),
+        (reply(404, "Not here"), "What answers at {address} is not Sheetrack (status 404).", 1),
+        (reply(302, Location="/elsewhere"), "What answers at {address} is not Sheetrack (status 302).", 1),
+        (
+            reply(
+                503, '{"error": {"code": "x", "message": "The disk is full.", "hint": "Free some space."}}'
+            ),
+            "The disk is full. Free some space.",
+            2,
+        ),
+        (hang_up, "The backend at {address} does not answer. See whether it is running", 2),
+    ],
+)
+def test_a_refusal_becomes_a_sentence(answer: Reply, sentence: str, tries: int) -> None:
+    with answering(answer) as (address, requests):
+        assert fault(address).startswith(sentence.format(address=address))
+        assert len(requests) == tries
+
+
+def test_a_closed_port_is_unreachable() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        assert fault(address).startswith(f"The backend at {address} does not answer.")
+
+
+def test_a_slow_answer_is_a_time_out() -> None:
+    done = threading.Event()
+
+    def dawdle(request: BaseHTTPRequestHandler) -> None:
+        done.wait(30)
+        hang_up(request)
+
+    with answering(dawdle) as (address, requests):
+        assert fault(address, limit_ms=300).startswith("The backend did not answer in time.")
+        assert len(requests) == 2
+        done.set()
+
+
+def test_a_missing_address_is_asked_for() -> None:
+    assert fault("") == "The address of the backend is not set. Enter it in the menu Sheetrack, Settings."
+
+
+@pytest.mark.parametrize("first", [hang_up, reply(503)])
+def test_one_failure_is_not_told(first: Reply) -> None:
+    with answering(first, reply(200, '{"id": "r3f2a9b"}')) as (address, requests):
+        (result,) = run(["cancelJob", "r3f2a9b"], address=address)["results"]
+    assert result == {"answer": {"id": "r3f2a9b"}}
+    assert len(requests) == 2
+
+
+def test_every_call_says_who_asks_and_launches_bear_their_key() -> None:
+    request = {"key": "0123456789abcdef", "server": "gpu2", "recipe": {}}
+    with answering(reply(503), reply(200, "{}")) as (address, requests):
+        run(["launchTraining", request], address=address, token="who.i.am")
+    assert [sent.headers["Idempotency-Key"] for sent in requests] == ["0123456789abcdef"] * 2
+    assert {sent.headers["Authorization"] for sent in requests} == {"Bearer who.i.am"}

@@ -1,0 +1,50 @@
+"""The menu, and what the page may call."""
+
+import pytest
+
+from tests.apps_script.add_on import run
+
+
+@pytest.mark.parametrize("mode", ["NONE", "LIMITED", "FULL"])
+@pytest.mark.parametrize("function", ["onOpen", "onInstall"])
+def test_the_menu_is_there_before_anybody_has_authorized_anything(mode: str, function: str) -> None:
+    seen = run([function], mode=mode)
+    assert seen["results"] == [{"answer": None}]
+    assert [label for label, _, _ in seen["menu"]] == ["Open sidebar", "Show run here", "Settings", "Help"]
+    assert {kind for _, _, kind in seen["menu"]} == {"function"}
+
+
+def test_only_what_the_page_and_the_menu_need_is_public() -> None:
+    public = {name for name in run()["functions"] if not name.endswith("_")}
+    menu = {function for _, function, _ in run(["onOpen"])["menu"]}
+    page = {"getSidebar", "getChoices", "launchTraining", "cancelJob", "showTab"}
+    assert public == menu | page | {"onOpen", "onInstall", "include"}
+
+
+def test_the_sidebar_is_one_whole_page() -> None:
+    page = run(["openSidebar"])["page"]
+    assert "<?" not in page
+    assert page.count("<script>") == page.count("</script>") == 5
+    assert page.count("<style>") == 1
+
+
+def test_settings_keep_only_a_safe_address() -> None:
+    kept = run(["openSettings"], answers=[" https://lab.example.org/ "])
+    assert kept["properties"] == {"backend": "https://lab.example.org/"}
+    refused = run(["openSettings"], answers=["http://lab.example.org"], address="https://old.example.org")
+    assert refused["properties"] == {"backend": "https://old.example.org"}
+    assert "Now: https://old.example.org" in refused["alerts"][0]
+    assert "was not saved" in refused["alerts"][1]
+    assert run(["openSettings"])["properties"] == {}
+
+
+def test_help_names_every_item_of_the_menu() -> None:
+    seen = run(["onOpen"], ["showHelp"])
+    for label, _, _ in seen["menu"]:
+        assert label == "Help" or f"{label}:" in seen["alerts"][0]
+
+
+def test_a_tab_is_shown_when_it_is_there() -> None:
+    seen = run(["showTab", "Notes"], ["showTab", "Run r3f2a9b"])
+    assert seen["active"] == "Notes"
+    assert seen["results"][1]["fault"].startswith("There is no tab called Run r3f2a9b.")

@@ -1,0 +1,98 @@
+"""The add-on's real files against the real backend."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from backend.job import JobState
+from backend.settings import Home
+from tests.apps_script.add_on import answer, finish, run, start
+from tests.web.lab import FIGURES, RUN, TOKEN, Lab
+
+
+@pytest.fixture
+def lab(home: Home) -> Lab:
+    return Lab(home)
+
+
+@pytest.fixture
+def world(lab: Lab) -> Iterator[dict[str, Any]]:
+    with lab.serving() as address:
+        yield {"address": f"{address}/", "token": TOKEN}
+
+
+def test_the_sidebar_gets_servers_and_jobs_in_one_call(world: dict[str, Any], lab: Lab) -> None:
+    sidebar = answer(["getSidebar"], **world)
+    assert [server["name"] for server in sidebar["servers"]] == ["gpu2", "gpu1", "gpu5", "gpu3", "gpu4"]
+    assert [job["id"] for job in sidebar["jobs"]] == ["r000001", "r000002", RUN, "r000003"]
+    assert sorted(lab.requests) == ["GET /api/jobs", "GET /api/servers"]
+
+
+def test_choices_are_networks_and_data(world: dict[str, Any]) -> None:
+    choices = answer(["getChoices"], **world)
+    assert {"ch32", "ch64", "ch128", "base", "vgg"} <= {
+        network["architecture"] for network in choices["architectures"]
+    }
+    assert [data["name"] for data in choices["data"]] == ["speech16"]
+
+
+def test_two_launches_at_once_with_one_key_are_one_job(world: dict[str, Any], lab: Lab) -> None:
+    before = len(lab.store.unfinished_jobs())
+    recipe = {"architecture": "ch32", "depth": 8, "data": "speech16"}
+    request = {"key": "0123456789abcdef", "server": "gpu2", "recipe": recipe}
+    processes = [start(["launchTraining", request], **world) for _ in range(3)]
+    launched = [finish(process)["results"][0]["answer"]["id"] for process in processes]
+    assert len(set(launched)) == 1
+    assert len(lab.store.unfinished_jobs()) == before + 1
+    other = answer(["launchTraining", request | {"key": "another-key"}], **world)
+    assert other["id"] != launched[0]
+
+
+def test_a_launch_while_another_is_under_way_waits_its_turn(world: dict[str, Any], lab: Lab) -> None:
+    request = {"key": "0123456789abcdef", "server": "gpu2", "recipe": {"data": "speech16"}}
+    (result,) = run(["launchTraining", request], **world, lock_is_free=False)["results"]
+    assert result["fault"].startswith("Another launch of yours is still under way.")
+    assert lab.requests == []
+
+
+def test_a_job_is_cancelled(world: dict[str, Any], lab: Lab) -> None:
+    assert answer(["cancelJob", "r000002"], **world)["state"] == "cancelled"
+    assert lab.store.job("r000002").state is JobState.CANCELLED
+
+
+def test_refusals_are_said_in_the_backend_s_words(world: dict[str, Any]) -> None:
+    request = {"key": "0123456789abcdef", "server": "gpu2", "recipe": {"data": "speech16", "epochs": -1}}
+    calls: list[list[Any]] = [
+        ["cancelJob", "../../servers"],
+        ["cancelJob", "r999999"],
+        ["launchTraining", request],
+    ]
+    faults = [result["fault"] for result in run(*calls, **world)["results"]]
+    assert faults[0].startswith("There is nothing at this address.")
+    assert "r999999" in faults[1]
+    assert "epochs" in faults[2]
+    (stranger,) = run(["getSidebar"], **world | {"token": "somebody else"})["results"]
+    assert stranger["fault"].startswith("This address needs its token.")
+
+
+def test_figures_appear_beside_the_cell_and_replace_their_elders(world: dict[str, Any]) -> None:
+    cell = {"row": 3, "column": 2, "text": f"Run {RUN}", "tab": "Notes"}
+    seen = run(["showRunHere"], ["showRunHere"], **world, cell=cell)
+    assert seen["alerts"] == []
+    assert [image["title"] for image in seen["images"]] == [f"Sheetrack {RUN} {name}" for name in FIGURES]
+    assert seen["images"][0]["description"] == f"confusion matrix of run {RUN}"
+    assert [(image["column"], image["row"]) for image in seen["images"]] == [(3, 3), (3, 24)]
+    assert all(image["bytes"] > 100 for image in seen["images"])
+
+
+def test_a_run_can_be_named_by_its_tab_or_by_the_person(world: dict[str, Any]) -> None:
+    cell = {"row": 1, "column": 1, "text": "", "tab": f"Run {RUN}"}
+    assert len(run(["showRunHere"], **world, cell=cell)["images"]) == len(FIGURES)
+    asked = run(["showRunHere"], **world, answers=[f" {RUN} "])
+    assert len(asked["images"]) == len(FIGURES)
+    assert run(["showRunHere"], **world)["images"] == []
+    wrong = run(["showRunHere"], ["showRunHere"], **world, answers=["my run", "r999999"])
+    assert wrong["images"] == []
+    assert wrong["alerts"][1] == '"my run" names no run. The tab Results lists them, such as r3f2a9b.'
+    assert wrong["alerts"][3].startswith("There is no run 'r999999'.")
