@@ -48,15 +48,12 @@ class LocalEngine:
     def poll(self, job: Job) -> Life:
         child = self._children.get(job.id)
         # poll() also collects the exit status: an uncollected child would stay as a zombie.
-        if child is not None and child.poll() is None:
-            return Life.ALIVE
-        self._children.pop(job.id, None)
-        return Life.ALIVE if RunFolder(self._runs / job.id).trainer_pid() else Life.GONE
+        if child is not None and child.poll() is not None:
+            del self._children[job.id]
+        return Life.GONE if self._pid(job) is None else Life.ALIVE
 
     def stop(self, job: Job) -> None:
-        pid = RunFolder(self._runs / job.id).trainer_pid()
-        if child := self._children.get(job.id):
-            pid = child.pid
+        pid = self._pid(job)
         tree = _tree(pid) if pid else []
         for process in tree:
             with suppress(psutil.NoSuchProcess):
@@ -67,6 +64,20 @@ class LocalEngine:
                 process.kill()
         psutil.wait_procs(stubborn, timeout=GRACE_SECONDS)
         self.poll(job)
+
+    def _pid(self, job: Job) -> int | None:
+        """Whoever holds the run's lock; before it has it, the process that was started for the job."""
+        folder = RunFolder(self._runs / job.id)
+        if pid := folder.trainer_pid():
+            return pid
+        if job.handle is None:
+            return None
+        with suppress(psutil.Error):
+            started = psutil.Process(int(job.handle))
+            # The number may belong to another process by now.
+            if started.status() != psutil.STATUS_ZOMBIE and str(folder.path) in started.cmdline():
+                return started.pid
+        return None
 
     def log(self, job: Job) -> str:
         return RunFolder(self._runs / job.id).log_tail()
