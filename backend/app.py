@@ -14,6 +14,7 @@ from sqlalchemy.exc import DatabaseError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from backend.database import database_error
 from backend.errors import InvalidError, RefusedError, SheetrackError
 from backend.routes.choices import choices
 from backend.routes.jobs import jobs
@@ -25,7 +26,7 @@ from backend.routes.tables import tables
 from backend.settings import Home, Settings, sentence
 from backend.sheets import Tabs
 from backend.snapshot import ServerStatus
-from backend.store import Store, database_error
+from backend.store import Store
 from backend.training import Training
 
 log = logging.getLogger(__name__)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pydantic import BaseModel, ConfigDict
 
 from backend.architectures import architectures
+from backend.database import open_database
 from backend.errors import SheetrackError
 from backend.probe.sampler import Sampler
 from backend.server import read_servers
 from backend.settings import Home
-from backend.store import Store, open_database
+from backend.store import Store
 
 _ENOUGH_DISK_GIB = 5
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from sqlalchemy.exc import DatabaseError
 
+from backend.database import database_error
 from backend.probe.last_hour import LastHour
 from backend.probe.round import Round
 from backend.probe.sampler import Sampler
@@ -16,7 +17,7 @@ from backend.probe.use import use_percent
 from backend.probe.verdict import Past, follow, judge, suggest
 from backend.server import Server
 from backend.snapshot import ServerStatus, Snapshot, State, Verdict, now
-from backend.store import Store, database_error
+from backend.store import Store
 
 log = logging.getLogger(__name__)
 

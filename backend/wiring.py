@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from backend.app import Parts
+from backend.database import open_database
 from backend.engines import Engine
 from backend.engines.local import LocalEngine
 from backend.probe.sampler import Sampler
@@ -14,7 +15,7 @@ from backend.server import Server, read_servers
 from backend.settings import Home, Settings
 from backend.sheets.workbook import Workbook
 from backend.status import Status
-from backend.store import Store, open_database
+from backend.store import Store
 from backend.training import Training
 
 

@@ -10,9 +10,9 @@ from sqlalchemy.exc import DatabaseError
 from backend.cli.look import doctor, export, jobs, list_architectures, results, status
 from backend.cli.serve import demo, up
 from backend.cli.train import cancel, data, figures, launch, train
+from backend.database import database_error
 from backend.errors import SheetrackError
 from backend.settings import Home
-from backend.store import database_error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from backend.database import open_database
 from backend.probe import remote
 from backend.probe.sampler import Sampler
 from backend.server import Server
@@ -22,7 +23,7 @@ from backend.snapshot import (
     now,
 )
 from backend.status import Status
-from backend.store import Store, open_database
+from backend.store import Store
 from tests.backend.agents import AgentProcess, answering, free_port, token_file, unreachable
 from tests.backend.conftest import FakeGpus
 

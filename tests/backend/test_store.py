@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from backend.database import SCHEMA, database_error, open_database
 from backend.errors import ConflictError, NotFoundError, UnavailableError
 from backend.job import Job, JobState, Progress
 from backend.snapshot import Snapshot, now
-from backend.store import SCHEMA, Store, database_error, open_database
+from backend.store import Store
 from models.recipe import Recipe
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from werkzeug.serving import make_server
 
 from backend.app import Parts, create_app
+from backend.database import open_database
 from backend.job import DataFacts, Job, JobState, Progress, Result, RunResult
 from backend.publisher import Publisher
 from backend.server import Server
@@ -22,7 +23,7 @@ from backend.sheets.table import Column, Section, Table
 from backend.sheets.tabs import servers_table
 from backend.sheets.workbook import Workbook
 from backend.snapshot import GpuProcess, GpuReading, HostReading, ServerStatus, Snapshot, State, Verdict, now
-from backend.store import Store, open_database
+from backend.store import Store
 from backend.training import Training
 from models import published
 from models.recipe import WORDS, Recipe
