@@ -22,6 +22,8 @@ class Architecture(BaseModel):
     parameters: int
     published_parameters: int | None
     mflop_per_clip: float
+    layer: str
+    """Its deepest convolution, such as `CONV(5, 32)`: taps and channels."""
     default: bool
 
 

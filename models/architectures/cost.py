@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.architectures import ARCHITECTURES, build
+from models.architectures import ARCHITECTURES, Convolution, Network, build
 from models.published import PARAMETERS
 
 
@@ -42,7 +42,15 @@ def table(words: int = 16) -> list[dict[str, Any]]:
                         "parameters": parameters(network),
                         "published_parameters": PARAMETERS.get((name, depth, batch_norm)),
                         "mflop_per_clip": mflop_per_clip(network),
+                        "layer": _last_layer(network),
                         "default": depth == architecture.default_depth,
                     }
                 )
     return rows
+
+
+def _last_layer(network: Network) -> str:
+    """The deepest convolution as the lab writes it: `CONV(taps, channels)`."""
+    last = [module for module in network if isinstance(module, Convolution)][-1]
+    channels, _, taps = last.filters.shape
+    return f"CONV({taps}, {channels})"

@@ -39,6 +39,11 @@ def test_sizes_follow_the_formula_at_every_depth(name: str) -> None:
         assert row["parameters"] == ch_parameters(int(name[2:]), row["depth"], row["batch_norm"])
 
 
+def test_layers_are_called_as_in_the_published_tables() -> None:
+    layers = [row["layer"] for row in table() if row["architecture"] == "ch32" and row["batch_norm"]]
+    assert layers == ["CONV(5, 32)"] * 4 + ["CONV(5, 64)"] * 4 + ["CONV(5, 128)"]
+
+
 def test_every_offered_network_hears_clips_and_can_be_trained() -> None:
     for row in table(words=3):
         with torch.device("meta"):
