@@ -65,14 +65,15 @@ async function drawSheet() {
     }
     shown = { name, updatedAt };
   }
+  at('sheet').setAttribute('aria-busy', 'false');
 }
 
 function drawTabs() {
   const now = wanted();
   const place = Math.max(0, tabs.findIndex(({ name }) => name === now));
   morphChildren(at('tabs'), tabs.map(({ name }, index) => {
-    const tab = make('a', name);
-    tab.href = `#${encodeURIComponent(name)}`;
+    const tab = make('button', name);
+    tab.type = 'button';
     tab.id = name === now ? 'tab-now' : `tab-${index}`;
     tab.setAttribute('role', 'tab');
     tab.setAttribute('aria-controls', 'sheet');
@@ -81,6 +82,11 @@ function drawTabs() {
     tab.dataset.name = name;
     return tab;
   }));
+}
+
+/** @param {string} tab */
+function open(tab) {
+  location.hash = `#${encodeURIComponent(tab)}`;
 }
 
 /** @param {string} words */
@@ -102,6 +108,7 @@ function show(view) {
 
 addEventListener('hashchange', () => {
   show('workbook');
+  at('sheet').setAttribute('aria-busy', 'true');
   drawTabs();
   document.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   refresh();
@@ -109,7 +116,7 @@ addEventListener('hashchange', () => {
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && refresh());
 addEventListener('message', ({ origin, data }) => {
   if (origin !== location.origin) return;
-  if (data.tab) location.hash = `#${encodeURIComponent(data.tab)}`;
+  if (data.tab) open(data.tab);
   if (data.focus) at('sheet').focus();
 });
 at('views').addEventListener('click', (/** @type {any} */ { target }) => target.dataset.view && show(target.dataset.view));
@@ -122,7 +129,8 @@ at('tabs').addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
   event.preventDefault();
   const tab = all[(next + all.length) % all.length];
   tab.focus();
-  location.replace(tab.href); // arrows would fill the history
+  location.replace(`#${encodeURIComponent(tab.dataset.name)}`); // arrows would fill the history
 });
+at('tabs').addEventListener('click', (/** @type {any} */ { target }) => target.dataset.name && open(target.dataset.name));
 setInterval(tick, 1000);
 refresh();

@@ -70,3 +70,10 @@ def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def show_tab(page: Page, tab: str) -> None:
+    """Clicks the tab and waits until it is drawn."""
+    page.get_by_role("tab", name=tab, exact=True).click()
+    expect(page.get_by_role("tab", selected=True)).to_have_text(tab)
+    expect(page.locator("#sheet")).to_have_attribute("aria-busy", "false")
