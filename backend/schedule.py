@@ -6,6 +6,7 @@ from datetime import timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from backend.publisher import Publisher
+from backend.reservations import Reservations
 from backend.settings import Settings
 from backend.sheets.tabs import servers_table
 from backend.snapshot import now
@@ -18,15 +19,18 @@ class Schedule:
     def __init__(
         self,
         settings: Settings,
+        *,
         store: Store,
         status: Status,
         training: Training,
         publisher: Publisher,
+        reservations: Reservations | None,
     ) -> None:
         self._store = store
         self._status = status
         self._training = training
         self._publisher = publisher
+        self._reservations = reservations
         self._history = timedelta(days=settings.history_days)
         # A tick that is late is done once, not once for each one that was missed.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -36,11 +40,16 @@ class Schedule:
         add(training.advance, "interval", seconds=1)
         add(training.collect, "interval", seconds=30)
         add(publisher.flush, "interval", seconds=5)
+        if reservations:
+            add(reservations.refresh, "interval", seconds=60, next_run_time=now())
         add(self.prune, "interval", hours=6, next_run_time=now())
 
     def refresh(self) -> None:
         """Reads every server and shows what was read."""
-        self._publisher.publish([servers_table(self._status.refresh())])
+        servers = self._status.refresh()
+        if self._reservations:
+            servers = self._reservations.shown_on(servers)
+        self._publisher.publish([servers_table(servers, reservations=bool(self._reservations))])
 
     def prune(self) -> None:
         self._store.forget_snapshots_before(now() - self._history)

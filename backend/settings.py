@@ -79,6 +79,7 @@ class Home:
         self.store_file = self.path / "store.db"
         self.runs = self.path / "runs"
         self.data = self.path / "data"
+        self.peoples_tabs = self.path / "tabs"
         self.settings_file = self.path / "settings.toml"
         self.servers_file = self.path / "servers.toml"
         self.token_file = self.path / "token"

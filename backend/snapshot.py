@@ -137,6 +137,8 @@ class ServerStatus(_Reading):
     """Whether it is the one to take."""
     last_hour: tuple[float | None, ...] = ()
     """Use in per cent, evenly spaced over the last hour: of its GPUs, or of its CPU where it has none."""
+    reserved: str | None = None
+    """Who has reserved it now, and whether it is idle or used by somebody else all the same."""
 
 
 def now() -> datetime:

@@ -1,6 +1,9 @@
 """The one place where real parts are chosen and joined."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -8,15 +11,21 @@ from backend.app import Parts
 from backend.database import open_database
 from backend.engines import Engine
 from backend.engines.local import LocalEngine
+from backend.errors import InvalidError
 from backend.probe.sampler import Sampler
 from backend.publisher import Publisher
+from backend.reservations import Reservations
 from backend.schedule import Schedule
 from backend.server import Server, read_servers
-from backend.settings import Home, Settings
+from backend.settings import GoogleSettings, Home, Settings
 from backend.sheets.workbook import Workbook
+from backend.snapshot import ServerStatus
 from backend.status import Status
 from backend.store import Store
 from backend.training import Training
+
+if TYPE_CHECKING:
+    from backend.sheets.google.sheet import GoogleSheet
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,7 @@ class Sheetrack:
     workbook: Workbook
     publisher: Publisher
     status: Status
+    reservations: Reservations | None
     engines: dict[str, Engine]
     training: Training
     schedule: Schedule
@@ -40,6 +50,11 @@ class Sheetrack:
         self.status.close()
         self.database.dispose()
 
+    def current_servers(self) -> Sequence[ServerStatus]:
+        """Every server as it is now, with who has reserved it."""
+        servers = self.status.current()
+        return self.reservations.shown_on(servers) if self.reservations else servers
+
     @property
     def parts(self) -> Parts:
         return Parts(
@@ -48,7 +63,7 @@ class Sheetrack:
             store=self.store,
             training=self.training,
             tabs=self.workbook,
-            current_servers=self.status.current,
+            current_servers=self.current_servers,
         )
 
 
@@ -59,8 +74,13 @@ def build(home: Home | None = None) -> Sheetrack:
     servers = read_servers(home)
     database = open_database(home.store_file)
     store = Store(database)
-    workbook = Workbook(database)
-    publisher = Publisher(store, workbook)
+    workbook = Workbook(database, home.peoples_tabs)
+    chosen = settings.google
+    google = cache(lambda: open_google(home, chosen)) if chosen else None
+    publisher = Publisher(store, workbook, google)
+    reservations = None
+    if settings.reservations:
+        reservations = Reservations(google or (lambda: workbook), settings.reservations)
     status = Status(
         list(servers.values()),
         store,
@@ -87,7 +107,33 @@ def build(home: Home | None = None) -> Sheetrack:
         workbook=workbook,
         publisher=publisher,
         status=status,
+        reservations=reservations,
         engines=engines,
         training=training,
-        schedule=Schedule(settings, store, status, training, publisher),
+        schedule=Schedule(
+            settings,
+            store=store,
+            status=status,
+            training=training,
+            publisher=publisher,
+            reservations=reservations,
+        ),
     )
+
+
+def open_google(home: Home, settings: GoogleSettings) -> "GoogleSheet":
+    """The lab's Google sheet. Nothing is sent yet.
+
+    Raises:
+        InvalidError: Google's libraries or the service account's key are missing.
+    """
+    # Half a second of imports that only labs with Google need, and only some have installed.
+    try:
+        from backend.sheets.google.api import GoogleApi  # noqa: PLC0415
+        from backend.sheets.google.sheet import GoogleSheet  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise InvalidError(
+            f"Google sheets need a package that is not installed: {error.name}.",
+            "Run: pip install 'sheetrack[google]'",
+        ) from None
+    return GoogleSheet(GoogleApi(settings, home.path))

@@ -1,7 +1,7 @@
 """The Sheet seam: the place where tables appear."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Protocol
 
 from backend.sheets.table import Table
@@ -26,6 +26,20 @@ class Sheet(Protocol):
         Raises:
             NotFoundError: there is no such tab.
         """
+
+    def annotate(self, tab: str, key_column: str, columns: Sequence[str]) -> None:
+        """Shows `columns` of the Servers tab beside people's own, by the server names in `key_column`.
+
+        Nothing of theirs is written. An empty `key_column` is guessed. Doing it again changes nothing.
+
+        Raises:
+            NotFoundError: there is no such tab or column.
+            UnavailableError: the sheet could not be written.
+        """
+
+    @property
+    def zone(self) -> tzinfo:
+        """Where dates without a zone hold."""
 
 
 class Tabs(Protocol):

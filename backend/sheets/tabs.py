@@ -17,7 +17,8 @@ _JOB_TONES: dict[JobState, Tone] = {
 }
 
 
-def servers_table(servers: Sequence[ServerStatus]) -> Table:
+def servers_table(servers: Sequence[ServerStatus], *, reservations: bool = False) -> Table:
+    """`reservations`: whether the lab keeps any, and so wants to see them."""
     columns = (
         Column(title="Server", width=12),
         Column(title="Verdict", width=40),
@@ -26,15 +27,16 @@ def servers_table(servers: Sequence[ServerStatus]) -> Table:
         Column(title="CPU", format="percent", width=7),
         Column(title="Memory", format="percent", width=8),
         Column(title="Users", width=16),
+        *((Column(title="Reserved", width=30),) if reservations else ()),
         Column(title="Last hour", width=14),
         Column(title="Seen", format="time", width=18),
     )
-    rows = tuple(_server_row(server) for server in servers)
+    rows = tuple(_server_row(server, reservations=reservations) for server in servers)
     section = Section(columns=columns, rows=rows, empty="No reading yet; the first comes within seconds.")
     return Table(name="Servers", sections=(section,))
 
 
-def _server_row(status: ServerStatus) -> tuple[Cell, ...]:
+def _server_row(status: ServerStatus, *, reservations: bool) -> tuple[Cell, ...]:
     snapshot = status.snapshot
     host = snapshot.host if snapshot else None
     verdict = Text(
@@ -48,6 +50,7 @@ def _server_row(status: ServerStatus) -> tuple[Cell, ...]:
         _fraction(host.cpu_percent) if host else None,
         host.memory_used_fraction if host else None,
         ", ".join(snapshot.users) if snapshot else None,
+        *((status.reserved,) if reservations else ()),
         _last_hour(status.last_hour),
         iso(status.seen_at) if status.seen_at else None,
     )

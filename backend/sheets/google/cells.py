@@ -21,6 +21,8 @@ from backend.sheets.table import Bars, Cell, Column, Format, Number, Section, Sp
 FIELDS = "userEnteredValue,userEnteredFormat,textFormatRuns"
 """What of our tabs' cells is ours; notes and validation that people add stay."""
 IN_WORDS = " in words"
+LOOKED_UP = "Servers"
+"""The table that the formulas in people's tabs look into."""
 
 _TYPES: dict[Format, str] = {
     "percent": "PERCENT",
@@ -135,8 +137,10 @@ class _Pen:
     def _row(self, section: Section, row: tuple[Cell, ...]) -> None:
         cells = [self._cell(cell, column) for cell, column in zip(row, section.columns, strict=True)]
         curves = {place: cell for place, cell in enumerate(row) if isinstance(cell, Bars | Spark)}
-        if curves:
-            cells += [{}] * (self.visible + 2 + len(self._words) - len(cells))
+        if self._words:
+            # What a row says there without a curve, such as why there is none, is in words already.
+            said = [cells[place] if place < len(cells) else {} for place in self._words]
+            cells += [{}] * (self.visible + 2 - len(cells)) + said
         for place, curve in curves.items():
             cells[self._words[place]] = _text(curve.label)
             values = curve.values if isinstance(curve, Spark) else curve.fractions
@@ -179,6 +183,9 @@ class _Pen:
 
     def _cell(self, cell: Cell, column: Column) -> Values:
         match cell:
+            case None | Number(value=None) if self.table.name == LOOKED_UP:
+                # Whoever looks up a cell without any content may be told 0.
+                return {"userEnteredValue": {"formulaValue": '=""'}}
             case None | Bars() | Spark():
                 return {}
             case Text():

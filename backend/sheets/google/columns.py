@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from gspread.utils import rowcol_to_a1
 
-from backend.errors import NotFoundError
 from backend.sheets.google.cells import Values, colour
 from backend.sheets.google.lookup import ServersTab
+from backend.sheets.people import find_header
 
 KEY = "sheetrack-column"
 TAB_FIELDS = (
@@ -29,8 +29,6 @@ TAB_FIELDS = (
     "rowMetadata(developerMetadata),columnMetadata(developerMetadata)))"
 )
 _WARNING = "Sheetrack shows servers here. Whatever is typed into this column blocks it."
-_HEADER_ROWS = 50
-_KEY_NAMES = ("server", "servers", "machine", "host", "hostname", "gpu server", "name")
 
 Role = Literal["header", "key", "column"]
 
@@ -96,23 +94,6 @@ class PeoplesTab:
         count: int = self._sheet["properties"]["gridProperties"]["columnCount"]
         return count
 
-    def find(self, key_column: str) -> tuple[int, int]:
-        """Row and column of the header called `key_column`, or of the first that looks like one.
-
-        Raises:
-            NotFoundError: there is no such header.
-        """
-        names = (key_column.strip().casefold(),) if key_column else _KEY_NAMES
-        for row in range(min(len(self.rows), _HEADER_ROWS)):
-            for column in range(len(self.rows[row])):
-                if self.text(row, column).casefold() in names:
-                    return row, column
-        wanted = repr(key_column) if key_column else "of the servers' names, such as 'Server'"
-        raise NotFoundError(
-            f"The tab {self.title!r} has no column {wanted}.",
-            "Name its header in reservations.server in settings.toml.",
-        )
-
     def wanted(self, key_column: str, titles: Sequence[str], servers: ServersTab) -> list[Values]:
         """The next batch on the way to columns called `titles`; nothing where they are all there.
 
@@ -121,7 +102,8 @@ class PeoplesTab:
         """
         header, key = self.header, self.key
         if not self.columns or header is None or key is None:
-            row, column = self.find(key_column)
+            texts = [[self.text(row, at) for at in range(len(cells))] for row, cells in enumerate(self.rows)]
+            row, column = find_header(texts, key_column, self.title)
             if header is None or key is None or (header.at, key.at) != (row, column):
                 new = [Mark(_id(), "header", row), Mark(_id(), "key", column)]
                 return [*self.farewell(), *(self._create(mark) for mark in new)]

@@ -18,7 +18,7 @@ class ServersTab:
         self._sheet_id: int = sheet["properties"]["sheetId"]
         rows = [row.get("values", []) for row in sheet.get("data", [{}])[0].get("rowData", [])]
         self._titles = [cell.get("formattedValue", "") for cell in rows[0]] if rows else []
-        self._below: list[Values] = rows[1] if len(rows) > 1 else []
+        self._below: list[list[Values]] = rows[1:]
 
     def source(self, title: str) -> str:
         """Names all that a formula takes for granted about this tab."""
@@ -31,26 +31,26 @@ class ServersTab:
             NotFoundError: the Servers tab has no such column.
         """
         names = f"{rowcol_to_a1(header + 1, key + 1)}:{rowcol_to_a1(1, key + 1).rstrip('1')}"
-        last = rowcol_to_a1(1, len(self._titles)).rstrip("1")
+        place = self._place(title) + 1
+        last = rowcol_to_a1(1, place).rstrip("1")
         # A name is a name: wildcards in it mean themselves.
         exact = f"TRIM({names})"
         for sign in "~*?":
             exact = f'SUBSTITUTE({exact};"{sign}";"~{sign}")'
-        look_up = f"VLOOKUP({exact};{self._name}!$A:${last};{self._place(title) + 1};FALSE)"
-        known = f'IF({look_up}="";"";{look_up})'
+        look_up = f"VLOOKUP({exact};{self._name}!$A:${last};{place};FALSE)"
         quoted = '"' + title.replace('"', '""') + '"'
         first = names.split(":", maxsplit=1)[0]
         return (
             f"=ARRAYFORMULA(IF(ROW({names})=ROW({first});{quoted};"
-            f'IF(TRIM({names})="";"";IFERROR({known};""))))'
+            f'IF(TRIM({names})="";"";IFERROR({look_up};""))))'
         )
 
     def looks(self, title: str) -> Values:
-        """The number format of a column's first cell."""
+        """How the first known number of a column is written."""
         place = self._place(title)
-        cell = self._below[place] if place < len(self._below) else {}
-        looks = cell.get("userEnteredFormat", {})
-        return {"numberFormat": looks["numberFormat"]} if "numberFormat" in looks else {}
+        cells = (row[place].get("userEnteredFormat", {}) for row in self._below if place < len(row))
+        shape = next((looks["numberFormat"] for looks in cells if "numberFormat" in looks), None)
+        return {"numberFormat": shape} if shape else {}
 
     def _place(self, title: str) -> int:
         for name in (title + IN_WORDS, title):

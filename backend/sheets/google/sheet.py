@@ -1,14 +1,15 @@
 """The lab's own Google spreadsheet."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, tzinfo
 
 from gspread.utils import absolute_range_name
 
 from backend.errors import NotFoundError, UnavailableError
-from backend.sheets.google import columns, tabs
+from backend.sheets.google import tabs
 from backend.sheets.google.api import GoogleApi, MismatchError
-from backend.sheets.google.cells import Values
-from backend.sheets.google.columns import PeoplesTab
+from backend.sheets.google.cells import LOOKED_UP, Values
+from backend.sheets.google.columns import KEY, TAB_FIELDS, PeoplesTab
 from backend.sheets.google.lookup import ServersTab
 from backend.sheets.google.tabs import Book
 from backend.sheets.table import Table
@@ -25,6 +26,12 @@ class GoogleSheet:
 
     def __init__(self, api: GoogleApi) -> None:
         self._api = api
+        self._zone: tzinfo = datetime.now().astimezone().tzinfo or UTC
+
+    @property
+    def zone(self) -> tzinfo:
+        """The spreadsheet's, once it was read."""
+        return self._zone
 
     @property
     def account(self) -> str:
@@ -109,16 +116,18 @@ class GoogleSheet:
         raise trouble
 
     def _book(self) -> Book:
-        return Book.of(self._api.spreadsheet(tabs.METADATA))
+        book = Book.of(self._api.spreadsheet(tabs.METADATA))
+        self._zone = book.zone
+        return book
 
     def _open(self, tab: str) -> tuple[PeoplesTab, ServersTab]:
-        """Reads their tab, and the header and first row of ours."""
-        ours = self._book().ours.get("Servers")
+        """Reads their tab, and the top of ours."""
+        ours = self._book().ours.get(LOOKED_UP)
         if ours is None:
             raise NotFoundError("The spreadsheet has no Servers tab yet.", "Start `sheetrack up` first.")
-        ranges = [absolute_range_name(tab), absolute_range_name(ours.title, "1:2")]
+        ranges = [absolute_range_name(tab), absolute_range_name(ours.title, "1:50")]
         try:
-            answer = self._api.spreadsheet(columns.TAB_FIELDS, ranges)
+            answer = self._api.spreadsheet(TAB_FIELDS, ranges)
         except MismatchError:
             raise self._no_tab(tab) from None
         sheets = {sheet["properties"].get("sheetId", 0): sheet for sheet in answer["sheets"]}
@@ -129,14 +138,14 @@ class GoogleSheet:
 
     def _annotated(self) -> list[PeoplesTab]:
         """Every tab of theirs with something of ours in it."""
-        places = (mark["location"]["dimensionRange"] for mark in self._api.marks(columns.KEY))
+        places = (mark["location"]["dimensionRange"] for mark in self._api.marks(KEY))
         ids = {place.get("sheetId", 0) for place in places}
         if not ids:
             return []
         titles = self._api.spreadsheet("sheets(properties(sheetId,title))")["sheets"]
         names = [s["properties"]["title"] for s in titles if s["properties"].get("sheetId", 0) in ids]
         ranges = [absolute_range_name(name) for name in names]
-        sheets = self._api.spreadsheet(columns.TAB_FIELDS, ranges)["sheets"] if names else []
+        sheets = self._api.spreadsheet(TAB_FIELDS, ranges)["sheets"] if names else []
         return [PeoplesTab(sheet) for sheet in sheets]
 
     def _no_tab(self, tab: str) -> NotFoundError:
