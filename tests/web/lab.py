@@ -6,25 +6,22 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from werkzeug.serving import make_server
 
-from backend.app import Parts, create_app
-from backend.database import open_database
+from backend.app import create_app
+from backend.architectures import architectures
 from backend.job import DataFacts, Job, JobState, Progress, Result, RunResult
-from backend.publisher import Publisher
-from backend.server import Server
-from backend.settings import Home, Settings
+from backend.settings import Home
 from backend.sheets.run_tabs import leaderboard_table, results_table, run_table
 from backend.sheets.table import Column, Section, Table
 from backend.sheets.tabs import servers_table
-from backend.sheets.workbook import Workbook
 from backend.snapshot import GpuProcess, GpuReading, HostReading, ServerStatus, Snapshot, State, Verdict, now
-from backend.store import Store
-from backend.training import Training
+from backend.wiring import build
 from models import published
 from models.recipe import WORDS, Recipe
 
@@ -40,46 +37,35 @@ class Lab:
     """The parts that a test changes: servers, jobs, tabs, and what is wrong with the backend."""
 
     def __init__(self, home: Home) -> None:
-        database = open_database(home.store_file)
         self.home = home
-        self.store = Store(database)
-        self.workbook = Workbook(database)
         self.servers = five_servers()
         self.requests: list[str] = []
         self.before: Callable[[str], None] | None = None
         """Called with each path before it is answered; may block."""
         self.loses_answers = False
         """Whether what was done is answered with a failure."""
-        training = Training(
-            home=home,
-            servers={
-                server.name: Server(name=server.name, agent="http://127.0.0.1:9") for server in self.servers
-            },
-            engines={},
-            store=self.store,
-            publisher=Publisher(self.store, self.workbook),
-            verdict_of=lambda _: None,
-            run_tabs=20,
-        )
-        self._parts = Parts(
-            home=home,
-            settings=Settings(),
-            store=self.store,
-            training=training,
-            tabs=self.workbook,
-            current_servers=lambda: self.servers,
-        )
         (home.data / "speech16").mkdir(parents=True)
+        # Nothing answers there, so no job ever leaves the queue.
+        home.servers_file.write_text(
+            "\n".join(
+                f'[[server]]\nname = "{server.name}"\nagent = "http://127.0.0.1:9"' for server in self.servers
+            )
+        )
+        architectures()  # the first time takes seconds; a page would give up
+        self._sheetrack = build(home)
+        self.store = self._sheetrack.store
+        self.workbook = self._sheetrack.workbook
         for job in four_jobs():
             self.store.add_job(job)
-        training.publish_jobs()
+        self._sheetrack.display.show_jobs()
         self.workbook.publish(tables())
         draw_figures(home.runs / RUN)
 
     @contextmanager
     def serving(self) -> Iterator[str]:
         """Yields the address without its token."""
-        app: Wsgi = create_app(self._parts, TOKEN)
+        parts = replace(self._sheetrack.parts, current_servers=lambda: self.servers)
+        app: Wsgi = create_app(parts, TOKEN)
 
         def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             self.requests.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
@@ -101,6 +87,7 @@ class Lab:
             server.shutdown()
             server.server_close()
             thread.join(timeout=5)
+            self._sheetrack.close()
 
 
 def five_servers() -> list[ServerStatus]:
