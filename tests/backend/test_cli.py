@@ -1,0 +1,190 @@
+"""The command line as people type it: a process, its output, its exit code."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from backend.cli import sheetrack
+from backend.settings import Home
+from models.recipe import Recipe
+from models.run_folder import RunFolder
+from tests.speech import write_words
+
+COMMANDS = sorted(sheetrack.commands)
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "backend.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def data(answer: subprocess.CompletedProcess[str]) -> Any:
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
+def complaint(answer: subprocess.CompletedProcess[str], code: int) -> str:
+    assert answer.returncode == code, answer.stderr
+    assert "Traceback" not in answer.stderr
+    return answer.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, dict[str, Any]]:
+    """A home with one run that was trained directly; the result that `train --json` printed."""
+    folder = tmp_path_factory.mktemp("cli")
+    home = Home(folder / "home")
+    words = write_words(folder / "tones")
+    name = '=HYPERLINK("x") <b>'
+    answer = run(
+        "train", "ch32", "--depth", "4", "--data", str(words), "--epochs", "2", "--name", name, "--json",
+        SHEETRACK_HOME=str(home.path),
+    )  # fmt: skip
+    return home, data(answer)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, home: Home) -> None:
+    answer = run(command, "--help")
+    assert answer.returncode == 0
+    assert f"Usage: sheetrack {command}" in answer.stdout.replace("python -m backend.cli", "sheetrack")
+    assert not home.path.exists()
+
+
+def test_train_ends_with_the_content_of_its_result(trained: tuple[Home, dict[str, Any]]) -> None:
+    home, result = trained
+    assert result == RunFolder(home.runs / result["run"]).result()
+    assert result["test_clips"] == 9
+    assert 0 <= result["test_accuracy_full_length"] <= 1
+    assert sum(map(sum, result["confusion_matrix"])) == 9
+
+
+def test_a_direct_training_has_its_row_among_the_results(trained: tuple[Home, dict[str, Any]]) -> None:
+    home, result = trained
+    rows = data(run("results", "--json", SHEETRACK_HOME=str(home.path)))
+    assert [(row["run"], row["content"]["test_accuracy"]) for row in rows] == [
+        (result["run"], result["test_accuracy"])
+    ]
+    shown = run("results", SHEETRACK_HOME=str(home.path)).stdout
+    assert result["run"] in shown
+    assert '=HYPERLINK("x") <b>' in shown
+
+
+# openpyxl tells that it does not know sparklines; they are looked up in the file itself.
+@pytest.mark.filterwarnings("ignore:Sparkline Group extension")
+def test_export_writes_tabs_with_colour_scales_sparklines_and_pictures(
+    trained: tuple[Home, dict[str, Any]], tmp_path: Path
+) -> None:
+    home, result = trained
+    file = tmp_path / "lab.xlsx"
+    assert run("export", str(file), SHEETRACK_HOME=str(home.path)).returncode == 0
+    workbook = openpyxl.load_workbook(file)
+    tab = f"Run {result['run']}"
+    assert {"Results", "Leaderboard", tab} <= set(workbook.sheetnames)
+    assert "Curves" not in [sheet.title for sheet in workbook if sheet.sheet_state == "visible"]
+    scales = [rule.type for rules in workbook[tab].conditional_formatting for rule in rules.rules]
+    assert "colorScale" in scales
+    figures = RunFolder(home.runs / result["run"]).drawn()
+    assert len(workbook[tab]._images) == len(figures) > 1
+    cells = [cell for row in workbook["Results"].iter_rows() for cell in row if cell.value is not None]
+    assert all(cell.data_type != "f" for cell in cells)
+    assert any("=HYPERLINK" in str(cell.value) for cell in cells)
+    place = 1 + workbook.sheetnames.index(tab)
+    with zipfile.ZipFile(file) as parts:
+        assert b"sparklineGroup" in parts.read(f"xl/worksheets/sheet{place}.xml")
+
+
+def test_pictures_are_drawn_again_from_the_folder(trained: tuple[Home, dict[str, Any]]) -> None:
+    home, result = trained
+    folder = RunFolder(home.runs / result["run"])
+    before = [file.name for file in folder.drawn()]
+    for file in folder.drawn():
+        file.unlink()
+    assert run("figures", result["run"], SHEETRACK_HOME=str(home.path)).returncode == 0
+    assert [file.name for file in folder.drawn()] == before
+
+
+def test_launch_queues_and_cancel_ends(home: Home, tmp_path: Path) -> None:
+    words = write_words(tmp_path / "tones")
+    server = data(run("status", "--json"))[0]["name"]
+    job = data(run("launch", "ch32", "--server", server, "--data", str(words), "--json"))
+    assert (job["state"], job["recipe"]["depth"]) == ("queued", 8)
+    assert job["id"] in run("jobs").stdout
+    assert data(run("cancel", job["id"], "--json"))["state"] == "cancelled"
+    assert [entry["state"] for entry in data(run("jobs", "--json"))] == ["cancelled"]
+    assert "cancelled already" in complaint(run("cancel", job["id"]), 1)
+
+
+def test_status_tells_of_this_machine(home: Home) -> None:
+    server = data(run("status", "--json"))[0]
+    assert server["snapshot"]["host"]["cpu_count"] >= 1
+    assert server["verdict"]["state"] in ("idle", "busy", "full", "overloaded")
+
+
+def test_architectures_lists_the_published_counts(home: Home) -> None:
+    known = data(run("architectures", "--json"))
+    exact = {entry["parameters"] for entry in known if entry["published_parameters"] == entry["parameters"]}
+    assert exact == {1_855_056, 94_768, 363_600, 470_736, 2_071_184}
+
+
+def test_doctor_finds_what_is_wrong_and_says_what_to_do(home: Home) -> None:
+    assert run("doctor").returncode == 0
+    home.settings_file.write_text("refresh_seconds = 'soon'")
+    answer = run("doctor", "--json")
+    assert answer.returncode == 1
+    wrong = [finding for finding in json.loads(answer.stdout) if not finding["ok"]]
+    assert [finding["what"] for finding in wrong] == ["Settings"]
+    assert "refresh_seconds" in wrong[0]["found"]
+    assert wrong[0]["advice"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["train"], 2, "Say what to train"),
+        (["train", "ch32", "--data", ".", "--dropout", "1.5"], 2, "dropout"),
+        (["train", "ch32", "--data", ".", "--dropout", "nan"], 2, "dropout"),
+        (["train", "ch32", "--data", ".", "--epochs", "-1"], 2, "epochs"),
+        (["train", "ch32", "--data", ".", "--depth", "0"], 2, "depth"),
+        (["train", "lstm", "--data", "."], 1, "no architecture 'lstm'"),
+        (["train", "ch32", "--data", "nowhere"], 1, "no data folder 'nowhere'"),
+        (["train", "--resume", "r0"], 1, "no run 'r0'"),
+        (["launch", "ch32", "--server", "gpu99", "--data", "."], 1, "no server 'gpu99'"),
+        (["cancel", "r0"], 1, "no job r0"),
+        (["figures", "r0"], 1, "no run 'r0'"),
+        (["export", "nowhere/lab.xlsx"], 1, "nowhere/lab.xlsx"),
+        (["dance"], 2, "dance"),
+        (["up", "--port", "99999"], 2, "99999"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    words: list[str], code: int, sentence: str, home: Home
+) -> None:
+    assert sentence in complaint(run(*words), code)
+
+
+def test_an_empty_folder_is_said_to_be_empty(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    said = complaint(run("train", "ch32", "--data", str(tmp_path / "empty")), 1)
+    assert "empty" in said
+    assert not home.store_file.exists() or data(run("results", "--json")) == []
+
+
+def test_a_stopped_run_is_resumed(home: Home, tmp_path: Path) -> None:
+    words = write_words(tmp_path / "tones")
+    recipe = Recipe(architecture="ch32", depth=4, epochs=1, data=str(words))
+    folder = RunFolder.create(home.runs, recipe)
+    assert data(run("train", "--resume", folder.id, "--json"))["run"] == folder.id
+    assert [row["run"] for row in data(run("results", "--json"))] == [folder.id]
