@@ -16,12 +16,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from backend.database import database_error
 from backend.errors import InvalidError, RefusedError, SheetrackError
+from backend.fine_tuning import FineTuning
 from backend.routes.choices import choices
 from backend.routes.jobs import jobs
 from backend.routes.pages import pages
 from backend.routes.reply import ErrorReply, Fault, reply
 from backend.routes.runs import runs
 from backend.routes.servers import servers
+from backend.routes.sweeps import sweeps
 from backend.routes.tables import tables
 from backend.settings import Home, Settings, sentence
 from backend.sheets import Tabs
@@ -43,6 +45,7 @@ class Parts:
     settings: Settings
     store: Store
     training: Training
+    fine_tuning: FineTuning
     tabs: Tabs
     current_servers: Callable[[], Sequence[ServerStatus]]
 
@@ -60,6 +63,7 @@ def create_app(parts: Parts, token: str) -> OpenAPI:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.register_api(servers(parts.current_servers, parts.store))
     app.register_api(jobs(parts.training, parts.store))
+    app.register_api(sweeps(parts.fine_tuning))
     app.register_api(runs(parts.home, parts.store))
     app.register_api(choices(parts.training))
     app.register_api(tables(parts.settings.title, parts.tabs))

@@ -1,13 +1,11 @@
-"""Which networks there are, asked from the models: the backend itself never imports torch."""
+"""Which networks there are, asked from the models."""
 
-import json
-import subprocess
-import sys
 from functools import cache
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from backend.errors import InvalidError, UnavailableError
+from backend.ask import ask
+from backend.errors import InvalidError
 from models.recipe import Recipe
 
 
@@ -37,15 +35,7 @@ def architectures() -> tuple[Architecture, ...]:
     Raises:
         UnavailableError: the models cannot be asked, usually because torch is not installed.
     """
-    command = [sys.executable, "-m", "models", "architectures"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        last = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UnavailableError(
-            f"The networks cannot be listed: {last}.",
-            "Install what training needs: `pip install 'sheetrack[train]'`.",
-        )
-    return _LIST.validate_python(json.loads(answer.stdout))
+    return _LIST.validate_json(ask("architectures"))
 
 
 def check(recipe: Recipe) -> Recipe:

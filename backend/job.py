@@ -59,6 +59,8 @@ class Job(BaseModel):
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     progress: Progress = Progress()
+    sweep: str | None = None
+    """The sweep that it is a part of."""
 
 
 class DataFacts(BaseModel):

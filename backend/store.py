@@ -1,4 +1,4 @@
-"""What Sheetrack remembers, in one SQLite file: readings, jobs, results, and what is still to be published."""
+"""What Sheetrack remembers, in one SQLite file: readings, jobs, sweeps, results, and what is still to be published."""
 
 import secrets
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from backend.errors import ConflictError, NotFoundError
 from backend.job import Job, JobState, Progress, Result, RunResult
 from backend.snapshot import Snapshot, now
+from backend.sweep import Sweep
 from models.recipe import Recipe
 
 
@@ -58,6 +59,14 @@ class _Job(_Row):
     ended_at: Mapped[datetime | None]
     handle: Mapped[str | None]
     progress: Mapped[str]
+    sweep: Mapped[str | None]
+
+
+class _Sweep(_Row):
+    __tablename__ = "sweeps"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime]
+    content: Mapped[str]
 
 
 class _Result(_Row):
@@ -171,6 +180,41 @@ class Store:
                 raise ConflictError(f"Job {job.id} changed in the meantime.", "Look at it again.")
         return changed
 
+    def jobs_of(self, sweep_id: str) -> list[Job]:
+        """Those of a sweep, in the order in which they were asked for."""
+        query = sa.select(_Job).where(_Job.sweep == sweep_id).order_by(_Job.number)
+        with self._reading.connect() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    # Sweeps
+
+    def add_sweep(self, sweep: Sweep) -> Sweep:
+        """Stores `sweep`; where it is stored already, its grid grows by the one of `sweep`."""
+        with self._database.begin() as connection:
+            query = sa.select(_Sweep.content).where(_Sweep.id == sweep.id)
+            if content := connection.scalars(query).one_or_none():
+                known = Sweep.model_validate_json(content)
+                sweep = known.model_copy(update={"grid": known.grid | sweep.grid})
+            _write_sweep(connection, sweep)
+        return sweep
+
+    def pause_sweep(self, sweep_id: str, by: str | None) -> Sweep:
+        """Notes who paused the sweep, None for nobody. Raises: NotFoundError: there is no such sweep."""
+        with self._database.begin() as connection:
+            query = sa.select(_Sweep.content).where(_Sweep.id == sweep_id)
+            content = connection.scalars(query).one_or_none()
+            if content is None:
+                raise NotFoundError(f"There is no sweep {sweep_id}.", "`sheetrack sweep` lists them.")
+            sweep = Sweep.model_validate_json(content).model_copy(update={"paused_by": by})
+            _write_sweep(connection, sweep)
+        return sweep
+
+    def sweeps(self) -> list[Sweep]:
+        """The newest first."""
+        query = sa.select(_Sweep.content).order_by(_Sweep.asked_at.desc(), _Sweep.id)
+        with self._reading.connect() as connection:
+            return [Sweep.model_validate_json(content) for content in connection.scalars(query)]
+
     # Results
 
     def add_result(self, result: Result) -> bool:
@@ -217,6 +261,11 @@ class Store:
                 )
 
 
+def _write_sweep(connection: sa.Connection, sweep: Sweep) -> None:
+    row = {"id": sweep.id, "asked_at": sweep.asked_at, "content": sweep.model_dump_json()}
+    connection.execute(insert(_Sweep).values(row).on_conflict_do_update(["id"], set_=row))
+
+
 def _job(row: Any) -> Job:
     return Job(
         id=row.id,
@@ -230,6 +279,7 @@ def _job(row: Any) -> Job:
         started_at=row.started_at,
         ended_at=row.ended_at,
         progress=Progress.model_validate_json(row.progress),
+        sweep=row.sweep,
     )
 
 

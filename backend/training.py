@@ -14,15 +14,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backend import architectures
+from backend.display import SHOWN_FINISHED_JOBS, Display
 from backend.engines import Engine, Life
 from backend.errors import ConflictError, InvalidError, NotFoundError, SheetrackError
 from backend.job import Job, JobState, Progress, Result, RunResult
-from backend.publisher import Publisher
 from backend.server import Server, this_machine
 from backend.settings import Home
-from backend.sheets.run_tabs import leaderboard_table, results_table, run_table
-from backend.sheets.table import Table
-from backend.sheets.tabs import jobs_table
 from backend.snapshot import State, Verdict, now
 from backend.store import Store
 from models.recipe import Recipe
@@ -30,7 +27,6 @@ from models.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-SHOWN_FINISHED_JOBS = 100
 _CLOSED = (State.FULL, State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)
 
 
@@ -54,21 +50,30 @@ class Training:
         servers: Mapping[str, Server],
         engines: Mapping[str, Engine],
         store: Store,
-        publisher: Publisher,
+        display: Display,
         verdict_of: Callable[[str], Verdict | None],
-        run_tabs: int,
     ) -> None:
         self._home = home
         self._servers = servers
         self._engines = engines
         self._store = store
-        self._publisher = publisher
+        self._display = display
         self._verdict_of = verdict_of
-        self._run_tabs = run_tabs
         self._advancing = threading.Lock()
 
     def launch(self, server: str, recipe: Recipe, asked_by: str, key: str | None = None) -> Job:
         """Stores the job; it starts when the server admits it. The same `key` launches once.
+
+        Raises:
+            NotFoundError: there is no such server.
+            InvalidError: there is no such architecture or data.
+        """
+        job = self.queue(server, self.checked(server, recipe), asked_by, key)
+        self._display.show_jobs()
+        return job
+
+    def checked(self, server: str, recipe: Recipe) -> Recipe:
+        """The recipe with its depth filled in and, where the server is this machine, its data found.
 
         Raises:
             NotFoundError: there is no such server.
@@ -81,13 +86,18 @@ class Training:
         recipe = architectures.check(recipe)
         if self._servers[server].is_here:
             recipe = recipe.model_copy(update={"data": str(self.data_folder(recipe.data))})
+        return recipe
+
+    def queue(
+        self, server: str, recipe: Recipe, asked_by: str, key: str | None = None, sweep: str | None = None
+    ) -> Job:
+        """Stores a job with a recipe that was checked, and shows nothing of it yet."""
         folder = RunFolder.create(self._home.runs, recipe)
-        job = Job(id=folder.id, server=server, recipe=recipe, asked_by=asked_by, asked_at=now())
+        job = Job(id=folder.id, server=server, recipe=recipe, asked_by=asked_by, asked_at=now(), sweep=sweep)
         stored = self._store.add_job(job, key)
         if stored.id != job.id:
             folder.recipe_file.unlink()
             folder.path.rmdir()
-        self.publish_jobs()
         return stored
 
     def data_folder(self, data: str) -> Path:
@@ -135,7 +145,7 @@ class Training:
         )
         if job.state.holds_server:
             self._engine(job).stop(job)
-        self.publish_jobs()
+        self._display.show_jobs()
         return ended
 
     def advance(self) -> None:
@@ -143,10 +153,14 @@ class Training:
         with self._advancing:
             before = self._store.unfinished_jobs()
             occupied = {job.server for job in before if job.state.holds_server}
+            paused = {sweep.id: sweep.paused_by for sweep in self._store.sweeps() if sweep.paused_by}
             changed = False
             for job in before:
                 try:
-                    after = self._follow(job) if job.state.holds_server else self._admit(job, occupied)
+                    if job.sweep in paused and not job.state.holds_server:
+                        after = self._wait(job, f"paused by {paused[job.sweep]}")
+                    else:
+                        after = self._follow(job) if job.state.holds_server else self._admit(job, occupied)
                 except ConflictError:
                     changed = True
                     self._obey(job.id)
@@ -158,7 +172,7 @@ class Training:
                 else:
                     changed = changed or after != job
             if changed:
-                self.publish_jobs()
+                self._display.show_jobs()
 
     def _obey(self, job_id: str) -> None:
         """Somebody cancelled the job while a step was under way, or just before the backend died."""
@@ -172,8 +186,8 @@ class Training:
             if job.server in self._engines:
                 self._obey(job.id)
         self.collect()
-        self.publish_jobs()
-        self.publish_results()
+        self._display.show_jobs()
+        self._display.show_results()
 
     def _admit(self, job: Job, occupied: set[str]) -> Job:
         """First come, first served on every server; a server in trouble gets nothing new."""
@@ -234,7 +248,7 @@ class Training:
                 self._store.add_result(result)
                 found.append(result)
         if found:
-            self.publish_results(changed={result.run for result in found})
+            self._display.show_results(changed={result.run for result in found})
         return found
 
     def _read_result(self, folder: RunFolder) -> Result | None:
@@ -258,25 +272,6 @@ class Training:
 
     def _here(self) -> str:
         return next((server.name for server in self._servers.values() if server.is_here), this_machine())
-
-    def publish_jobs(self) -> None:
-        jobs = jobs_table(self._store.unfinished_jobs(), self._store.finished_jobs(SHOWN_FINISHED_JOBS))
-        self._publisher.publish([jobs])
-
-    def publish_results(self, changed: set[str] | None = None) -> None:
-        """Publishes the tabs about results; of the runs' own tabs those of `changed`, or all."""
-        results = self._store.results()
-        shown, old = results[: self._run_tabs], results[self._run_tabs :]
-        runs = [self._run_tab(result) for result in shown if changed is None or result.run in changed]
-        self._publisher.publish(
-            [results_table(results), leaderboard_table(results), *runs],
-            gone=[f"Run {result.run}" for result in old[: self._run_tabs]],
-        )
-
-    def _run_tab(self, result: Result) -> Table:
-        folder = RunFolder(self._home.runs / result.run)
-        figures = [file.stem for file in folder.drawn()]
-        return run_table(result, folder.history(), figures)
 
 
 def _progress(folder: RunFolder, job: Job) -> Progress:

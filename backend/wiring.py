@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 from backend.app import Parts
 from backend.database import open_database
+from backend.display import Display
 from backend.engines import Engine
 from backend.engines.local import LocalEngine
 from backend.errors import InvalidError
+from backend.fine_tuning import FineTuning
 from backend.probe.sampler import Sampler
 from backend.publisher import Publisher
 from backend.reservations import Reservations
@@ -42,7 +44,9 @@ class Sheetrack:
     status: Status
     reservations: Reservations | None
     engines: dict[str, Engine]
+    display: Display
     training: Training
+    fine_tuning: FineTuning
     schedule: Schedule
 
     def close(self) -> None:
@@ -62,6 +66,7 @@ class Sheetrack:
             settings=self.settings,
             store=self.store,
             training=self.training,
+            fine_tuning=self.fine_tuning,
             tabs=self.workbook,
             current_servers=self.current_servers,
         )
@@ -89,14 +94,14 @@ def build(home: Home | None = None) -> Sheetrack:
     )
     local = LocalEngine(home.runs)
     engines: dict[str, Engine] = {server.name: local for server in servers.values() if server.is_here}
+    display = Display(home, store, publisher, settings.run_tabs)
     training = Training(
         home=home,
         servers=servers,
         engines=engines,
         store=store,
-        publisher=publisher,
+        display=display,
         verdict_of=status.verdict_of,
-        run_tabs=settings.run_tabs,
     )
     return Sheetrack(
         home=home,
@@ -109,7 +114,9 @@ def build(home: Home | None = None) -> Sheetrack:
         status=status,
         reservations=reservations,
         engines=engines,
+        display=display,
         training=training,
+        fine_tuning=FineTuning(servers, store, training, display),
         schedule=Schedule(
             settings,
             store=store,

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DatabaseError
 
 from backend.cli.look import doctor, export, jobs, list_architectures, results, status
 from backend.cli.serve import demo, up
+from backend.cli.sweep import sweep
 from backend.cli.train import cancel, data, figures, launch, train
 from backend.database import database_error
 from backend.errors import SheetrackError
@@ -25,7 +26,8 @@ def sheetrack() -> None:
 
 
 for command in (
-    demo, up, status, list_architectures, data, train, launch, jobs, cancel, results, figures, export, doctor,
+    demo, up, status, list_architectures, data, train, launch, jobs, cancel, sweep, results, figures, export,
+    doctor,
 ):  # fmt: skip
     sheetrack.add_command(command)
 
@@ -33,12 +35,10 @@ for command in (
 def main() -> None:
     """Exit codes: 0 done, 1 it failed (one sentence says why), 2 wrong usage."""
     try:
-        sheetrack.main(standalone_mode=False)
+        sys.exit(sheetrack.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail("Stopped.", 130)
     except SheetrackError as error:

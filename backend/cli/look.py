@@ -72,7 +72,7 @@ def export(*, file: Path) -> None:
     """Writes all tabs, with their pictures, into an .xlsx FILE."""
     sheetrack = build()
     sheetrack.training.collect()
-    sheetrack.training.publish_jobs()
+    sheetrack.display.show_jobs()
     tables = [sheetrack.workbook.table(name)[0] for name, _ in sheetrack.workbook.tabs()]
     write_workbook(file, tables, lambda run: RunFolder(sheetrack.home.runs / run).figures)
     click.echo(f"{file}: {len(tables)} tabs", err=True)

@@ -1,6 +1,6 @@
 """Command-line options made from the Recipe's own fields, so that the two cannot differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -14,10 +14,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _GIVEN_APART = ("architecture", "data")
 
 
-def recipe_options(command: Command) -> Command:
-    """Adds ARCHITECTURE, --data and an option for every other field of a Recipe; none is required here."""
+def recipe_options(command: Command, but: Collection[str] = ()) -> Command:
+    """Adds ARCHITECTURE, --data and an option for every other field of a Recipe `but` some; none is required."""
     for name in reversed(Recipe.model_fields):
-        if name not in _GIVEN_APART:
+        if name not in (*_GIVEN_APART, *but):
             command = _option(name)(command)
     command = click.option("--data", help=Recipe.model_fields["data"].description)(command)
     return click.argument("architecture", required=False)(command)

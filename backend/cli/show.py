@@ -95,6 +95,8 @@ def formatted(value: float, shape: Format) -> str:
             return f"{value:.0%}"
         case "accuracy":
             return f"{value:.2%}"
+        case "change":
+            return f"{value:+.2%}"
         case "gib":
             return f"{value:.1f} GiB"
         case "seconds":

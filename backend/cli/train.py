@@ -46,11 +46,11 @@ def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
 
 def _new_run(sheetrack: Sheetrack, options: dict[str, Any]) -> RunFolder:
     recipe = architectures.check(recipe_from(options))
-    data = str(sheetrack.training.data_folder(_absolute(recipe.data)))
+    data = str(sheetrack.training.data_folder(absolute(recipe.data)))
     return RunFolder.create(sheetrack.home.runs, recipe.model_copy(update={"data": data}))
 
 
-def _absolute(data: str) -> str:
+def absolute(data: str) -> str:
     """On a command line a relative path means the folder one stands in."""
     return str(Path(data).absolute()) if Path(data).is_dir() else data
 
@@ -76,7 +76,7 @@ def run_models(*arguments: str) -> None:
 def launch(*, server: str, is_json: bool, **options: Any) -> None:
     """Queues a training of ARCHITECTURE on a server; the backend starts it when the server has room."""
     recipe = recipe_from(options)
-    recipe = recipe.model_copy(update={"data": _absolute(recipe.data)})
+    recipe = recipe.model_copy(update={"data": absolute(recipe.data)})
     job = build().training.launch(server, recipe, getpass.getuser())
     if is_json:
         show_json(job)
@@ -102,7 +102,7 @@ def figures(*, run: str) -> None:
     """Draws the pictures of RUN again, from its folder alone."""
     sheetrack = build()
     run_models("figures", str(_stopped_run(sheetrack.home, run).path))
-    sheetrack.training.publish_results(changed={run})
+    sheetrack.display.show_results(changed={run})
 
 
 @click.group()

@@ -8,6 +8,7 @@ NUMBER_FORMATS: dict[Format, str] = {
     "decimal": "0.0000",
     "percent": "0%",
     "accuracy": "0.00%",
+    "change": "+0.00%;-0.00%;0.00%",
     "gib": '0.0" GiB"',
     "seconds": '[h]"h" mm"min" ss"s"',
     "time": "yyyy-mm-dd hh:mm:ss",

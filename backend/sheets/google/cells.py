@@ -27,6 +27,7 @@ LOOKED_UP = "Servers"
 _TYPES: dict[Format, str] = {
     "percent": "PERCENT",
     "accuracy": "PERCENT",
+    "change": "PERCENT",
     "seconds": "TIME",
     "time": "DATE_TIME",
 }

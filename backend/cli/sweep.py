@@ -1,0 +1,137 @@
+"""The command that trains an architecture over a grid."""
+
+import getpass
+from functools import partial
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from backend import architectures
+from backend.cli.look import as_json
+from backend.cli.recipe_options import recipe_from, recipe_options
+from backend.cli.show import show_json, show_table
+from backend.cli.train import absolute
+from backend.errors import NotFoundError
+from backend.settings import sentence
+from backend.sweep import GRID_FIELDS, Grid
+from backend.wiring import Sheetrack, build
+from models.recipe import Recipe
+
+_BATCH_NORMS = {"both": (False, True), "on": (True,), "off": (False,)}
+
+
+def _depths(_context: click.Context, _option: click.Parameter, text: str | None) -> list[int] | None:
+    """`1-9`, `5,8` and `1-3,8` as numbers."""
+    if text is None:
+        return None
+    try:
+        ends = [[int(end) for end in part.split("-", 1)] for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither like 1-9 nor like 5,8.") from None
+    return [depth for part in ends for depth in range(part[0], min(part[-1], 100) + 1)]
+
+
+def _dropouts(_context: click.Context, _option: click.Parameter, text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not like 0.25,0.75.") from None
+
+
+@click.command()
+@click.option("--server", help="Where to train.")
+@click.option("--depth", "depths", metavar="1-9", callback=_depths, help="Or 5,8. [default: all there are]")
+@click.option(
+    "--dropout", "dropouts", metavar="P,P", default="0.25,0.75", show_default=True, callback=_dropouts
+)
+@click.option(
+    "--batch-norm", "batch_norms", type=click.Choice(list(_BATCH_NORMS)), default="both", show_default=True
+)
+@click.option("--seeds", type=int, default=1, show_default=True, help="Trainings a cell.")
+@click.option("--pause", "step", flag_value="pause", help="Hold what still waits; what runs goes on.")
+@click.option("--resume", "step", flag_value="resume", help="Let it go on.")
+@partial(recipe_options, but=GRID_FIELDS)
+@as_json
+def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any) -> None:
+    """Queues a training of ARCHITECTURE for every depth, dropout and batch norm, in a tab of its own.
+
+    What is measured already with the same recipe and data is not run again. Asked for again with more
+    depths, dropouts or seeds the sweep grows. Without --server it shows how far the sweeps are.
+    """
+    sheetrack = build()
+    if step:
+        _mark(sheetrack, options["architecture"], step, is_json=is_json)
+    elif server:
+        _start(sheetrack, server, options, is_json=is_json)
+    elif options["data"] or options["depths"]:
+        raise click.UsageError("Say where: --server NAME.")
+    else:
+        _show(sheetrack, options["architecture"], is_json=is_json)
+
+
+def _mark(sheetrack: Sheetrack, name: str | None, step: str, *, is_json: bool) -> None:
+    if name is None:
+        raise click.UsageError(f"Say which: sheetrack sweep ARCHITECTURE --{step}.")
+    fine_tuning = sheetrack.fine_tuning
+    views = fine_tuning.pause(name, getpass.getuser()) if step == "pause" else fine_tuning.resume(name)
+    if is_json:
+        show_json(views)
+        return
+    for view in views:
+        click.echo(
+            f"{view.id}: {view.recipe.architecture} on {view.server} {'is paused' if view.paused_by else 'goes on'}"
+        )
+
+
+def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_json: bool) -> None:
+    prepared = sheetrack.training.data_sets()
+    if options["data"] is None and len(prepared) == 1:
+        options["data"] = prepared[0].path
+    recipe = recipe_from({name: value for name, value in options.items() if name in Recipe.model_fields})
+    recipe = recipe.model_copy(update={"data": absolute(recipe.data)})
+    started = sheetrack.fine_tuning.start(server, recipe, _grid(recipe, options), getpass.getuser())
+    if is_json:
+        show_json(started)
+        return
+    measured = sum(1 for cell in started.cells if cell.runs)
+    click.echo(
+        f"{started.id}: {len(started.queued)} trainings are queued on {server}; "
+        f"{measured} of {len(started.cells)} cells are measured already"
+    )
+    if started.paused_by:
+        click.echo(f"It is paused; go on with: sheetrack sweep {started.id} --resume")
+
+
+def _grid(recipe: Recipe, options: dict[str, Any]) -> Grid:
+    """Raises: click.UsageError: a value makes no sense."""
+    named = architectures.check(recipe).architecture
+    offered = [known.depth for known in architectures.architectures() if known.architecture == named]
+    try:
+        return Grid(
+            depths=options["depths"] or offered,
+            dropouts=options["dropouts"],
+            batch_norms=_BATCH_NORMS[options["batch_norms"]],
+            seeds=options["seeds"],
+        )
+    except ValidationError as error:
+        raise click.UsageError(f"{sentence(error)}.") from None
+
+
+def _show(sheetrack: Sheetrack, architecture: str | None, *, is_json: bool) -> None:
+    views = [
+        view
+        for view in sheetrack.fine_tuning.sweeps()
+        if architecture in (None, view.id, view.recipe.architecture)
+    ]
+    if is_json:
+        show_json(views)
+        return
+    if not views:
+        raise NotFoundError(
+            "There is no such sweep yet.", "Begin one: sheetrack sweep ch32 --server NAME --data DIR"
+        )
+    names = {f"Fine-tuning {view.recipe.architecture}" for view in views}
+    for table in sheetrack.display.fine_tuning():
+        if table.name in names:
+            show_table(table)
