@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from backend.database import database_error
 from backend.probe.last_hour import LastHour
-from backend.probe.round import Round
+from backend.probe.poller import Poller
 from backend.probe.sampler import Sampler
 from backend.probe.use import use_percent
 from backend.probe.verdict import Past, follow, judge, suggest
@@ -41,16 +41,16 @@ class Status:
         self._store = store
         self._sampler = sampler
         self._refreshing = threading.Lock()
-        self._round: Round | None = None
+        self._poller: Poller | None = None
         self._unsaved: deque[Snapshot] = deque(maxlen=_MOST_UNSAVED)
 
     def refresh(self) -> list[ServerStatus]:
         """Asks all servers at once. One that answers is in `current` at once, the others at the end."""
         with self._refreshing:
-            if self._round is None:
+            if self._poller is None:
                 self._recall()
-                self._round = Round([known.server for known in self._known.values()], self._sampler)
-            snapshots = self._round.ask_all(self._add)
+                self._poller = Poller([known.server for known in self._known.values()], self._sampler)
+            snapshots = self._poller.poll(self._add)
             for snapshot in snapshots:
                 if snapshot.failure:
                     self._add(snapshot)
@@ -69,9 +69,9 @@ class Status:
 
     def close(self) -> None:
         with self._refreshing:
-            if self._round:
-                self._round.close()
-                self._round = None
+            if self._poller:
+                self._poller.close()
+                self._poller = None
 
     def __enter__(self) -> Self:
         return self

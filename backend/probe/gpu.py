@@ -130,7 +130,10 @@ class _Fields:
             return None
 
     def text(self, function: str) -> str | None:
-        value = self.get(function)
+        try:
+            value = self.get(function)
+        except UnicodeDecodeError:  # from a damaged board
+            return None
         return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 

@@ -77,6 +77,15 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **handle) {
   *handle = (void *)(long)(index + 1);
   return enter("handle", *handle);
 }
+int nvmlDeviceGetIndex(void *device, unsigned *index) {
+  FIELD("index");
+  *index = gpu;
+  return OK;
+}
+int nvmlSystemGetDriverVersion(char *text, unsigned size) {
+  snprintf(text, size, "0.0");
+  return OK;
+}
 int nvmlDeviceGetName(void *device, char *text, unsigned size) {
   FIELD("name");
   snprintf(text, size, "Fake GPU %d", gpu);

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from math import log1p
+from random import Random
 
 import pytest
 
@@ -260,6 +262,22 @@ def test_a_refusal_shows_that_the_machine_lives() -> None:
     silent = [failure(t, Failure.AGENT_DOWN) for t in (15, 30)]
     trace = [answer(0), *silent, failure(45, Failure.REFUSED), failure(60, Failure.AGENT_DOWN)]
     assert State.DOWN not in states(trace)
+
+
+def test_random_loss_hardly_ever_looks_like_an_outage() -> None:
+    """50 servers for 30 days, 5 % of tries lost, two tries a round."""
+    lost, alarms = Random(7), 0
+    for _ in range(50):
+        past, last = Past(), -9
+        # From one failed round to the next: an answer makes all before it irrelevant.
+        place = -1
+        while (place := place + 1 + int(-lost.expovariate(1) / log1p(-(0.05**2)))) < 30 * 5760:
+            if place != last + 1:
+                past = follow(past, answer(INTERVAL * (place - 1)), INTERVAL)
+            past = follow(past, failure(INTERVAL * place, Failure.UNREACHABLE), INTERVAL)
+            alarms += judge(past, moment(INTERVAL * place), INTERVAL).state is State.DOWN
+            last = place
+    assert alarms / 30 < 0.01
 
 
 def test_a_server_never_reached() -> None:

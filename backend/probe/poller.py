@@ -16,6 +16,7 @@ from backend.snapshot import Failure, Snapshot
 Answer = TypeVar("Answer")
 
 _NAMES_AT_ONCE = 32  # looked up while the name server hangs
+_SERVERS_AT_ONCE = 128  # more would wait for this processor, and that would count as their silence
 
 _NOBODY = {
     "failure": Failure.MONITOR,
@@ -23,26 +24,27 @@ _NOBODY = {
 }
 
 
-class Round:
-    """Asks servers round after round, over connections that are kept, from an event loop of its own."""
+class Poller:
+    """Asks servers again and again, over connections that are kept, from an event loop of its own."""
 
     def __init__(self, servers: Sequence[Server], sampler: Callable[[str], Sampler]) -> None:
         self._loop = asyncio.new_event_loop()
-        # Not waited for when this process ends or a round is over: a name server may hang for minutes.
+        # Not waited for when a round is over: a name server may hang for minutes.
         self._threads = ThreadPoolExecutor(_NAMES_AT_ONCE)
         self._loop.set_default_executor(self._threads)
-        self._thread = threading.Thread(target=self._loop.run_forever, name="round", daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="poller", daemon=True)
         self._thread.start()
         self._samplers = [sampler(server.name) for server in servers if server.is_here]
+        self._places = asyncio.Semaphore(_SERVERS_AT_ONCE)
         self._open = AsyncExitStack()
         self._ask: list[Callable[[], Awaitable[Snapshot]]] = [
             *(partial(asyncio.to_thread, sampler.sample) for sampler in self._samplers),
             *self._run(self._remote(servers)),
         ]
 
-    def ask_all(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
+    def poll(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
         """A snapshot of every server; `answered` is told of each that is no failure as it arrives."""
-        return self._run(self._ask_all(answered))
+        return self._run(self._poll(answered))
 
     def close(self) -> None:
         self._run(self._open.aclose())
@@ -68,9 +70,10 @@ class Round:
             self._open.push_async_callback(agent.close)
         return [agent.sample for agent in agents]
 
-    async def _ask_all(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
+    async def _poll(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
         async def told(ask: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
-            snapshot = await ask()
+            async with self._places:
+                snapshot = await ask()
             if not snapshot.failure:
                 answered(snapshot)
             return snapshot
