@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import _lru_cache_wrapper, cache
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -40,6 +40,8 @@ class Sheetrack:
     database: sa.Engine
     store: Store
     workbook: Workbook
+    google: "_lru_cache_wrapper[GoogleSheet] | None"
+    """Opens the lab's Google sheet, once."""
     publisher: Publisher
     status: Status
     reservations: Reservations | None
@@ -52,6 +54,8 @@ class Sheetrack:
     def close(self) -> None:
         """Lets go of the store and the sensors. Trainings go on."""
         self.status.close()
+        if self.google and self.google.cache_info().currsize:
+            self.google().close()
         self.database.dispose()
 
     def current_servers(self) -> Sequence[ServerStatus]:
@@ -110,6 +114,7 @@ def build(home: Home | None = None) -> Sheetrack:
         database=database,
         store=store,
         workbook=workbook,
+        google=google,
         publisher=publisher,
         status=status,
         reservations=reservations,

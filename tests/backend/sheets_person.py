@@ -37,7 +37,8 @@ def _cell(text: str, *, bold: bool = False) -> Cell:
 
 
 class Person:
-    def __init__(self, state: Callable[[], Spreadsheet], seed: int = 1) -> None:
+    def __init__(self, state: Callable[[], Spreadsheet], seed: int = 1, *, renames: bool = True) -> None:
+        self._renames = renames
         self._state = state
         self._random = Random(seed)
         self._done = 0
@@ -47,8 +48,9 @@ class Person:
         return next(tab for tab in self._state().tabs if tab.id == 77)
 
     def do_something(self) -> None:
-        actions = (self.sort, self.insert_row, self.insert_column, self.move_column, self.rename_column)
-        actions += (self.insert_row_on_top, self.hide, self.move_row, self.rename_tab, self.add_tab)
+        actions = (self.sort, self.insert_row, self.insert_column, self.move_column)
+        actions += (self.insert_row_on_top, self.hide, self.move_row, self.add_tab)
+        actions += (self.rename_column, self.rename_tab) if self._renames else ()
         self._done += 1
         self._random.choice(actions)()
 
@@ -111,7 +113,7 @@ class Person:
 
     def _rows(self) -> list[Row]:
         start = self.tab.rows.index(self._header()) + 1
-        end = max(at for at, row in enumerate(self.tab.rows) if row.cells)
+        end = max(at for at, row in enumerate(self.tab.rows) if any(map(_is_theirs, row.cells.values())))
         return self.tab.rows[start : end + 1]
 
     def _text(self, row: Row, column: Line) -> str:

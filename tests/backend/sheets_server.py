@@ -197,7 +197,7 @@ class SheetsServer:
         match method.id:
             case "sheets.spreadsheets.get":
                 mask = query.get("fields", ["data"])[0]
-                grid_data = query.get("includeGridData") == ["true"] or "data(" in mask
+                grid_data = re.search(r"\bdata\b", mask) is not None
                 ranges = query.get("ranges", [])
                 return 200, sheets_views.whole(self.state, ranges, grid_data=grid_data), {}
             case "sheets.spreadsheets.values.get":
@@ -250,6 +250,7 @@ def _explained(trouble: Trouble) -> tuple[int, dict[str, Any], dict[str, str]] |
 def _handler(server: SheetsServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # headers and body in one packet, or the client's kernel waits
 
         def _answer(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))

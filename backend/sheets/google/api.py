@@ -72,11 +72,16 @@ class GoogleApi:
         if endpoint is None:
             credentials = read_key(key_folder / settings.key_file)
             self.account = str(credentials.service_account_email)
-        http = google_auth_httplib2.AuthorizedHttp(credentials, httplib2.Http(timeout=_TIMEOUT_SECONDS))
+        self._http = google_auth_httplib2.AuthorizedHttp(credentials, httplib2.Http(timeout=_TIMEOUT_SECONDS))
         options = {"api_endpoint": endpoint} if endpoint else None
-        self._sheets = build("sheets", "v4", http=http, client_options=options).spreadsheets()
+        self._sheets = build("sheets", "v4", http=self._http, client_options=options).spreadsheets()
         self._values = _Values(credentials, endpoint)
         self._values.set_timeout(_TIMEOUT_SECONDS)
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self._http.close()
+        self._values.session.close()
 
     def spreadsheet(self, fields: str, ranges: Sequence[str] = ()) -> dict[str, Any]:
         """The spreadsheet's `fields`, of all tabs or of `ranges`.

@@ -38,6 +38,9 @@ class GoogleSheet:
         """Whom the spreadsheet has to be shared with."""
         return self._api.account
 
+    def close(self) -> None:
+        self._api.close()
+
     def publish(self, tables: Sequence[Table], gone: Sequence[str] = ()) -> None:
         """Writes all tables with one call."""
         if not tables and not gone:

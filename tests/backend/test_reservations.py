@@ -1,0 +1,126 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from backend.database import open_database
+from backend.errors import NotFoundError
+from backend.reservations import (
+    Reservation,
+    Reservations,
+    is_login_of,
+    reservations,
+    reserved_now,
+    with_reservations,
+)
+from backend.settings import ReservationSettings
+from backend.sheets.workbook import Workbook
+from backend.snapshot import State
+from tests.backend import examples
+
+BERLIN = ZoneInfo("Europe/Berlin")
+SETTINGS = ReservationSettings(tab="Reservations")
+
+
+def read(*rows: list[str | float | None]) -> list[Reservation]:
+    return reservations(rows, SETTINGS, BERLIN)
+
+
+def test_columns_are_guessed_by_their_headers() -> None:
+    (only,) = read(
+        ["Who has what"],
+        [],
+        ["Purpose", "Machine", "Reserved by", "From", "Until"],
+        ["x", " gpu1 ", "Kim", None, None],
+    )
+    assert only == Reservation("gpu1", "Kim")
+
+
+def test_columns_can_be_named() -> None:
+    settings = ReservationSettings(tab="R", server="Kiste", person="Wer", end="Ende")
+    (only,) = reservations([["Wer", "Kiste", "Ende"], ["Kim", "gpu1", "2026-03-04"]], settings, BERLIN)
+    assert (only.server, only.person) == ("gpu1", "Kim")
+    with pytest.raises(NotFoundError, match="has no column 'Ende'"):
+        reservations([["Wer", "Kiste"]], settings, BERLIN)
+
+
+def test_a_tab_without_people_is_said() -> None:
+    with pytest.raises(NotFoundError, match="does not say who") as caught:
+        read(["Server", "Purpose"])
+    assert "reservations.person" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "date", [46085, "2026-03-04", "04.03.2026", "4.3.26", "2026/03/04", "4 Mar 2026", "March 4, 2026"]
+)
+def test_a_date_as_people_write_it(date: str | float) -> None:
+    (only,) = read(["Server", "User", "From", "Until"], ["gpu1", "Kim", date, date])
+    assert only.start == datetime(2026, 3, 4, tzinfo=BERLIN)
+    assert only.covers(datetime(2026, 3, 4, 22, 30, tzinfo=UTC))
+    assert not only.covers(datetime(2026, 3, 4, 23, 30, tzinfo=UTC))
+
+
+def test_a_time_of_day_ends_at_that_time() -> None:
+    (only,) = read(["Server", "User", "Until"], ["gpu1", "Kim", "2026-03-04 12:00"])
+    assert only.end == datetime(2026, 3, 4, 12, tzinfo=BERLIN)
+
+
+def test_what_is_no_date_leaves_that_side_open() -> None:
+    (only,) = read(["Server", "User", "From", "Until"], ["gpu1", "Kim", "soon", True])
+    assert only == Reservation("gpu1", "Kim")
+
+
+def test_rows_without_a_person_reserve_nothing() -> None:
+    assert read(["Server", "User"], ["gpu1", ""], [], ["gpu2"], ["", "Kim"]) == []
+
+
+def test_the_first_row_that_covers_now_wins() -> None:
+    past = Reservation("gpu1", "Lee", end=examples.NOON - timedelta(days=1))
+    current, other = Reservation("GPU1", "Kim"), Reservation("gpu1", "Max")
+    assert reserved_now([past, current, other], examples.NOON) == {"gpu1": current}
+
+
+@pytest.mark.parametrize("login", ["lee", "kim", "kimlee", "KLee"])
+def test_logins_of_a_person(login: str) -> None:
+    assert is_login_of(login, "Kim Lee")
+    assert is_login_of(login, "kim.lee@lab.example")
+    assert not is_login_of(login, "Max Muster")
+    assert not is_login_of(login, "?")
+
+
+def test_what_a_reservation_means_now() -> None:
+    busy = examples.busy_server()
+    idle = busy.model_copy(
+        update={"name": "gpu2", "verdict": busy.verdict.model_copy(update={"state": State.IDLE})}
+    )
+    free = busy.model_copy(update={"name": "gpu3"})
+    until = datetime(2026, 3, 4, 18, 30, tzinfo=BERLIN)
+    day = datetime(2026, 3, 4, 23, 59, tzinfo=BERLIN)
+
+    def said(person: str) -> list[str | None]:
+        current = {
+            "gpu1": Reservation("gpu1", person, end=until),
+            "gpu2": Reservation("gpu2", person, end=day),
+        }
+        return [server.reserved for server in with_reservations([busy, idle, free], current)]
+
+    assert said("Kim Lee") == ["Kim Lee until 2026-03-04 18:30", "Kim Lee until 2026-03-04, but idle", None]
+    assert said("Max")[0] == "Max until 2026-03-04 18:30, but used by kim"
+
+
+def test_the_tab_is_followed_and_kept_where_it_fails(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "store.db")
+    file = tmp_path / "tabs" / "Reservations.csv"
+    file.parent.mkdir()
+    file.write_text("Server,User\ngpu1,Max\n")
+    workbook = Workbook(database, file.parent)
+    followed = Reservations(lambda: workbook, ReservationSettings(tab="Reservations.csv"))
+    followed.refresh()
+    (server,) = followed.shown_on([examples.busy_server()])
+    assert server.reserved == "Max, but used by kim"
+    file.write_text("Server\ngpu1\n")
+    followed.refresh()
+    assert "does not say who" in followed.trouble
+    assert followed.shown_on([examples.busy_server()]) == [server]
+    database.dispose()
