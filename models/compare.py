@@ -227,12 +227,8 @@ def _significance(one: _Source, other: _Source, a: Side, b: Side) -> tuple[Signi
 def _right_by_clip(folder: RunFolder) -> dict[tuple[str, str], bool]:
     """Whether each test clip, by its name and the word said, was heard right; empty without predictions."""
     try:
-        with folder.predictions_file.open(encoding="utf-8", newline="") as file:
-            return {
-                (row["clip"], row["actual"]): row["heard"] == row["actual"] for row in csv.DictReader(file)
-            }
-    except FileNotFoundError:
-        return {}
+        rows = folder.predictions()
+        return {(row["clip"], row["actual"]): row["heard"] == row["actual"] for row in rows}
     except (OSError, KeyError, ValueError, csv.Error) as error:
         raise broken(folder, folder.predictions_file.name, error) from error
 

@@ -1,5 +1,6 @@
 """The Run folder: the contract between whoever launches a training and whoever follows it."""
 
+import csv
 import fcntl
 import json
 import os
@@ -35,6 +36,7 @@ class RunFolder:
         self.checkpoint_file = path / "checkpoint.pt"
         self.predictions_file = path / "predictions.csv"
         self.analysis_file = path / "analysis.npz"
+        self.filters_file = path / "filters.json"
         self.log_file = path / "train.log"
         self.result_file = path / "result.json"
         self.lock_file = path / "lock"
@@ -79,6 +81,22 @@ class RunFolder:
         except FileNotFoundError:
             return []
         return [json.loads(line) for line in lines[:-1]]
+
+    def predictions(self) -> list[dict[str, str]]:
+        """One entry a test clip: `clip`, `frames`, `actual`, `heard`, `probability`; empty while not tested."""
+        try:
+            with self.predictions_file.open(encoding="utf-8", newline="") as file:
+                return list(csv.DictReader(file))
+        except FileNotFoundError:
+            return []
+
+    def filters(self) -> list[dict[str, Any]]:
+        """The first layer's filters, written with the pictures: `channel`, `centre_hz`, `weights`."""
+        try:
+            filters: list[dict[str, Any]] = json.loads(self.filters_file.read_bytes())
+        except FileNotFoundError:
+            return []
+        return filters
 
     def drawn(self) -> list[Path]:
         """The pictures, in the order in which they were drawn, which is that in which they are shown."""

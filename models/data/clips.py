@@ -30,6 +30,7 @@ class Clips:
     """A data set ready to train on.
 
     Attributes:
+        root: the folder that `files` are relative to.
         audio: (clips, 16000) int16, memory-mapped, 16 kHz mono, zero-padded at the end.
         frames: (clips,) samples of each clip before padding, at most 16000.
         labels: (clips,) index into `words`.
@@ -40,6 +41,7 @@ class Clips:
     """
 
     name: str
+    root: Path
     words: tuple[str, ...]
     files: list[str]
     audio: NDArray[np.int16]
@@ -85,6 +87,7 @@ def open_clips(folder: WordFolder, report: Report = lambda *_: None) -> Clips:
         audio = np.memmap(cache / "clips.int16", np.int16, "r", shape=(count, SAMPLES))
     return Clips(
         name=folder.name,
+        root=folder.root,
         words=folder.words,
         files=index["files"],
         audio=audio,

@@ -9,6 +9,7 @@ from models.data.speech_commands import SPLITS
 def describe(clips: Clips) -> dict[str, Any]:
     return {
         "name": clips.name,
+        "folder": str(clips.root),
         "hash": clips.hash,
         "synthetic": clips.synthetic,
         "held_out": clips.held_out,

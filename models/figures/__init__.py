@@ -1,5 +1,6 @@
 """The pictures of a run, drawn from its folder alone: no network, no torch, no GPU."""
 
+import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from models.figures import (
 )
 from models.figures.facts import Facts
 from models.figures.style import write
-from models.run_folder import RunFolder
+from models.run_folder import RunFolder, write_atomically
 
 PICTURES: dict[str, Callable[[Facts], Figure | None]] = {
     "confusion": confusion.counts,
@@ -36,6 +37,8 @@ PICTURES: dict[str, Callable[[Facts], Figure | None]] = {
 def draw(folder: RunFolder, names: Collection[str] | None = None) -> list[Path]:
     """Draws the named pictures, or all, into the folder and returns the files that could be drawn.
 
+    Leaves the first layer's filters as numbers too, for sheets that draw them by themselves.
+
     Raises:
         ValueError: there is no picture of that name.
         BrokenRunError: a file of the run cannot be read.
@@ -46,6 +49,8 @@ def draw(folder: RunFolder, names: Collection[str] | None = None) -> list[Path]:
         )
     facts = Facts.read(folder)
     folder.figures.mkdir(exist_ok=True)
+    if facts.analysis is not None:
+        write_atomically(folder.filters_file, json.dumps(filters_1.numbers(facts.analysis)))
     files = []
     for name, make in PICTURES.items():
         if (names is None or name in names) and (figure := make(facts)) is not None:

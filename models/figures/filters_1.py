@@ -3,12 +3,26 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from models.figures.analysis import Analysis
 from models.figures.facts import Facts
 from models.figures.style import ACCENT, CONTRAST, FAINT, SOFT, picture, quiet
 
 _WIDTH_PX = 1000
 _REACH = 0.38
 """Of a cell, from its zero line to the largest weight; the rest is for the channel's number."""
+
+
+def numbers(analysis: Analysis) -> list[dict[str, object]]:
+    """The filters as plain numbers, from low to high centre frequency; `centre_hz` is None for one of zeros."""
+    centres_hz = analysis.filter_centres_hz()
+    return [
+        {
+            "channel": int(channel),
+            "centre_hz": round(float(centres_hz[channel]), 1) if np.isfinite(centres_hz[channel]) else None,
+            "weights": [float(f"{weight:.4g}") for weight in analysis.filters[channel]],
+        }
+        for channel in np.argsort(centres_hz)
+    ]
 
 
 @quiet

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_run import make_run
 
@@ -44,6 +45,19 @@ def test_other_networks_have_pictures_too(tmp_path: Path, architecture: str) -> 
     files = draw(folder, names)
     assert [file.stem for file in files] == names
     assert_fit_a_sheet(files)
+
+
+def test_the_first_layers_filters_are_left_as_numbers_too(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    assert folder.filters() == []
+    draw(folder, [])
+    filters = folder.filters()
+    weights = np.load(folder.analysis_file)["conv1_weights"][:, 0]
+    assert sorted(entry["channel"] for entry in filters) == list(range(len(weights)))
+    for entry in filters:
+        assert entry["weights"] == pytest.approx(weights[entry["channel"]], rel=1e-3)
+    centres_hz = [entry["centre_hz"] for entry in filters]
+    assert centres_hz == sorted(centres_hz)
 
 
 def test_a_picture_whose_facts_are_missing_is_left_out(tmp_path: Path) -> None:
