@@ -58,7 +58,7 @@ def reservations(
         )
     found = []
     for row, text in zip(rows[header_at + 1 :], texts[header_at + 1 :], strict=True):
-        server, person = _at(text, server_at) or "", _at(text, person_at) or ""
+        server, person = str(_at(text, server_at) or ""), str(_at(text, person_at) or "")
         if server and person:
             start = _moment(_at(row, start_at), zone)
             end = _moment(_at(row, end_at), zone)
