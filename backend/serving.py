@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from waitress import wasyncore
 from waitress.server import create_server
 
 from backend.app import create_app
@@ -33,7 +34,8 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
     with _only_backend(home):
         _log_to_file(home)
         app = create_app(sheetrack.parts, token := _token(home))
-        server = create_server(app, sockets=[_listen(port)], threads=8, ident="Sheetrack")
+        sockets: dict[int, object] = {}
+        server = create_server(app, map=sockets, sockets=[_listen(port)], threads=8, ident="Sheetrack")
         thread = threading.Thread(target=server.run, name="http", daemon=True)
         thread.start()
         # Whoever opens the sidebar first shall not have to wait for the list of networks.
@@ -43,8 +45,10 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
             yield f"http://{ADDRESS}:{server.effective_port}/?token={token}"
         finally:
             sheetrack.schedule.stop()
-            server.close()
-            thread.join(timeout=5)
+            # In the thread that waits on them, or it would wait on sockets that are gone.
+            server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets))
+            thread.join()
+            server.task_dispatcher.shutdown()
             sheetrack.close()
 
 

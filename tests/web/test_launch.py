@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from backend.serving import serving
 from backend.settings import Home
@@ -17,7 +17,7 @@ from backend.wiring import build
 from tests.speech import write_words
 
 PATIENCE_MILLISECONDS = 240_000
-PICTURE = {"width": 1280, "height": 800}
+PICTURE: ViewportSize = {"width": 1280, "height": 800}
 
 pytestmark = pytest.mark.browser
 
