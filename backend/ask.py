@@ -23,8 +23,7 @@ def ask(*arguments: str) -> str:
         return answer.stdout
     last = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
     if last.startswith(_FAULT):
-        sentence = last.removeprefix(_FAULT)
-        raise InvalidError(f"{sentence[0].upper()}{sentence[1:]}.")
+        raise InvalidError(f"{last.removeprefix(_FAULT)}.")
     raise UnavailableError(
         f"What trains here cannot be asked: {last}.",
         "Install what training needs: `pip install 'sheetrack[train]'`.",

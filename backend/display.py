@@ -49,4 +49,6 @@ class Display:
     def _run_tab(self, result: Result) -> Table:
         folder = RunFolder(self._home.runs / result.run)
         figures = [file.stem for file in folder.drawn()]
-        return run_table(result, folder.history(), figures)
+        return run_table(
+            result, folder.history(), figures, predictions=folder.predictions(), filters=folder.filters()
+        )

@@ -71,6 +71,8 @@ class DataFacts(BaseModel):
     name: str
     hash: str
     synthetic: bool
+    folder: str = ""
+    """Where the clips lie on the run's server."""
     held_out: str = ""
     notices: tuple[str, ...] = ()
 

@@ -7,6 +7,7 @@ import traceback
 import click
 from sqlalchemy.exc import DatabaseError
 
+from backend.cli.compare import compare
 from backend.cli.look import doctor, export, jobs, list_architectures, results, status
 from backend.cli.serve import demo, up
 from backend.cli.sweep import sweep
@@ -26,8 +27,8 @@ def sheetrack() -> None:
 
 
 for command in (
-    demo, up, status, list_architectures, data, train, launch, jobs, cancel, sweep, results, figures, export,
-    doctor,
+    demo, up, status, list_architectures, data, train, launch, jobs, cancel, sweep, results, compare, figures,
+    export, doctor,
 ):  # fmt: skip
     sheetrack.add_command(command)
 

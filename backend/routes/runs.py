@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from typing import Any
 
 from flask import Response, send_file
@@ -19,6 +20,11 @@ class RunPath(BaseModel):
 
 class FigurePath(RunPath):
     name: str
+
+
+class ClipPath(RunPath):
+    word: str
+    file: str
 
 
 class RunsReply(BaseModel):
@@ -63,5 +69,20 @@ def runs(home: Home, store: Store) -> APIBlueprint:
         if not re.fullmatch(r"\w+", path.name) or not file.exists():
             raise NotFoundError(f"Run {folder.id} has no picture {path.name!r}.", "It may not be drawn yet.")
         return send_file(file, mimetype="image/png", max_age=60)
+
+    @routes.get("/<run>/clips/<word>/<file>.wav")
+    def clip(path: ClipPath) -> Response:
+        """The sound of a clip that the run was tested on."""
+        folder = folder_of(path.run)
+        name = f"{path.word}/{path.file}.wav"
+        result = folder.result() or {}
+        clips = Path(result.get("data", {}).get("folder") or folder.recipe().data).resolve()
+        sound = (clips / name).resolve()
+        tested = name in {row["clip"] for row in folder.predictions()}
+        if not tested or not sound.is_relative_to(clips) or not sound.is_file():
+            raise NotFoundError(
+                f"Run {folder.id} has no clip {name!r} here.", "Its data may lie on another server."
+            )
+        return send_file(sound, mimetype="audio/wav", max_age=3600)
 
     return routes

@@ -6,6 +6,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from backend.job import Result, RunResult
+from backend.sheets.run_sections import confusion_matrix, first_filters, mistakes, wrong_clips
 from backend.sheets.table import Cell, Column, Number, Picture, Section, Spark, Table, Text
 from backend.snapshot import iso
 from models import published
@@ -150,10 +151,24 @@ def train_command(recipe: Recipe) -> str:
     return shlex.join(words)
 
 
-def run_table(result: Result, history: Sequence[dict[str, Any]], figures: Sequence[str]) -> Table:
-    """Everything about one run: facts, curve, confusion matrix, pictures."""
+def run_table(
+    result: Result,
+    history: Sequence[dict[str, Any]],
+    figures: Sequence[str],
+    *,
+    predictions: Sequence[dict[str, str]] = (),
+    filters: Sequence[dict[str, Any]] = (),
+) -> Table:
+    """Everything about one run: facts, curve, confusion matrix, wrong clips, filters, pictures."""
     run = result.content
-    sections = [_facts(result), _curves(run, history), *_confusion(run)]
+    sections = [
+        _facts(result),
+        _curves(run, history),
+        confusion_matrix(run),
+        mistakes(run),
+        *wrong_clips(run.run, predictions),
+        *first_filters(filters),
+    ]
     if figures:
         pictures = tuple(
             Picture(run=run.run, figure=name, alt=f"{name.replace('_', ' ').capitalize()} of run {run.run}")
@@ -223,37 +238,3 @@ def _curves(run: RunResult, history: Sequence[dict[str, Any]]) -> Section:
         ),
         empty="",
     )
-
-
-def _confusion(run: RunResult) -> list[Section]:
-    clips = f"{run.test_clips:,} test clips; rows are the words said, columns the words heard"
-    words = tuple(Column(title=word, format="integer", width=7, heat=True) for word in run.words)
-    matrix = Section(
-        title="Confusion matrix",
-        note=f"{clips}.",
-        columns=(Column(title="said / heard", width=18), *words, Column(title="right", format="accuracy")),
-        rows=tuple(
-            (word, *(count or None for count in counts), counts[place] / sum(counts) if sum(counts) else None)
-            for place, (word, counts) in enumerate(zip(run.words, run.confusion_matrix, strict=True))
-        ),
-        heat="count",
-    )
-    wrong = sorted(
-        (
-            (-count, said, heard)
-            for row, said in zip(run.confusion_matrix, run.words, strict=True)
-            for count, heard in zip(row, run.words, strict=True)
-            if said != heard and count
-        ),
-    )[:10]
-    mistakes = Section(
-        title="Most frequent mistakes",
-        columns=(
-            Column(title="Said", width=18),
-            Column(title="Heard", width=7),
-            Column(title="Clips", format="integer", width=7),
-        ),
-        rows=tuple((said, heard, -count) for count, said, heard in wrong),
-        empty="None: every test clip was heard right.",
-    )
-    return [matrix, mistakes]

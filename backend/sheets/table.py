@@ -30,6 +30,13 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Sound(_Part):
+    """A test clip of a run, for whoever can play it."""
+
+    run: str
+    clip: str
+
+
 class Text(_Part):
     """A value with a meaning: `tone` and `note` (said after it, quieter), or a link to another tab."""
 
@@ -39,6 +46,7 @@ class Text(_Part):
     note: str = ""
     bold: bool = False
     tab: str | None = None
+    sound: Sound | None = None
 
 
 class Number(_Part):
@@ -104,8 +112,9 @@ class Section(_Part):
     rows: tuple[tuple[Cell, ...], ...] = ()
     row_headers: bool = True
     """Whether the first column names its row."""
-    heat: Literal["none", "count", "good"] = "none"
-    """`count`: white to blue from 0 to the largest; `good`: white to blue over the section's range."""
+    heat: Literal["none", "count", "good", "difference"] = "none"
+    """`count`: white to blue from 0 to the largest; `good`: white to blue over the section's range;
+    `difference`: orange over white at 0 to blue, as far to either side."""
     empty: str = ""
     """What to say when there are no rows yet."""
     pictures: tuple[Picture, ...] = ()
@@ -118,5 +127,5 @@ class Table(_Part):
 
 def tab_order(name: str) -> int:
     """Where a tab stands among the others: servers first, single runs last."""
-    leading = ("Servers", "Jobs", "Results", "Leaderboard", "Fine-tuning ")
+    leading = ("Servers", "Jobs", "Results", "Leaderboard", "Fine-tuning ", "Compare ")
     return next((place for place, start in enumerate(leading) if name.startswith(start)), len(leading))

@@ -180,6 +180,11 @@ class _Writer:
         scale: dict[str, object] = {"type": "2_color_scale", "min_color": "#FFFFFF", "max_color": "#6A9BE8"}
         if section.heat == "count":
             scale |= {"min_type": "num", "min_value": 0}
+        elif section.heat == "difference":
+            most = _largest(section)
+            scale |= {"type": "3_color_scale", "min_color": "#E89A5A", "mid_color": "#FFFFFF"}
+            scale |= {f"{end}_type": "num" for end in ("min", "mid", "max")}
+            scale |= {"min_value": -most, "mid_value": 0, "max_value": most}
         last_row = first_row + len(section.rows) - 1
         sheet.conditional_format(first_row, heated[0], last_row, heated[-1], scale)
 
@@ -191,6 +196,17 @@ class _Writer:
         options = {"x_scale": scale, "y_scale": scale, "description": alt, "object_position": 1}
         sheet.insert_image(row, 0, str(file), options)
         return row + round(height * scale / _ROW_HEIGHT) + 2
+
+
+def _largest(section: Section) -> float:
+    """How far the numbers of the heat map go to either side of 0."""
+    numbers = (
+        cell.value if isinstance(cell, Number) else cell
+        for cells in section.rows
+        for column, cell in zip(section.columns, cells, strict=True)
+        if column.heat
+    )
+    return max((abs(number) for number in numbers if isinstance(number, int | float)), default=0) or 1
 
 
 def _placed(columns: Sequence[Column]) -> list[tuple[int, Column]]:

@@ -49,12 +49,22 @@ function content(cell, column) {
 /** @param {Record<string, any>} cell */
 function text(cell) {
   const said = toned(cell.text, cell);
+  if (cell.sound) return [player(cell.sound), ' ', said];
   if (cell.tab !== null) {
     const link = make('a', cell.text);
     link.href = `#${encodeURIComponent(cell.tab)}`;
     said.replaceChildren(link);
   }
   return cell.note ? [said, ' ', make('span', cell.note, 'soft')] : [said];
+}
+
+/** @param {{ run: string, clip: string }} sound */
+function player({ run, clip }) {
+  const button = make('button', '▶', 'play');
+  button.type = 'button';
+  button.setAttribute('aria-label', `Play ${clip}`);
+  button.dataset.sound = `/api/runs/${encodeURIComponent(run)}/clips/${clip.split('/').map(encodeURIComponent).join('/')}`;
+  return button;
 }
 
 /** @param {string} words @param {Record<string, any>} cell */
@@ -96,10 +106,11 @@ function spark({ values, style, low, high, label }, { width }) {
   const step = wide / (style === 'line' ? Math.max(1, values.length - 1) : values.length);
   const y = (/** @type {number} */ value) => round(SPARK_HEIGHT - 2 - Math.min(1, Math.max(0, (value - bottom) / span)) * (SPARK_HEIGHT - 4));
   if (style === 'column') {
+    const zero = bottom < 0 ? y(0) : SPARK_HEIGHT;
     values.forEach((/** @type {number | null} */ value, /** @type {number} */ place) => {
       if (value === null) return;
-      const top = y(value) - 1;
-      svg.append(shape('rect', { x: round(place * step), y: top, width: round(Math.max(1, step - 1)), height: round(SPARK_HEIGHT - top), class: 'fill' }));
+      const end = y(value);
+      svg.append(shape('rect', { x: round(place * step), y: Math.min(end, zero), width: round(Math.max(1, step - 1)), height: round(Math.max(1, Math.abs(end - zero))), class: 'fill' }));
     });
     return svg;
   }

@@ -15,6 +15,7 @@ let tabs = [];
 let shown = { name: '', updatedAt: '' };
 let answeredAt = Date.now();
 let asksAgain = 0;
+const player = new Audio();
 
 /** @param {string} path */
 async function get(path) {
@@ -120,6 +121,11 @@ addEventListener('message', ({ origin, data }) => {
   if (data.focus) at('sheet').focus();
 });
 at('views').addEventListener('click', (/** @type {any} */ { target }) => target.dataset.view && show(target.dataset.view));
+at('sheet').addEventListener('click', (/** @type {any} */ { target }) => {
+  if (!target.dataset.sound) return;
+  player.src = target.dataset.sound;
+  player.play().catch(() => notice('This clip cannot be played: its data may lie on another server.'));
+});
 at('tabs').addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
   const all = [...at('tabs').children];
   const here = all.indexOf(document.activeElement);

@@ -12,7 +12,7 @@ import { isNumeric } from './formats.js';
  * @property {Column[]} columns
  * @property {Cell[][]} rows
  * @property {boolean} row_headers
- * @property {'none' | 'count' | 'good'} heat
+ * @property {'none' | 'count' | 'good' | 'difference'} heat
  * @property {string} empty
  * @property {{ run: string, figure: string, alt: string }[]} pictures
  * @typedef {{ name: string, sections: Section[] }} Table
@@ -89,10 +89,12 @@ function drawRows(section, classes) {
 
 /**
  * @param {HTMLElement} element
- * @param {number | null} heat 0 for white to 1 for blue, null for none
+ * @param {number | null} heat -1 for orange over 0 for white to 1 for blue, null for none
  */
 function paint(element, heat) {
-  if (heat !== null) element.style.backgroundColor = `color-mix(in srgb, var(--heat) ${Math.round(heat * 100)}%, var(--paper))`;
+  if (heat === null) return;
+  const colour = heat < 0 ? 'var(--heat-less)' : 'var(--heat)';
+  element.style.backgroundColor = `color-mix(in srgb, ${colour} ${Math.round(Math.abs(heat) * 100)}%, var(--paper))`;
 }
 
 /** @param {Section} section */
@@ -106,19 +108,19 @@ function drawEmpty(section) {
 
 /**
  * @param {Section} section
- * @returns {(cell: Cell) => number | null} where a cell's number lies between white (0) and blue (1); counts by
- *   their square root, so that a few mistakes can be seen beside hundreds that were right
+ * @returns {(cell: Cell) => number | null} where a cell's number lies between white (0) and blue (1), or orange (-1);
+ *   counts and differences by their square root, so that a few mistakes can be seen beside hundreds that were right
  */
 function heatScale({ columns, rows, heat }) {
   if (heat === 'none') return () => null;
   const numbers = rows.flatMap((cells) => cells.filter((_, place) => columns[place].heat).map(numberIn)).filter((value) => value !== null);
-  const low = heat === 'count' ? 0 : Math.min(...numbers);
-  const high = Math.max(...numbers);
+  const low = heat === 'good' ? Math.min(...numbers) : 0;
+  const high = Math.max(...(heat === 'difference' ? numbers.map(Math.abs) : numbers));
   return (cell) => {
     const value = numberIn(cell);
     if (value === null) return null;
     const share = high > low ? (value - low) / (high - low) : 0;
-    return heat === 'count' ? Math.sqrt(share) : share;
+    return heat === 'good' ? share : Math.sign(share) * Math.sqrt(Math.abs(share));
   };
 }
 

@@ -11,6 +11,8 @@ from backend.errors import ConflictError
 from backend.serving import serving
 from backend.settings import Home
 from backend.wiring import Sheetrack, build
+from models.recipe import Recipe
+from models.run_folder import RunFolder
 from tests.speech import write_words
 
 
@@ -192,8 +194,42 @@ def test_hostile_text_comes_back_as_text(api: httpx.Client) -> None:
         "note": name,
         "bold": False,
         "tab": None,
+        "sound": None,
     }
     api.post(f"/api/jobs/{job['id']}/cancel")
+
+
+def test_a_tested_clip_can_be_heard_and_no_other_file(api: httpx.Client, sheetrack: Sheetrack) -> None:
+    data = sheetrack.home.data / "tones"
+    run = RunFolder.create(sheetrack.home.runs, Recipe(data=str(data)))
+    (data / "cat" / "secret.wav").symlink_to(sheetrack.home.token_file)
+    tested = ["bed/00000009_nohash_0.wav", "cat/secret.wav", "cat/gone.wav", "../token.wav"]
+    rows = "".join(f"{clip},16000,bed,cat,0.9\n" for clip in tested)
+    run.predictions_file.write_text(f"clip,frames,actual,heard,probability\n{rows}")
+    answer = api.get(f"/api/runs/{run.id}/clips/{tested[0]}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "audio/wav")
+    assert answer.content == (data / tested[0]).read_bytes()
+    for clip in (*tested[1:], "..%2Ftoken.wav", "bed/00000001_nohash_0.wav", "bed/..%2F..%2Ftoken.wav"):
+        assert api.get(f"/api/runs/{run.id}/clips/{clip}").status_code == 404
+
+
+def test_sweeps_are_started_listed_paused_and_resumed(api: httpx.Client, sheetrack: Sheetrack) -> None:
+    body = {**launch_body(), "grid": {"depths": [3], "dropouts": [0.25]}}
+    started = api.post("/api/sweeps", json=body)
+    assert started.status_code == 201
+    sweep = started.json()
+    jobs = [sheetrack.store.job(job).recipe for job in sweep["queued"]]
+    assert [(recipe.depth, recipe.batch_norm) for recipe in jobs] == [(3, False), (3, True)]
+    assert [cell["job"]["id"] for cell in sweep["cells"]] == sweep["queued"]
+    assert api.post("/api/sweeps", json=body).json()["queued"] == []
+    paused = api.post(f"/api/sweeps/{sweep['id']}/pause").json()["sweeps"]
+    assert paused == api.get("/api/sweeps").json()["sweeps"]
+    assert paused[0]["paused_by"]
+    assert api.post("/api/sweeps/ch32/resume").json()["sweeps"][0]["paused_by"] is None
+    assert error(api.post("/api/sweeps/ch64/pause"))["message"] == "There is no sweep 'ch64'."
+    assert "grid.depths" in error(api.post("/api/sweeps", json={**body, "grid": {"depths": []}}))["message"]
+    for job in sweep["queued"]:
+        api.post(f"/api/jobs/{job}/cancel")
 
 
 def test_servers_tell_their_verdict_and_history(api: httpx.Client, sheetrack: Sheetrack) -> None:
@@ -215,7 +251,8 @@ def test_the_document_describes_every_resource(api: httpx.Client) -> None:
     assert {
         "/api/servers", "/api/servers/{name}/history", "/api/jobs", "/api/jobs/{job_id}",
         "/api/jobs/{job_id}/cancel", "/api/runs", "/api/runs/{run}", "/api/runs/{run}/figures/{name}.png",
-        "/api/architectures", "/api/data", "/api/tables", "/api/tables/{name}",
+        "/api/runs/{run}/clips/{word}/{file}.wav", "/api/sweeps", "/api/sweeps/{sweep}/pause",
+        "/api/sweeps/{sweep}/resume", "/api/architectures", "/api/data", "/api/tables", "/api/tables/{name}",
     } <= set(document["paths"])  # fmt: skip
     assert document["components"]["schemas"]["Recipe"]["properties"]["dropout"]["maximum"] == 0.95
 

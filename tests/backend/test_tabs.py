@@ -1,9 +1,11 @@
 import pytest
 
 from backend.job import JobState
+from backend.sheets.compare_tabs import comparison_table
 from backend.sheets.run_tabs import leaderboard_table, results_table, run_table, train_command
-from backend.sheets.table import Bars, Cell, Number, Section, Spark, Table, Text, tab_order
+from backend.sheets.table import Bars, Cell, Number, Section, Sound, Spark, Table, Text, tab_order
 from backend.sheets.tabs import jobs_table, servers_table
+from models.compare import compare
 from models.recipe import Recipe
 from tests.backend import examples
 
@@ -88,7 +90,17 @@ def test_the_leaderboard_joins_seeds_and_stands_beside_the_published_rows() -> N
 
 def test_the_run_tab_has_curve_matrix_mistakes_and_pictures() -> None:
     run = examples.result("r7", 0.9)
-    facts, curves, matrix, mistakes, pictures = run_table(run, examples.HISTORY, ["confusion"]).sections
+    filters = [
+        {"channel": channel, "centre_hz": None if channel == 8 else 100.0 * channel, "weights": [0.5, -0.25]}
+        for channel in range(9)
+    ]
+    predictions = [
+        {"clip": f"bed/{clip}.wav", "actual": "bed", "heard": heard, "probability": sure}
+        for clip, heard, sure in ((1, "bird", "0.6"), (2, "bed", "0.99"), (3, "cat", "0.9"))
+    ]
+    facts, curves, matrix, mistakes, wrong, first_layer, pictures = run_table(
+        run, examples.HISTORY, ["confusion"], predictions=predictions, filters=filters
+    ).sections
     assert named(facts, 1)["Value"] == Number(value=0.9, format="accuracy", bold=True)
     assert curves.rows[3][1] == Spark(
         values=(0.41, 0.91),
@@ -99,7 +111,60 @@ def test_the_run_tab_has_curve_matrix_mistakes_and_pictures() -> None:
     assert matrix.rows[0][:4] == ("zero", 9, 1, None)
     assert matrix.rows[0][-1] == pytest.approx(0.9)
     assert mistakes.rows[0] == ("bed", "bird", 1)
+    assert wrong.rows == (
+        ("bed", "cat", 0.9, Text(text="bed/3.wav", sound=Sound(run="r7", clip="bed/3.wav"))),
+        ("bed", "bird", 0.6, Text(text="bed/1.wav", sound=Sound(run="r7", clip="bed/1.wav"))),
+    )
+    assert wrong.note.startswith("2 of 2")
+    assert [len(row) for row in first_layer.rows] == [9, 9]
+    assert first_layer.rows[0][:2] == (
+        "0.00 to 0.70",
+        Spark(
+            values=(0.5, -0.25),
+            style="column",
+            low=-0.5,
+            high=0.5,
+            label="channel 0, centre 0 Hz: +0.5 -0.25",
+        ),
+    )
+    assert first_layer.rows[1][2:] == (None,) * 7
     assert [picture.figure for picture in pictures.pictures] == ["confusion"]
+
+
+def test_a_comparison_shows_what_changed_and_whether_it_is_chance() -> None:
+    table = comparison_table(compare("published:base", "published:ch32"))
+    facts, first, second, difference, pairs = table.sections
+    assert table.name == "Compare published:base published:ch32"
+    assert facts.rows[2][1:] == (
+        Number(value=4470 / 4815, format="accuracy"),
+        Number(value=4590 / 4815, format="accuracy", bold=True),
+        Number(value=4590 / 4815 - 4470 / 4815, format="change"),
+    )
+    assert facts.rows[-1][1:3] == ("p < 0.0001", "two-proportion z-test")
+    assert "McNemar" in facts.note
+    assert pairs.rows[0] == ("three / tree", 52, 23, -29)
+    words = [column.title for column in difference.columns]
+    three, tree = words.index("three"), words.index("tree")
+    assert (first.rows[three - 1][tree], second.rows[three - 1][tree]) == (20, 8)
+    assert difference.rows[three - 1][tree] == -12
+    assert difference.heat == "difference"
+    for section in table.sections:
+        assert {len(row) for row in section.rows} <= {len(section.columns)}
+
+
+def test_a_comparison_of_different_clips_is_in_per_cent() -> None:
+    comparison = compare("published:base", "published:ch32")
+    fewer = [[count // 2 for count in row] for row in comparison.b.confusion_matrix]
+    other = comparison.model_copy(
+        update={
+            "b": comparison.b.model_copy(update={"confusion_matrix": fewer, "clips": sum(map(sum, fewer))})
+        }
+    )
+    difference = comparison_table(other).sections[3]
+    assert {column.format for column in difference.columns[1:]} == {"percent"}
+    shown = [cell for row in difference.rows for cell in row[1:] if cell is not None]
+    assert shown
+    assert all(isinstance(cell, float) and 0.005 <= abs(cell) <= 1 for cell in shown)
 
 
 def test_the_command_of_a_recipe_names_what_differs_from_the_defaults() -> None:
@@ -108,5 +173,5 @@ def test_the_command_of_a_recipe_names_what_differs_from_the_defaults() -> None:
 
 
 def test_tabs_stand_in_the_order_in_which_people_look() -> None:
-    names = ["Run r1", "Fine-tuning ch32", "Leaderboard", "Results", "Jobs", "Servers"]
+    names = ["Run r1", "Compare r1 r2", "Fine-tuning ch32", "Leaderboard", "Results", "Jobs", "Servers"]
     assert sorted(names, key=tab_order) == names[::-1]

@@ -1,0 +1,70 @@
+"""The command that compares two trainings."""
+
+import re
+import shutil
+from pathlib import Path
+
+import click
+
+from backend.ask import ask
+from backend.cli.look import as_json
+from backend.cli.show import show_json, show_table
+from backend.errors import InvalidError, NotFoundError
+from backend.settings import Home
+from backend.sheets.compare_tabs import comparison_table
+from backend.sheets.table import Picture
+from backend.wiring import build
+from models.compare import PUBLISHED, CompareError
+from models.compare import compare as compare_sides
+from models.facts import BrokenRunError
+from models.run_folder import RunFolder
+
+_KEPT_TABS = 10
+
+
+@click.command()
+@click.argument("a", metavar="RUN")
+@click.argument("b", metavar="RUN")
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into this PNG too.")
+@as_json
+def compare(*, a: str, b: str, picture: Path | None, is_json: bool) -> None:
+    """Compares two RUNs: confusion matrices, the pairs that changed most, and whether it is chance.
+
+    A published matrix can be one: published:base or published:ch32. The tab `Compare A B` shows the same.
+    """
+    sheetrack = build()
+    sides = [_side(sheetrack.home, name) for name in (a, b)]
+    try:
+        comparison = compare_sides(*sides)
+    except (CompareError, BrokenRunError) as error:
+        raise InvalidError(f"{error}.") from error
+    drawn = None
+    if owner := next((name for name in (b, a) if name not in PUBLISHED), None):
+        figure = re.sub(r"\W", "_", f"compare_{a if owner == b else b}")
+        folder = RunFolder(sheetrack.home.runs / owner)
+        folder.figures.mkdir(exist_ok=True)
+        file = folder.figures / f"{figure}.png"
+        ask("compare", *sides, "--picture", str(file))
+        drawn = Picture(run=owner, figure=figure, alt=f"Comparison of {a} with {b}")
+        if picture:
+            shutil.copyfile(file, picture)
+    elif picture:
+        ask("compare", *sides, "--picture", str(picture))
+    table = comparison_table(comparison, drawn)
+    shown = [
+        name for name, _ in sheetrack.workbook.tabs() if name.startswith("Compare ") and name != table.name
+    ]
+    sheetrack.publisher.publish([table], gone=shown[_KEPT_TABS - 1 :])
+    show_json(comparison) if is_json else show_table(table)
+
+
+def _side(home: Home, name: str) -> str:
+    """What the models call it: a published name, or the path of the run's folder."""
+    if name in PUBLISHED:
+        return name
+    folder = RunFolder(home.runs / name)
+    if Path(name).name != name or not folder.recipe_file.exists():
+        raise NotFoundError(
+            f"There is no run {name!r}.", f"`sheetrack results` lists them; or take {' or '.join(PUBLISHED)}."
+        )
+    return str(folder.path)
