@@ -23,7 +23,7 @@ from backend.server import read_agent_token, this_machine
 from backend.settings import Home
 from backend.snapshot import Snapshot
 
-PORT = 8020
+PORT = 8765
 INTERVAL_SECONDS = 10.0
 _KEPT_SECONDS = 3600
 
