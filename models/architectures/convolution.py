@@ -39,7 +39,7 @@ class Convolution(nn.Module):
         self.pool = pool
         self.pool_all = pool_all
         self.convolution = nn.Conv2d(inputs, outputs, (1, kernel), padding=(0, kernel // 2 if same else 0))
-        nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
+        nn.init.kaiming_uniform_(self.convolution.weight, nonlinearity="relu")
         nn.init.zeros_(self.convolution.bias)  # type: ignore[arg-type]
         self.norm = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
 

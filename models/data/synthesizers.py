@@ -39,6 +39,8 @@ class Espeak:
         self.rate_hz: int = self._library.espeak_Initialize(
             ESPEAK_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0
         )
+        # Breath and flutter are random, from the time of day unless told otherwise.
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._chunks: list[NDArray[np.int16]] = []
         received = ctypes.CFUNCTYPE(
             ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p

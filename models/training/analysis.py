@@ -18,6 +18,7 @@ from models.training.evaluate import Heard
 TONES = 128
 LOWEST_HZ, HIGHEST_HZ = 50, 7900
 AMPLITUDE = 0.1
+HIGHEST_FLOAT16 = float(np.finfo(np.float16).max)
 
 
 def write_analysis(folder: RunFolder, network: Network, batches: Batches, heard: Heard) -> None:
@@ -68,7 +69,9 @@ def write_analysis(folder: RunFolder, network: Network, batches: Batches, heard:
                 contents[f"conv{number}_weights"] = convolution.filters.cpu().numpy()
             contents[f"conv{number}_rate_hz"] = rate_hz
             contents[f"conv{number}_response"] = torch.cat(measured).T.cpu().numpy()
-            contents[f"conv{number}_map"] = output[0].cpu().numpy().astype(np.float16)
+            contents[f"conv{number}_map"] = (
+                output[0].clamp(max=HIGHEST_FLOAT16).cpu().numpy().astype(np.float16)
+            )
             rate_hz /= convolution.pool
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **contents)  # type: ignore[arg-type]

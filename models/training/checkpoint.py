@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from models.recipe import Recipe
 from models.run_folder import RunFolder, write_atomically
 from models.training.errors import TrainingError
 
@@ -19,6 +20,7 @@ class Checkpoint:
     """
 
     data_hash: str
+    recipe: dict[str, Any]
     epoch: int = 0
     network: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
@@ -29,25 +31,27 @@ class Checkpoint:
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def read(cls, folder: RunFolder, data_hash: str) -> "Checkpoint":
+    def read(cls, folder: RunFolder, data_hash: str, recipe: Recipe) -> "Checkpoint":
         """The checkpoint of a run, or a new one at epoch 0 where there is none.
 
         Raises:
-            TrainingError: it cannot be read, or the data is no longer the one it was trained on.
+            TrainingError: it cannot be read, or data or recipe are no longer those it was trained with.
         """
         try:
             content = torch.load(folder.checkpoint_file, "cpu", weights_only=True)
             checkpoint = cls(**content)
         except FileNotFoundError:
-            return cls(data_hash)
+            return cls(data_hash, recipe.model_dump())
         except (OSError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError):
             raise TrainingError(
                 f"{folder.checkpoint_file} cannot be read; delete it and the run starts from its first epoch"
             ) from None
-        if checkpoint.data_hash != data_hash:
-            raise TrainingError(
-                f"the data has changed since run {folder.id} began; restore it, or start a new run"
-            )
+        for what, same in (
+            ("data", checkpoint.data_hash == data_hash),
+            ("recipe", checkpoint.recipe == recipe.model_dump()),
+        ):
+            if not same:
+                raise TrainingError(f"the {what} has changed since run {folder.id} began; start a new run")
         return checkpoint
 
     def write(self, folder: RunFolder) -> None:

@@ -17,7 +17,8 @@ def now() -> str:
 
 def prepare_torch() -> torch.device:
     """Chooses the GPU if there is one and makes torch repeatable; uses the CPUs that this process may use."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
     # cuBLAS is repeatable only with a workspace of its own; it reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)

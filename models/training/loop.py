@@ -40,13 +40,13 @@ class Loop:
         self._steps = math.ceil(len(self._training) / recipe.batch_size)
         self._optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate)
         self._schedule = self._new_schedule()
-        self._checkpoint = Checkpoint.read(folder, batches.clips.hash)
+        self._checkpoint = Checkpoint.read(folder, batches.clips.hash, recipe)
         if self._checkpoint.epoch:
             network.load_state_dict(self._checkpoint.network)
             self._optimizer.load_state_dict(self._checkpoint.optimizer)
             if self._schedule:
                 self._schedule.load_state_dict(self._checkpoint.schedule)
-        # The file may be one line ahead, if the run was stopped between the line and the checkpoint.
+        # The file may lack its last line, or have it cut off: the checkpoint is written before it.
         write_atomically(folder.history_file, "".join(map(_line, self._checkpoint.history)))
 
     def _new_schedule(self) -> LRScheduler | None:
@@ -78,11 +78,11 @@ class Loop:
                 checkpoint.best_network = {
                     name: value.clone() for name, value in self._network.state_dict().items()
                 }
+            checkpoint.write(self._folder)
             with self._folder.history_file.open("a") as history:
                 history.write(_line(entry))
                 history.flush()
                 os.fsync(history.fileno())
-            checkpoint.write(self._folder)
             self._reporter.update(validation_accuracy=entry["validation_accuracy"])
             self._reporter.say(
                 f"epoch {epoch}/{self._recipe.epochs}: loss {entry['loss']:.4f}, "
