@@ -3,21 +3,52 @@
 import os
 import sys
 import traceback
+from importlib import import_module
 
 import click
-from sqlalchemy.exc import DatabaseError
 
-from backend.cli.compare import compare
-from backend.cli.look import doctor, export, jobs, list_architectures, results, status
-from backend.cli.serve import demo, up
-from backend.cli.sweep import sweep
-from backend.cli.train import cancel, data, figures, launch, train
-from backend.database import database_error
 from backend.errors import SheetrackError
 from backend.settings import Home
 
+COMMANDS = {
+    "demo": "serve",
+    "up": "serve",
+    "agent": "agent",
+    "status": "look",
+    "architectures": "look",
+    "data": "train",
+    "train": "train",
+    "launch": "train",
+    "jobs": "look",
+    "cancel": "train",
+    "sweep": "sweep",
+    "results": "look",
+    "compare": "compare",
+    "figures": "train",
+    "export": "look",
+    "doctor": "look",
+}
+"""Every command and the module that holds it, in the order in which help lists them."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Commands(click.Group):
+    """Imports a command once it is asked for: an agent has no use for what the backend needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"backend.cli.{COMMANDS[cmd_name]}"), cmd_name)
+        return command
+
+
+@click.command(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="sheetrack")
 def sheetrack() -> None:
     """A lab's GPU servers and trainings, live in the spreadsheet the lab already uses.
@@ -26,17 +57,10 @@ def sheetrack() -> None:
     """
 
 
-for command in (
-    demo, up, status, list_architectures, data, train, launch, jobs, cancel, sweep, results, compare, figures,
-    export, doctor,
-):  # fmt: skip
-    sheetrack.add_command(command)
-
-
 def main() -> None:
     """Exit codes: 0 done, 1 it failed (one sentence says why), 2 wrong usage."""
     try:
-        sys.exit(sheetrack.main(standalone_mode=False))
+        sys.exit(sheetrack.main(prog_name="sheetrack", standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -44,19 +68,27 @@ def main() -> None:
         _fail("Stopped.", 130)
     except SheetrackError as error:
         _fail(str(error))
-    except DatabaseError as error:
-        _fail(str(database_error(error)))
     except BrokenPipeError:
         # Nobody reads any more: leave quietly, without Python's own complaint at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
         _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
-    except Exception:  # noqa: BLE001  # a person gets a sentence, whoever mends it the traceback
-        file = Home().path / "failure.log"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(traceback.format_exc())
-        _fail(f"Something in Sheetrack failed; {file} says what. Please report it.")
+    except Exception as error:  # noqa: BLE001  # a person gets a sentence, whoever mends it the traceback
+        _fail(_told(error))
+
+
+def _told(error: Exception) -> str:
+    from sqlalchemy.exc import DatabaseError  # noqa: PLC0415  # costs memory that the agent does not have
+
+    if isinstance(error, DatabaseError):
+        from backend.database import database_error  # noqa: PLC0415
+
+        return str(database_error(error))
+    file = Home().path / "failure.log"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(traceback.format_exc())
+    return f"Something in Sheetrack failed; {file} says what. Please report it."
 
 
 def _fail(sentence: str, code: int = 1) -> None:

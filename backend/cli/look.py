@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from backend import architectures as networks
 from backend import doctor as health
-from backend.architectures import architectures
 from backend.cli.show import show_json, show_table
 from backend.sheets.run_tabs import results_table
 from backend.sheets.tabs import jobs_table, servers_table
@@ -19,7 +19,7 @@ as_json = click.option("--json", "is_json", is_flag=True, help="Data for program
 @click.command()
 @as_json
 def status(*, is_json: bool) -> None:
-    """Shows every server: what it does, who uses it, which one to take."""
+    """Shows every server, the one to take first."""
     sheetrack = build()
     try:
         servers = sheetrack.status.refresh()
@@ -48,11 +48,11 @@ def results(*, is_json: bool) -> None:
     show_json(found) if is_json else show_table(results_table(found))
 
 
-@click.command("architectures")
+@click.command()
 @as_json
-def list_architectures(*, is_json: bool) -> None:
-    """Lists the networks that can be trained, with their parameters."""
-    known = architectures()
+def architectures(*, is_json: bool) -> None:
+    """Lists the networks, with their parameters."""
+    known = networks.architectures()
     if is_json:
         show_json(known)
         return
@@ -81,7 +81,7 @@ def export(*, file: Path) -> None:
 @click.command()
 @as_json
 def doctor(*, is_json: bool) -> None:
-    """Checks everything that Sheetrack needs, and says what to do about what is missing."""
+    """Checks what is needed, and says what to do."""
     findings = health.examine()
     if is_json:
         show_json(findings)

@@ -32,7 +32,10 @@ DEMO = {"architecture": "ch32", "depth": 8, "name": "demonstration"}
 @click.command()
 @port_option
 def up(*, port: int) -> None:
-    """Serves the page and its sidebar, reads the servers, runs the queue. Ctrl-C ends it; trainings go on."""
+    """Serves the page, reads the servers, runs the queue.
+
+    Ctrl-C ends it; trainings go on.
+    """
     sheetrack = build()
     with serving(sheetrack, port) as address:
         click.echo(f"Sheetrack is at {address}")
@@ -55,7 +58,10 @@ def _until_stopped() -> None:
 @port_option
 @click.option("--exit", "is_brief", is_flag=True, help="Stop when the training is done.")
 def demo(*, port: int, is_brief: bool) -> None:
-    """Shows the whole path: synthetic speech, a training launched over HTTP, the workbook."""
+    """Shows the whole path, on synthetic speech.
+
+    Makes the speech, serves the page, launches a training over HTTP, and writes the workbook.
+    """
     sheetrack = build()
     data = sheetrack.home.data / "synthetic"
     run_models("data", "prepare", "synthetic", str(data))

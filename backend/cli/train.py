@@ -99,7 +99,10 @@ def cancel(*, job: str, is_json: bool) -> None:
 @click.command()
 @click.argument("run")
 def figures(*, run: str) -> None:
-    """Draws the pictures of RUN again, from its folder alone."""
+    """Draws the pictures of RUN again.
+
+    Needs its folder alone, neither torch nor a GPU.
+    """
     sheetrack = build()
     run_models("figures", str(_stopped_run(sheetrack.home, run).path))
     sheetrack.display.show_results(changed={run})

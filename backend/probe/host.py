@@ -67,7 +67,11 @@ def read_pressure(resource: str, kind: str) -> float | None:
 
 def disk_free_gib(path: Path) -> float:
     """What an ordinary user can still write below `path`. Blocks while a network disk hangs."""
-    return round(psutil.disk_usage(str(path)).free / 2**30, 1)
+    return round(
+        psutil.disk_usage(str(next(folder for folder in (path, *path.parents) if folder.exists()))).free
+        / 2**30,
+        1,
+    )
 
 
 class _CpuUse:

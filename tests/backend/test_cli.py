@@ -11,13 +11,11 @@ from typing import Any
 import openpyxl
 import pytest
 
-from backend.cli import sheetrack
+from backend.cli import COMMANDS
 from backend.settings import Home
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.speech import write_words
-
-COMMANDS = sorted(sheetrack.commands)
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
