@@ -67,11 +67,8 @@ def read_pressure(resource: str, kind: str) -> float | None:
 
 def disk_free_gib(path: Path) -> float:
     """What an ordinary user can still write below `path`. Blocks while a network disk hangs."""
-    return round(
-        psutil.disk_usage(str(next(folder for folder in (path, *path.parents) if folder.exists()))).free
-        / 2**30,
-        1,
-    )
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    return round(psutil.disk_usage(str(there)).free / 2**30, 1)
 
 
 class _CpuUse:
