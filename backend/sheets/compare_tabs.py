@@ -47,7 +47,7 @@ def _facts(comparison: Comparison) -> Section:
         only = [Number(value=count, format="integer") for count in (test.only_a_right, test.only_b_right)]
         rows.append(("Clips that it alone hears", *only, None))
     chance = "p < 0.0001" if test.p_value < 0.0001 else f"p = {test.p_value:.2g}"
-    rows.append(("Test of significance", chance, test.test, None))
+    rows.append(("Test of significance", f"{test.test}: {chance}", None, None))
     columns = (
         Column(title="Fact", width=18),
         Column(title="A", span=4),

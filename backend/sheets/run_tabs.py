@@ -159,15 +159,15 @@ def run_table(
     predictions: Sequence[dict[str, str]] = (),
     filters: Sequence[dict[str, Any]] = (),
 ) -> Table:
-    """Everything about one run: facts, curve, confusion matrix, wrong clips, filters, pictures."""
+    """Everything about one run: facts, curve, confusion matrix, filters, wrong clips, pictures."""
     run = result.content
     sections = [
         _facts(result),
         _curves(run, history),
         confusion_matrix(run),
         mistakes(run),
-        *wrong_clips(run.run, predictions),
         *first_filters(filters),
+        *wrong_clips(run.run, predictions),
     ]
     if figures:
         pictures = tuple(

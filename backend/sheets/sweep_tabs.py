@@ -45,7 +45,7 @@ def _sections(sweep: Sweep, cells: Sequence[SweepCell]) -> list[Section]:
 
     grid = Section(
         title=f"{sweep.recipe.architecture} on {_data(sweep)}",
-        note=f"{_accuracy(sweep, full_length)} {_base(sweep)} {_standing(sweep, cells)}",
+        note=f"{_standing(sweep, cells)} {_accuracy(sweep, full_length)} {_base(sweep)}",
         columns=(
             _depth_column(),
             *(Column(title=_title(choice), format="accuracy", width=14, heat=True) for choice in choices),

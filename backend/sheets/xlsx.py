@@ -48,14 +48,14 @@ class _Writer:
     def __init__(self, workbook: xlsxwriter.Workbook, figures_of: Callable[[str], Path]) -> None:
         self._workbook = workbook
         self._figures_of = figures_of
-        self._styles: dict[tuple[Format, bool, str], Style] = {}
+        self._styles: dict[tuple[Format, str, bool, str], Style] = {}
         self._curves: Worksheet | None = None
         self._curve_rows = 0
         base = {"font_name": "Arial", "font_size": 10}
-        self._header = workbook.add_format({**base, "bold": True, "bg_color": "#F0F2F5", "bottom": 1})
-        self._right_header = workbook.add_format(
-            {**base, "bold": True, "bg_color": "#F0F2F5", "bottom": 1, "align": "right"}
-        )
+        header = {**base, "bold": True, "bg_color": "#F0F2F5", "bottom": 1}
+        self._headers = {
+            align: workbook.add_format({**header, "align": align}) for align in ("left", "center", "right")
+        }
         self._title = workbook.add_format({**base, "bold": True, "font_size": 12})
         self._note = workbook.add_format({**base, "font_color": "#5F6B7A", "italic": True})
 
@@ -94,9 +94,8 @@ class _Writer:
                 row += 1
         for place, column in _placed(section.columns):
             for filler in range(place + 1, place + column.span):
-                sheet.write_blank(row, filler, None, self._header)
-            right = column.format not in ("text", "time") and column.span == 1
-            sheet.write_string(row, place, column.title, self._right_header if right else self._header)
+                sheet.write_blank(row, filler, None, self._headers["left"])
+            sheet.write_string(row, place, column.title, self._headers[_align(column)])
         row += bool(section.columns)
         if not section.rows and section.empty:
             sheet.write_string(row, 0, section.empty, self._note)
@@ -119,10 +118,11 @@ class _Writer:
             case None | Number(value=None):
                 pass
             case Text():
-                style = self._style("text", bold=cell.bold, tone=cell.tone)
+                style = self._style("text", _align(column), bold=cell.bold, tone=cell.tone)
                 sheet.write_string(row, place, f"{cell.text} {cell.note}".rstrip(), style)
             case Number(value=float() | int() as value):
-                style = self._style(cell.format, bold=cell.bold, tone=cell.tone)
+                align = "center" if column.heat else "right"
+                style = self._style(cell.format, align, bold=cell.bold, tone=cell.tone)
                 sheet.write_number(row, place, stored(value, cell.format), style)
             case Bars():
                 self._add_sparkline(sheet, row, place, cell.fractions, {"type": "column", "min": 0, "max": 1})
@@ -133,17 +133,17 @@ class _Writer:
                 self._add_sparkline(sheet, row, place, cell.values, shape)
             case str() if column.format == "time":
                 local = datetime.fromisoformat(cell).astimezone().replace(tzinfo=None)
-                sheet.write_datetime(row, place, local, self._style("time"))
+                sheet.write_datetime(row, place, local, self._style("time", "left"))
             case str() | bool():
-                sheet.write_string(row, place, str(cell), self._style("text"))
+                sheet.write_string(row, place, str(cell), self._style("text", _align(column)))
             case int() | float():
-                sheet.write_number(row, place, stored(cell, column.format), self._style(column.format))
+                style = self._style(column.format, "center" if column.heat else "right")
+                sheet.write_number(row, place, stored(cell, column.format), style)
 
-    def _style(self, shape: Format, *, bold: bool = False, tone: Tone | None = None) -> Style:
+    def _style(self, shape: Format, align: str, *, bold: bool = False, tone: Tone | None = None) -> Style:
         colour = TONES[tone] if tone else INK
-        key = (shape, bold, colour)
+        key = (shape, align, bold, colour)
         if key not in self._styles:
-            align = "left" if shape in ("time", "text") else "right"
             properties = {
                 "num_format": NUMBER_FORMATS[shape],
                 "bold": bold,
@@ -207,6 +207,13 @@ def _largest(section: Section) -> float:
         if column.heat
     )
     return max((abs(number) for number in numbers if isinstance(number, int | float)), default=0) or 1
+
+
+def _align(column: Column) -> str:
+    """Heat maps are centred, what stands among numbers stands right."""
+    if column.heat:
+        return "center"
+    return "left" if column.format in ("text", "time") or column.span > 1 else "right"
 
 
 def _placed(columns: Sequence[Column]) -> list[tuple[int, Column]]:

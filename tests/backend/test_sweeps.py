@@ -235,13 +235,15 @@ def sheetrack(home: Home) -> Iterator[Sheetrack]:
     parts.close()
 
 
-def run_command(*arguments: str) -> object:
-    answer = CliRunner().invoke(command_line, ["sweep", *arguments, "--json"], catch_exceptions=False)
+def run_command(*arguments: str, command: str = "sweep") -> object:
+    answer = CliRunner().invoke(command_line, [command, *arguments, "--json"], catch_exceptions=False)
     assert answer.exit_code == 0, answer.output
     return json.loads(answer.stdout)
 
 
-def test_a_sweep_runs_pauses_grows_and_measures_nothing_twice(sheetrack: Sheetrack, speech: Path) -> None:
+def test_a_sweep_runs_pauses_grows_and_measures_nothing_twice(
+    sheetrack: Sheetrack, speech: Path, tmp_path: Path
+) -> None:
     here = next(iter(sheetrack.servers))
     first = [
         "ch32",
@@ -279,18 +281,23 @@ def test_a_sweep_runs_pauses_grows_and_measures_nothing_twice(sheetrack: Sheetra
         for result in sheetrack.store.results()
     }
     assert row[1:] == [accuracy[False], accuracy[True]]
-    repeated = run_command(*first)
-    assert isinstance(repeated, dict)
-    assert (repeated["id"], repeated["queued"]) == (started["id"], [])
-    assert [cell["accuracy_full_length"] for cell in repeated["cells"]] == row[1:]
     grown = run_command(*first[:2], "2-3", *first[3:])
     assert isinstance(grown, dict)
     assert grown["id"] == started["id"]
+    assert [cell["accuracy_full_length"] for cell in grown["cells"]] == [None, None, *row[1:]]
     assert [sheetrack.store.job(job).recipe.depth for job in grown["queued"]] == [2, 2]
     sheetrack.training.cancel(grown["queued"][0], "kim")
     again = run_command(*first[:2], "2-3", *first[3:])
     assert isinstance(again, dict)
     assert len(again["queued"]) == 1
+    runs = [result.run for result in sheetrack.store.results()]
+    picture = tmp_path / "comparison.png"
+    compared = run_command(*runs, "--picture", str(picture), command="compare")
+    assert isinstance(compared, dict)
+    assert [compared[side]["name"] for side in "ab"] == runs
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert (sheetrack.home.runs / runs[1] / "figures" / f"compare_{runs[0]}.png").exists()
+    assert sheetrack.workbook.read(f"Compare {runs[0]} {runs[1]}")
     listed = run_command()
     assert isinstance(listed, list)
     assert [view["grid"]["depths"] for view in listed] == [[2, 3]]

@@ -98,7 +98,7 @@ def test_the_run_tab_has_curve_matrix_mistakes_and_pictures() -> None:
         {"clip": f"bed/{clip}.wav", "actual": "bed", "heard": heard, "probability": sure}
         for clip, heard, sure in ((1, "bird", "0.6"), (2, "bed", "0.99"), (3, "cat", "0.9"))
     ]
-    facts, curves, matrix, mistakes, wrong, first_layer, pictures = run_table(
+    facts, curves, matrix, mistakes, first_layer, wrong, pictures = run_table(
         run, examples.HISTORY, ["confusion"], predictions=predictions, filters=filters
     ).sections
     assert named(facts, 1)["Value"] == Number(value=0.9, format="accuracy", bold=True)
@@ -140,7 +140,7 @@ def test_a_comparison_shows_what_changed_and_whether_it_is_chance() -> None:
         Number(value=4590 / 4815, format="accuracy", bold=True),
         Number(value=4590 / 4815 - 4470 / 4815, format="change"),
     )
-    assert facts.rows[-1][1:3] == ("p < 0.0001", "two-proportion z-test")
+    assert facts.rows[-1][1] == "two-proportion z-test: p < 0.0001"
     assert "McNemar" in facts.note
     assert pairs.rows[0] == ("three / tree", 52, 23, -29)
     words = [column.title for column in difference.columns]

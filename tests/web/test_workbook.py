@@ -1,5 +1,6 @@
 """The page: tabs, tables, and how they change."""
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,7 +8,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.sheets.table import Bars, Column, Number, Section, Spark, Table, Text
+from backend.sheets.table import Bars, Column, Number, Section, Sound, Spark, Table, Text
 from backend.snapshot import iso, now
 from tests.web.conftest import show_tab
 from tests.web.lab import HOSTILE, RUN, Lab
@@ -70,6 +71,31 @@ def test_heat_maps_are_scaled_over_their_section(open_page: Open) -> None:
     expect(blue).to_have_css("background-color", "color(srgb 0.356863 0.576471 0.890196)")
     expect(white).to_have_css("background-color", "color(srgb 1 1 1)")
     expect(page.get_by_role("cell", name="X").first).to_have_css("background-color", "rgb(255, 255, 255)")
+
+
+def test_differences_are_orange_below_zero_and_blue_above(open_page: Open, lab: Lab) -> None:
+    columns = tuple(Column(title=title, format="integer", heat=True) for title in "abcd")
+    section = Section(columns=columns, rows=((-8, 0, 2, 8),), row_headers=False, heat="difference")
+    lab.workbook.publish([Table(name="Jobs", sections=(section,))])
+    cells = open_page("/#Jobs").locator("tbody td")
+    colours = [cell.evaluate("cell => getComputedStyle(cell).backgroundColor") for cell in cells.all()]
+    less, none, some, more = (tuple(map(float, re.findall(r"[\d.]+", colour))) for colour in colours)
+    assert less[0] > less[2]
+    assert none == (1, 1, 1)
+    assert more[2] > more[0]
+    assert some[0] == pytest.approx((1 + more[0]) / 2)
+
+
+def test_a_clip_is_played_when_asked_for(open_page: Open, lab: Lab) -> None:
+    clip = Text(text="bed/1 & 2.wav", sound=Sound(run=RUN, clip="bed/1 & 2.wav"))
+    lab.workbook.publish(
+        [Table(name="Jobs", sections=(Section(columns=(Column(title="Clip"),), rows=((clip,),)),))]
+    )
+    page = open_page("/#Jobs")
+    with page.expect_request("**/clips/**") as asked:
+        page.get_by_role("button", name="Play bed/1 & 2.wav").click()
+    assert asked.value.url.endswith(f"/api/runs/{RUN}/clips/bed/1%20%26%202.wav")
+    expect(page.get_by_role("status")).to_contain_text("cannot be played")
 
 
 def test_curves_break_where_a_value_is_not_known(open_page: Open, lab: Lab) -> None:
