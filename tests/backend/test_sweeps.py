@@ -287,7 +287,8 @@ def test_a_sweep_runs_pauses_grows_and_measures_nothing_twice(
     assert [cell["accuracy_full_length"] for cell in grown["cells"]] == [None, None, *row[1:]]
     assert [sheetrack.store.job(job).recipe.depth for job in grown["queued"]] == [2, 2]
     sheetrack.training.cancel(grown["queued"][0], "kim")
-    again = run_command(*first[:2], "2-3", *first[3:])
+    # Without --data the only data set there is.
+    again = run_command("ch32", "--depth", "2-3", "--dropout", "0.25", "--server", here, "--epochs", "1")
     assert isinstance(again, dict)
     assert len(again["queued"]) == 1
     runs = [result.run for result in sheetrack.store.results()]
