@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from backend.database import database_error
 from backend.errors import InvalidError, RefusedError, SheetrackError
 from backend.fine_tuning import FineTuning
+from backend.history import History
 from backend.routes.choices import choices
 from backend.routes.jobs import jobs
 from backend.routes.pages import pages
@@ -30,6 +31,7 @@ from backend.sheets import Tabs
 from backend.snapshot import ServerStatus
 from backend.store import Store
 from backend.training import Training
+from backend.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ class Parts:
     home: Home
     settings: Settings
     store: Store
+    history: History
+    troubles: Troubles
     training: Training
     fine_tuning: FineTuning
     tabs: Tabs
@@ -61,7 +65,7 @@ def create_app(parts: Parts, token: str) -> OpenAPI:
         validation_error_callback=_invalid,
     )
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
-    app.register_api(servers(parts.current_servers, parts.store))
+    app.register_api(servers(parts.current_servers, parts.history, parts.troubles))
     app.register_api(jobs(parts.training, parts.store))
     app.register_api(sweeps(parts.fine_tuning))
     app.register_api(runs(parts.home, parts.store))

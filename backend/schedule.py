@@ -5,14 +5,16 @@ from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from backend.history import KEPT, History
 from backend.publisher import Publisher
 from backend.reservations import Reservations
 from backend.settings import Settings
-from backend.sheets.tabs import servers_table
+from backend.sheets.tabs import servers_table, usage_table
 from backend.snapshot import now
 from backend.status import Status
 from backend.store import Store
 from backend.training import Training
+from backend.troubles import Troubles
 
 
 class Schedule:
@@ -22,16 +24,20 @@ class Schedule:
         *,
         store: Store,
         status: Status,
+        history: History,
+        troubles: Troubles,
         training: Training,
         publisher: Publisher,
         reservations: Reservations | None,
     ) -> None:
         self._store = store
         self._status = status
+        self._history = history
+        self._troubles = troubles
         self._training = training
         self._publisher = publisher
         self._reservations = reservations
-        self._history = timedelta(days=settings.history_days)
+        self._readings_kept = timedelta(days=settings.history_days)
         # A tick that is late is done once, not once for each one that was missed.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults=defaults)
@@ -42,17 +48,29 @@ class Schedule:
         add(publisher.flush, "interval", seconds=5)
         if reservations:
             add(reservations.refresh, "interval", seconds=60, next_run_time=now())
+        add(self.summarize, "interval", minutes=1, next_run_time=now())
+        add(self.show_usage, "interval", hours=1, next_run_time=now())
         add(self.prune, "interval", hours=6, next_run_time=now())
 
     def refresh(self) -> None:
         """Reads every server and shows what was read."""
         servers = self._status.refresh()
+        self._troubles.note(servers, now())
         if self._reservations:
             servers = self._reservations.shown_on(servers)
         self._publisher.publish([servers_table(servers, reservations=bool(self._reservations))])
 
+    def summarize(self) -> None:
+        self._history.summarize(now())
+
+    def show_usage(self) -> None:
+        self._publisher.publish([usage_table(self._history.weekly_usage())])
+
     def prune(self) -> None:
-        self._store.forget_snapshots_before(now() - self._history)
+        self.summarize()  # what goes is in the means first
+        self._store.forget_snapshots_before(now() - self._readings_kept)
+        self._history.forget_before(now() - KEPT)
+        self._troubles.forget_before(now() - KEPT)
 
     def start(self) -> None:
         """Takes up what an earlier backend left, then lets things happen by themselves."""

@@ -106,6 +106,12 @@ class Snapshot(_Reading):
         """Who uses the GPUs, by name."""
         return sorted({p.user for gpu in self.gpus or () for p in gpu.processes or () if p.user})
 
+    @property
+    def gpu_faults(self) -> list[str]:
+        """What does not work, GPU by GPU, or the driver."""
+        faults = [f"GPU {gpu.index} {gpu.fault}" for gpu in self.gpus or () if gpu.fault]
+        return [self.gpu_fault, *faults] if self.gpu_fault else faults
+
 
 class State(StrEnum):
     """What a server is good for, the one to take first."""

@@ -32,11 +32,11 @@ class Moment(sa.types.TypeDecorator[datetime]):
         return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
 
 
-class _Row(DeclarativeBase):
+class Row(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Moment}
 
 
-class _Snapshot(_Row):
+class _Snapshot(Row):
     __tablename__ = "snapshots"
     id: Mapped[int] = mapped_column(primary_key=True)
     server: Mapped[str]
@@ -44,7 +44,7 @@ class _Snapshot(_Row):
     content: Mapped[str]
 
 
-class _Job(_Row):
+class _Job(Row):
     __tablename__ = "jobs"
     number: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str]
@@ -62,14 +62,14 @@ class _Job(_Row):
     sweep: Mapped[str | None]
 
 
-class _Sweep(_Row):
+class _Sweep(Row):
     __tablename__ = "sweeps"
     id: Mapped[str] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime]
     content: Mapped[str]
 
 
-class _Result(_Row):
+class _Result(Row):
     __tablename__ = "results"
     run: Mapped[str] = mapped_column(primary_key=True)
     server: Mapped[str]
@@ -78,7 +78,7 @@ class _Result(_Row):
     content: Mapped[str]
 
 
-class _Outgoing(_Row):
+class _Outgoing(Row):
     __tablename__ = "outbox"
     tab: Mapped[str] = mapped_column(primary_key=True)
     content: Mapped[str | None]
@@ -111,15 +111,25 @@ class Store:
             with self._database.begin() as connection:
                 connection.execute(sa.insert(_Snapshot), rows)
 
-    def recent_snapshots(self, server: str, since: datetime) -> list[Snapshot]:
-        """The server's snapshots from `since` on, oldest first."""
+    def recent_snapshots(self, server: str, since: datetime, until: datetime | None = None) -> list[Snapshot]:
+        """The server's snapshots from `since` on, and before `until`, oldest first."""
         query = (
             sa.select(_Snapshot.content)
             .where(_Snapshot.server == server, _Snapshot.at >= since)
             .order_by(_Snapshot.at)
         )
+        if until is not None:
+            query = query.where(_Snapshot.at < until)
         with self._reading.connect() as connection:
             return [Snapshot.model_validate_json(content) for content in connection.scalars(query)]
+
+    def first_snapshot_at(self, server: str, since: datetime | None) -> datetime | None:
+        """When the server's oldest snapshot from `since` on was taken; None: there is none."""
+        query = sa.select(sa.func.min(_Snapshot.at)).where(_Snapshot.server == server)
+        if since is not None:
+            query = query.where(_Snapshot.at >= since)
+        with self._reading.connect() as connection:
+            return connection.scalar(query)
 
     def forget_snapshots_before(self, moment: datetime) -> int:
         """Deletes old readings; returns how many."""

@@ -14,6 +14,7 @@ from backend.engines import Engine
 from backend.engines.local import LocalEngine
 from backend.errors import InvalidError
 from backend.fine_tuning import FineTuning
+from backend.history import History
 from backend.probe.sampler import Sampler
 from backend.publisher import Publisher
 from backend.reservations import Reservations
@@ -25,6 +26,7 @@ from backend.snapshot import ServerStatus
 from backend.status import Status
 from backend.store import Store
 from backend.training import Training
+from backend.troubles import Troubles
 
 if TYPE_CHECKING:
     from backend.sheets.google.sheet import GoogleSheet
@@ -44,6 +46,8 @@ class Sheetrack:
     """Opens the lab's Google sheet, once."""
     publisher: Publisher
     status: Status
+    history: History
+    troubles: Troubles
     reservations: Reservations | None
     engines: dict[str, Engine]
     display: Display
@@ -69,6 +73,8 @@ class Sheetrack:
             home=self.home,
             settings=self.settings,
             store=self.store,
+            history=self.history,
+            troubles=self.troubles,
             training=self.training,
             fine_tuning=self.fine_tuning,
             tabs=self.workbook,
@@ -96,6 +102,8 @@ def build(home: Home | None = None) -> Sheetrack:
         interval_seconds=settings.refresh_seconds,
         sampler=lambda name: Sampler(name, home.path),
     )
+    history = History(database, store, list(servers), settings.refresh_seconds)
+    troubles = Troubles(database)
     local = LocalEngine(home.runs)
     engines: dict[str, Engine] = {server.name: local for server in servers.values() if server.is_here}
     display = Display(home, store, publisher, settings.run_tabs)
@@ -117,6 +125,8 @@ def build(home: Home | None = None) -> Sheetrack:
         google=google,
         publisher=publisher,
         status=status,
+        history=history,
+        troubles=troubles,
         reservations=reservations,
         engines=engines,
         display=display,
@@ -126,6 +136,8 @@ def build(home: Home | None = None) -> Sheetrack:
             settings,
             store=store,
             status=status,
+            history=history,
+            troubles=troubles,
             training=training,
             publisher=publisher,
             reservations=reservations,

@@ -6,18 +6,21 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AwareDatetime, BaseModel, Field
 
-from backend.errors import NotFoundError
+from backend.errors import InvalidError, NotFoundError
+from backend.history import History, Usage
+from backend.probe.means import Point
 from backend.routes.reply import reply
-from backend.snapshot import ServerStatus, Snapshot, now
-from backend.store import Store
+from backend.snapshot import ServerStatus, now
+from backend.troubles import Trouble, Troubles
 
 
 class ServerPath(BaseModel):
     name: str
 
 
-class Since(BaseModel):
-    since: Annotated[AwareDatetime | None, Field(description="By default the last hour")] = None
+class Span(BaseModel):
+    since: Annotated[AwareDatetime | None, Field(description="By default an hour before `until`")] = None
+    until: Annotated[AwareDatetime | None, Field(description="By default now")] = None
 
 
 class ServersReply(BaseModel):
@@ -26,10 +29,17 @@ class ServersReply(BaseModel):
 
 
 class HistoryReply(BaseModel):
-    snapshots: list[Snapshot]
+    points: list[Point]
+    """At most a few hundred, oldest first: single readings of up to three hours, means of a longer time."""
+    troubles: list[Trouble]
+    """The newest first."""
+    usage: list[Usage]
+    """In the hours that the time touches, the most first."""
 
 
-def servers(current: Callable[[], Sequence[ServerStatus]], store: Store) -> APIBlueprint:
+def servers(
+    current: Callable[[], Sequence[ServerStatus]], history: History, troubles: Troubles
+) -> APIBlueprint:
     routes = APIBlueprint("servers", __name__, url_prefix="/api/servers", abp_tags=[Tag(name="servers")])
 
     @routes.get("", responses={200: ServersReply})
@@ -38,11 +48,20 @@ def servers(current: Callable[[], Sequence[ServerStatus]], store: Store) -> APIB
         return reply(ServersReply(updated_at=now(), servers=list(current())))
 
     @routes.get("/<name>/history", responses={200: HistoryReply})
-    def history(path: ServerPath, query: Since) -> Response:
-        """What a server said since a moment, oldest first."""
+    def show_history(path: ServerPath, query: Span) -> Response:
+        """What a server was: its load, its troubles, and who had its GPUs."""
         if path.name not in {server.name for server in current()}:
             raise NotFoundError(f"There is no server {path.name!r}.", "`sheetrack status` lists them.")
-        since = query.since or now() - timedelta(hours=1)
-        return reply(HistoryReply(snapshots=store.recent_snapshots(path.name, since)))
+        until = query.until or now()
+        since = query.since or until - timedelta(hours=1)
+        if since >= until:
+            raise InvalidError("That time ends before it begins.", "Give a `since` before `until`.")
+        return reply(
+            HistoryReply(
+                points=history.points(path.name, since, until),
+                troubles=troubles.between(path.name, since, until),
+                usage=history.usage(path.name, since, until),
+            )
+        )
 
     return routes

@@ -127,5 +127,5 @@ class Table(_Part):
 
 def tab_order(name: str) -> int:
     """Where a tab stands among the others: servers first, single runs last."""
-    leading = ("Servers", "Jobs", "Results", "Leaderboard", "Fine-tuning ", "Compare ")
+    leading = ("Servers", "Jobs", "Results", "Leaderboard", "Usage", "Fine-tuning ", "Compare ")
     return next((place for place, start in enumerate(leading) if name.startswith(start)), len(leading))

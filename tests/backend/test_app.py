@@ -237,8 +237,11 @@ def test_servers_tell_their_verdict_and_history(api: httpx.Client, sheetrack: Sh
     server = api.get("/api/servers").json()["servers"][0]
     assert server["name"] == "here"
     assert server["verdict"]["reason"]
-    history = api.get("/api/servers/here/history").json()["snapshots"]
-    assert history[-1]["host"]["memory_total_mib"] > 0
+    history = api.get("/api/servers/here/history").json()
+    assert 0 < history["points"][-1]["memory_used_percent"] <= 100
+    assert history["usage"] == []
+    past = {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}
+    assert "before it begins" in error(api.get("/api/servers/here/history", params=past))["message"]
     assert "Servers" in [tab["name"] for tab in api.get("/api/tables").json()["tables"]]
 
 
