@@ -227,8 +227,8 @@ def _curves(run: RunResult, history: Sequence[dict[str, Any]]) -> Section:
         columns=(
             Column(title="Quantity", width=18),
             Column(title=f"Epochs 1 to {len(history) or run.epochs}", span=6),
-            Column(title="Last", span=2),
-            Column(title="Best", span=2),
+            Column(title="Last", format="decimal", span=2),
+            Column(title="Best", format="decimal", span=2),
         ),
         rows=(
             row("Training loss", "loss", is_accuracy=False),

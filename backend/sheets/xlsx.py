@@ -93,9 +93,10 @@ class _Writer:
                 sheet.write_string(row, 0, text, style)
                 row += 1
         for place, column in _placed(section.columns):
-            for filler in range(place + 1, place + column.span):
-                sheet.write_blank(row, filler, None, self._headers["left"])
-            sheet.write_string(row, place, column.title, self._headers[_align(column)])
+            style = self._headers[_align(column)]
+            if column.span > 1:
+                sheet.merge_range(row, place, row, place + column.span - 1, "", style)
+            sheet.write_string(row, place, column.title, style)
         row += bool(section.columns)
         if not section.rows and section.empty:
             sheet.write_string(row, 0, section.empty, self._note)
