@@ -214,7 +214,7 @@ def _align(column: Column) -> str:
     """Heat maps are centred, what stands among numbers stands right."""
     if column.heat:
         return "center"
-    return "left" if column.format in ("text", "time") or column.span > 1 else "right"
+    return "left" if column.format in ("text", "time") else "right"
 
 
 def _placed(columns: Sequence[Column]) -> list[tuple[int, Column]]:
