@@ -18,11 +18,13 @@ from backend.database import database_error
 from backend.errors import InvalidError, RefusedError, SheetrackError
 from backend.fine_tuning import FineTuning
 from backend.history import History
+from backend.maintenance import Maintenances
 from backend.routes.choices import choices
 from backend.routes.jobs import jobs
 from backend.routes.pages import pages
 from backend.routes.reply import ErrorReply, Fault, reply
 from backend.routes.runs import runs
+from backend.routes.server_history import server_history
 from backend.routes.servers import servers
 from backend.routes.sweeps import sweeps
 from backend.routes.tables import tables
@@ -51,7 +53,10 @@ class Parts:
     training: Training
     fine_tuning: FineTuning
     tabs: Tabs
+    maintenances: Maintenances
     current_servers: Callable[[], Sequence[ServerStatus]]
+    refresh: Callable[[float], None]
+    """Asks all servers now, unless a round ended less than so many seconds ago."""
 
 
 def create_app(parts: Parts, token: str) -> OpenAPI:
@@ -65,7 +70,8 @@ def create_app(parts: Parts, token: str) -> OpenAPI:
         validation_error_callback=_invalid,
     )
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
-    app.register_api(servers(parts.current_servers, parts.history, parts.troubles))
+    app.register_api(servers(parts.current_servers, parts.refresh, parts.maintenances))
+    app.register_api(server_history(parts.current_servers, parts.history, parts.troubles))
     app.register_api(jobs(parts.training, parts.store))
     app.register_api(sweeps(parts.fine_tuning))
     app.register_api(runs(parts.home, parts.store))

@@ -1,6 +1,9 @@
 """What happens by itself. Started by the serving command alone, in its one process."""
 
 import logging
+import math
+import threading
+import time
 from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -37,6 +40,8 @@ class Schedule:
         self._training = training
         self._publisher = publisher
         self._reservations = reservations
+        self._refreshing = threading.Lock()
+        self._refreshed_seconds = -math.inf
         self._readings_kept = timedelta(days=settings.history_days)
         # A tick that is late is done once, not once for each one that was missed.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -52,13 +57,20 @@ class Schedule:
         add(self.show_usage, "interval", hours=1, next_run_time=now())
         add(self.prune, "interval", hours=6, next_run_time=now())
 
-    def refresh(self) -> None:
-        """Reads every server and shows what was read."""
-        servers = self._status.refresh()
-        self._troubles.note(servers, now())
-        if self._reservations:
-            servers = self._reservations.shown_on(servers)
-        self._publisher.publish([servers_table(servers, reservations=bool(self._reservations))])
+    def refresh(self, fresh_seconds: float = 0) -> None:
+        """Reads every server and shows what was read, unless a round ended less than `fresh_seconds` ago.
+
+        Whoever comes while a round runs waits for its end.
+        """
+        with self._refreshing:
+            if time.monotonic() - self._refreshed_seconds < fresh_seconds:
+                return
+            servers = self._status.refresh()
+            self._troubles.note(servers, now())
+            if self._reservations:
+                servers = self._reservations.shown_on(servers)
+            self._publisher.publish([servers_table(servers, reservations=bool(self._reservations))])
+            self._refreshed_seconds = time.monotonic()
 
     def summarize(self) -> None:
         self._history.summarize(now())

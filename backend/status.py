@@ -3,13 +3,15 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
 from sqlalchemy.exc import DatabaseError
 
 from backend.database import database_error
+from backend.maintenance import Maintenance
+from backend.probe import reasons
 from backend.probe.last_hour import LastHour
 from backend.probe.poller import Poller
 from backend.probe.sampler import Sampler
@@ -35,11 +37,21 @@ class Status:
         *,
         interval_seconds: float,
         sampler: Callable[[str], Sampler],
+        maintenance: Callable[[], Mapping[str, Maintenance]] = dict,
     ) -> None:
-        """`sampler` makes what reads this machine, given the server's name, once it is needed."""
+        """What is given is called when it is needed.
+
+        Args:
+            servers: all that are asked.
+            store: keeps what they say.
+            interval_seconds: how often `refresh` is called.
+            sampler: makes what reads this machine, given the server's name.
+            maintenance: what people said, by the server's name.
+        """
         self._known = {server.name: _Known(server, interval_seconds) for server in servers}
         self._store = store
         self._sampler = sampler
+        self._maintenance = maintenance
         self._refreshing = threading.Lock()
         self._poller: Poller | None = None
         self._unsaved: deque[Snapshot] = deque(maxlen=_MOST_UNSAVED)
@@ -59,13 +71,15 @@ class Status:
 
     def current(self) -> list[ServerStatus]:
         """Every server as it is now, the one to take first; numbers that no longer hold are left out."""
-        at = datetime.now().astimezone()
-        return suggest([known.status(at) for known in self._known.values()])
+        at, maintenance = datetime.now().astimezone(), self._maintenance()
+        return suggest([known.status(at, maintenance.get(name)) for name, known in self._known.items()])
 
     def verdict_of(self, server: str) -> Verdict | None:
         """None: there is no such server."""
         known = self._known.get(server)
-        return known.status(datetime.now().astimezone()).verdict if known else None
+        if known is None:
+            return None
+        return known.status(datetime.now().astimezone(), self._maintenance().get(server)).verdict
 
     def close(self) -> None:
         with self._refreshing:
@@ -115,12 +129,15 @@ class _Known:
             self._failed = snapshot if snapshot.failure else None
             self._last_hour.add(snapshot.at, use_percent(snapshot))
 
-    def status(self, at: datetime) -> ServerStatus:
+    def status(self, at: datetime, maintenance: Maintenance | None) -> ServerStatus:
         with self._lock:
             past, failed, last_hour = self._past, self._failed, self._last_hour.values(at)
         verdict = judge(past, at, self._interval_seconds)
         holds = verdict.state not in (State.STALE, State.DOWN)
-        if self.server.maintenance:
+        if maintenance and maintenance.covers(at):
+            reason = reasons.maintenance(maintenance.reason, maintenance.by, maintenance.until, at)
+            verdict = Verdict(state=State.MAINTENANCE, reason=reason, since=maintenance.since)
+        elif self.server.maintenance:
             verdict = Verdict(state=State.MAINTENANCE, reason=self.server.maintenance)
         return ServerStatus(
             name=self.server.name,

@@ -15,6 +15,7 @@ from backend.engines.local import LocalEngine
 from backend.errors import InvalidError
 from backend.fine_tuning import FineTuning
 from backend.history import History
+from backend.maintenance import Maintenances
 from backend.probe.sampler import Sampler
 from backend.publisher import Publisher
 from backend.reservations import Reservations
@@ -45,6 +46,7 @@ class Sheetrack:
     google: "_lru_cache_wrapper[GoogleSheet] | None"
     """Opens the lab's Google sheet, once."""
     publisher: Publisher
+    maintenances: Maintenances
     status: Status
     history: History
     troubles: Troubles
@@ -78,7 +80,9 @@ class Sheetrack:
             training=self.training,
             fine_tuning=self.fine_tuning,
             tabs=self.workbook,
+            maintenances=self.maintenances,
             current_servers=self.current_servers,
+            refresh=self.schedule.refresh,
         )
 
 
@@ -96,11 +100,13 @@ def build(home: Home | None = None) -> Sheetrack:
     reservations = None
     if settings.reservations:
         reservations = Reservations(google or (lambda: workbook), settings.reservations)
+    maintenances = Maintenances(database, servers)
     status = Status(
         list(servers.values()),
         store,
         interval_seconds=settings.refresh_seconds,
         sampler=lambda name: Sampler(name, home.path),
+        maintenance=maintenances.known,
     )
     history = History(database, store, list(servers), settings.refresh_seconds)
     troubles = Troubles(database)
@@ -124,6 +130,7 @@ def build(home: Home | None = None) -> Sheetrack:
         workbook=workbook,
         google=google,
         publisher=publisher,
+        maintenances=maintenances,
         status=status,
         history=history,
         troubles=troubles,

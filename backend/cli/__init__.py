@@ -15,6 +15,7 @@ COMMANDS = {
     "up": "serve",
     "agent": "agent",
     "status": "look",
+    "maintenance": "maintenance",
     "architectures": "look",
     "data": "train",
     "train": "train",

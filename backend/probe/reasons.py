@@ -110,6 +110,11 @@ def reboot(answer: Snapshot, at: datetime) -> list[str]:
     return [f"rebooted {duration(at - booted)} ago"]
 
 
+def maintenance(reason: str, by: str, until: datetime | None, at: datetime) -> str:
+    """`new disks (kim, until 18:00)`."""
+    return f"{reason} ({by}{f', until {clock(until, at)}' if until else ''})"
+
+
 def _memory_free_gib(gpu: GpuReading) -> float:
     """0 where the GPU does not tell."""
     if gpu.memory_total_mib is None or gpu.memory_used_mib is None:

@@ -1,26 +1,19 @@
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Annotated
 
-from flask import Response
+from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from backend.errors import InvalidError, NotFoundError
-from backend.history import History, Usage
-from backend.probe.means import Point
+from backend.maintenance import Maintenances
 from backend.routes.reply import reply
 from backend.snapshot import ServerStatus, now
-from backend.troubles import Trouble, Troubles
+
+_SHARED_SECONDS = 2.0
 
 
 class ServerPath(BaseModel):
     name: str
-
-
-class Span(BaseModel):
-    since: Annotated[AwareDatetime | None, Field(description="By default an hour before `until`")] = None
-    until: Annotated[AwareDatetime | None, Field(description="By default now")] = None
 
 
 class ServersReply(BaseModel):
@@ -28,40 +21,44 @@ class ServersReply(BaseModel):
     servers: list[ServerStatus]
 
 
-class HistoryReply(BaseModel):
-    points: list[Point]
-    """At most a few hundred, oldest first: single readings of up to three hours, means of a longer time."""
-    troubles: list[Trouble]
-    """The newest first."""
-    usage: list[Usage]
-    """In the hours that the time touches, the most first."""
+class MaintenanceBody(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    until: Annotated[AwareDatetime | None, Field(description="By default until somebody ends it")] = None
 
 
 def servers(
-    current: Callable[[], Sequence[ServerStatus]], history: History, troubles: Troubles
+    current: Callable[[], Sequence[ServerStatus]],
+    refresh: Callable[[float], None],
+    maintenances: Maintenances,
 ) -> APIBlueprint:
-    routes = APIBlueprint("servers", __name__, url_prefix="/api/servers", abp_tags=[Tag(name="servers")])
+    routes = APIBlueprint("servers", __name__, url_prefix="/api", abp_tags=[Tag(name="servers")])
 
-    @routes.get("", responses={200: ServersReply})
-    def list_servers() -> Response:
-        """Every server as it is now, the one to take first."""
+    def shown() -> Response:
         return reply(ServersReply(updated_at=now(), servers=list(current())))
 
-    @routes.get("/<name>/history", responses={200: HistoryReply})
-    def show_history(path: ServerPath, query: Span) -> Response:
-        """What a server was: its load, its troubles, and who had its GPUs."""
-        if path.name not in {server.name for server in current()}:
-            raise NotFoundError(f"There is no server {path.name!r}.", "`sheetrack status` lists them.")
-        until = query.until or now()
-        since = query.since or until - timedelta(hours=1)
-        if since >= until:
-            raise InvalidError("That time ends before it begins.", "Give a `since` before `until`.")
-        return reply(
-            HistoryReply(
-                points=history.points(path.name, since, until),
-                troubles=troubles.between(path.name, since, until),
-                usage=history.usage(path.name, since, until),
-            )
-        )
+    @routes.get("/servers", responses={200: ServersReply})
+    def list_servers() -> Response:
+        """Every server as it is now, the one to take first."""
+        return shown()
+
+    @routes.post("/refresh", responses={200: ServersReply})
+    def refresh_now() -> Response:
+        """Asks all servers now; those who ask at the same time share one round."""
+        refresh(_SHARED_SECONDS)
+        return shown()
+
+    @routes.post("/servers/<name>/maintenance", responses={200: ServersReply})
+    def begin_maintenance(path: ServerPath, body: MaintenanceBody) -> Response:
+        """Nobody shall take the server, and nobody is told of its troubles."""
+        maintenances.begin(path.name, body.reason, g.person, body.until)
+        return shown()
+
+    @routes.delete("/servers/<name>/maintenance", responses={200: ServersReply})
+    def end_maintenance(path: ServerPath) -> Response:
+        """The server may be taken again."""
+        maintenances.end(path.name)
+        return shown()
 
     return routes

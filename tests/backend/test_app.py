@@ -1,7 +1,9 @@
 """The HTTP interface over a real server on loopback."""
 
+import getpass
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from backend.errors import ConflictError
 from backend.serving import serving
 from backend.settings import Home
+from backend.snapshot import now
 from backend.wiring import Sheetrack, build
 from models.recipe import Recipe
 from models.run_folder import RunFolder
@@ -245,6 +248,37 @@ def test_servers_tell_their_verdict_and_history(api: httpx.Client, sheetrack: Sh
     assert "Servers" in [tab["name"] for tab in api.get("/api/tables").json()["tables"]]
 
 
+def test_refresh_asks_now_or_shares_the_round_that_just_ended(
+    api: httpx.Client, sheetrack: Sheetrack
+) -> None:
+    def read_at() -> datetime:
+        return sheetrack.store.recent_snapshots("here", now() - timedelta(hours=1))[-1].at
+
+    sheetrack.schedule.refresh()
+    first = read_at()
+    sheetrack.schedule.refresh(fresh_seconds=3600)
+    assert read_at() == first
+    sheetrack.schedule.refresh()
+    second = read_at()
+    assert second > first
+    [server] = api.post("/api/refresh").json()["servers"]
+    assert datetime.fromisoformat(server["snapshot"]["at"]) == read_at() >= second
+
+
+def test_maintenance_is_said_and_ended(api: httpx.Client) -> None:
+    path = "/api/servers/here/maintenance"
+    answer = api.post(path, json={"reason": " new fans "})
+    assert answer.status_code == 200
+    verdict = answer.json()["servers"][0]["verdict"]
+    assert (verdict["state"], verdict["reason"]) == ("maintenance", f"new fans ({getpass.getuser()})")
+    ended = api.delete(path)
+    assert ended.json()["servers"][0]["verdict"]["state"] != "maintenance"
+    assert api.delete(path).status_code == 409
+    assert api.post("/api/servers/nowhere/maintenance", json={"reason": "why"}).status_code == 404
+    for body in ({}, {"reason": " "}, {"reason": "why", "until": "2020-01-01T00:00:00Z"}, {"until": None}):
+        assert api.post(path, json=body).status_code == 400
+
+
 def test_data_sets_are_offered_by_name(api: httpx.Client) -> None:
     assert [entry["name"] for entry in api.get("/api/data").json()["data"]] == ["tones"]
 
@@ -252,7 +286,7 @@ def test_data_sets_are_offered_by_name(api: httpx.Client) -> None:
 def test_the_document_describes_every_resource(api: httpx.Client) -> None:
     document = api.get("/openapi.json").json()
     assert {
-        "/api/servers", "/api/servers/{name}/history", "/api/jobs", "/api/jobs/{job_id}",
+        "/api/servers", "/api/servers/{name}/history", "/api/servers/{name}/maintenance", "/api/refresh", "/api/jobs", "/api/jobs/{job_id}",
         "/api/jobs/{job_id}/cancel", "/api/runs", "/api/runs/{run}", "/api/runs/{run}/figures/{name}.png",
         "/api/runs/{run}/clips/{word}/{file}.wav", "/api/sweeps", "/api/sweeps/{sweep}/pause",
         "/api/sweeps/{sweep}/resume", "/api/architectures", "/api/data", "/api/tables", "/api/tables/{name}",

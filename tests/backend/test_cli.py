@@ -131,6 +131,20 @@ def test_status_tells_of_this_machine(home: Home) -> None:
     assert server["verdict"]["state"] in ("idle", "busy", "full", "overloaded")
 
 
+def test_maintenance_begins_and_ends(home: Home) -> None:
+    server = data(run("status", "--json"))[0]["name"]
+    begun = run("maintenance", server, "new fans", "--until", "2099-01-01")
+    assert begun.returncode == 0
+    assert begun.stdout.startswith(f"{server} is in maintenance: new fans (")
+    verdict = data(run("status", "--json"))[0]["verdict"]
+    assert (verdict["state"], verdict["reason"]) == ("maintenance", begun.stdout.split(": ", 1)[1].strip())
+    assert run("maintenance", server, "--end").stdout == f"{server} may be taken again.\n"
+    assert "not in maintenance" in complaint(run("maintenance", server, "--end"), 1)
+    assert "Say why" in complaint(run("maintenance", server), 2)
+    assert "goes alone" in complaint(run("maintenance", server, "why", "--end"), 2)
+    assert "'soon' is not like 18:00" in complaint(run("maintenance", server, "why", "--until", "soon"), 2)
+
+
 def test_architectures_lists_the_published_counts(home: Home) -> None:
     known = data(run("architectures", "--json"))
     exact = {entry["parameters"] for entry in known if entry["published_parameters"] == entry["parameters"]}

@@ -1,0 +1,53 @@
+"""The command that says that nobody shall take a server."""
+
+import getpass
+from datetime import datetime, time, timedelta
+
+import click
+
+from backend.wiring import build
+
+
+def moment_of(text: str, here: datetime) -> datetime:
+    """`18:00` (the next one after `here`), `2026-11-22` (to its end) or `2026-11-22 18:00`, in local time.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    try:
+        if text[2:3] == ":":
+            moment = datetime.combine(here, time.fromisoformat(text))
+            is_past = moment <= here.replace(tzinfo=None)
+        else:
+            moment, is_past = datetime.fromisoformat(text), len(text) <= len("2026-11-22")
+    except ValueError:
+        raise ValueError(f"{text!r} is not like 18:00 nor like 2026-11-22 18:00.") from None
+    return (moment + timedelta(days=is_past)).astimezone()
+
+
+def _until(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else moment_of(text, datetime.now().astimezone())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command()
+@click.argument("server")
+@click.argument("reason", required=False)
+@click.option("--until", metavar="TIME", callback=_until, help="18:00, 2026-11-22 or '2026-11-22 18:00'.")
+@click.option("--end", "is_end", is_flag=True, help="It may be taken again.")
+def maintenance(*, server: str, reason: str | None, until: datetime | None, is_end: bool) -> None:
+    """Says that nobody shall take SERVER, and for what REASON; no training starts there, no alarm is sent."""
+    sheetrack = build()
+    if is_end:
+        if reason or until:
+            raise click.UsageError("--end goes alone.")
+        sheetrack.maintenances.end(server)
+        click.echo(f"{server} may be taken again.")
+        return
+    if not reason or not reason.strip():
+        raise click.UsageError("Say why, such as: sheetrack maintenance gpu1 'new disks' --until 18:00")
+    sheetrack.maintenances.begin(server, reason.strip(), getpass.getuser(), until)
+    verdict = sheetrack.status.verdict_of(server)
+    click.echo(f"{server} is in maintenance: {verdict.reason if verdict else ''}")
