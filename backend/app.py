@@ -1,23 +1,22 @@
 """The Flask app: who may ask, what errors look like, and the document of it all."""
 
-import getpass
-import hmac
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flask import Response, g, jsonify, redirect, request
+from flask import Response, jsonify, request
 from flask_openapi3 import Info, OpenAPI
 from markupsafe import escape
 from pydantic import ValidationError
 from sqlalchemy.exc import DatabaseError
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response as BaseResponse
 
+from backend.access import guard
 from backend.database import database_error
-from backend.errors import InvalidError, RefusedError, SheetrackError
+from backend.errors import InvalidError, SheetrackError
 from backend.fine_tuning import FineTuning
 from backend.history import History
+from backend.identity import Identify
 from backend.maintenance import Maintenances
 from backend.routes.choices import choices
 from backend.routes.jobs import jobs
@@ -38,7 +37,6 @@ from backend.troubles import Troubles
 log = logging.getLogger(__name__)
 
 LARGEST_BODY_BYTES = 1024 * 1024
-LOCAL_NAMES = {"127.0.0.1", "localhost", "[::1]"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,8 @@ class Parts:
     tabs: Tabs
     maintenances: Maintenances
     current_servers: Callable[[], Sequence[ServerStatus]]
+    identify: Identify | None
+    """Who sent a token to the public address; None: there is no such address."""
     refresh: Callable[[float], None]
     """Asks all servers now, unless a round ended less than so many seconds ago."""
 
@@ -87,9 +87,7 @@ def create_app(parts: Parts, token: str) -> OpenAPI:
     def document() -> Response:
         return jsonify(app.api_doc)
 
-    @app.before_request
-    def identify() -> BaseResponse | None:
-        return _identify(token)
+    guard(app, token, parts.settings.people, parts.identify)
 
     @app.after_request
     def harden(answer: Response) -> Response:
@@ -118,30 +116,6 @@ def create_app(parts: Parts, token: str) -> OpenAPI:
     return app
 
 
-def _identify(token: str) -> BaseResponse | None:
-    """Lets in whoever has the token, from this machine's own pages only."""
-    name = request.host.rsplit(":", 1)[0] if request.host.count(":") != 0 else request.host
-    origin = request.headers.get("Origin")
-    if name not in LOCAL_NAMES or (origin and origin != request.host_url.rstrip("/")):
-        raise RefusedError("Requests from other sites are refused.", "Open the address that was printed.")
-    cookie = f"sheetrack-{request.host.rsplit(':', 1)[-1]}"
-    offered = request.args.get("token")
-    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if offered and hmac.compare_digest(offered.encode(), token.encode()) and request.method == "GET":
-        answer = redirect(request.path)
-        answer.set_cookie(cookie, token, httponly=True, samesite="Strict")
-        return answer
-    given = bearer or request.cookies.get(cookie, "")
-    if not hmac.compare_digest(given.encode(), token.encode()):
-        error = RefusedError(
-            "This address needs its token.", "Open the address that `sheetrack up` printed, token included."
-        )
-        error.status, error.code = 401, "token_needed"
-        raise error
-    g.person = getpass.getuser()
-    return None
-
-
 def _fault(error: SheetrackError) -> Response:
     if request.accept_mimetypes.best == "text/html":  # a person, in a browser's address line
         page = f"<!doctype html><title>Sheetrack</title><p>{escape(error.message)}<p>{escape(error.hint)}"
@@ -162,6 +136,7 @@ _HTTP_SENTENCES = {
     404: ("not_found", "There is nothing at this address.", "/openapi.json lists what there is."),
     405: ("invalid", "This address does not take that method.", "/openapi.json lists what there is."),
     413: ("too_large", "The request is larger than 1 MiB.", "Send less at once."),
+    429: ("too_often", "These are more requests than one person may send.", "Try again in a minute."),
 }
 
 

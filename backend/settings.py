@@ -55,6 +55,26 @@ class ReservationSettings(BaseModel):
     ] = ("Verdict", "GPUs", "Free GPU memory", "Users", "Seen")
 
 
+class PeopleSettings(BaseModel):
+    """Who may use the backend from the add-on, through its public address."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    public_address: Annotated[
+        str, Field(pattern=r"^https?://[^/\s]+$", description="Where the add-on finds the backend")
+    ]
+    audiences: Annotated[
+        tuple[str, ...], Field(description="The add-on's client IDs; one that is refused is told")
+    ] = ()
+    see: Annotated[tuple[str, ...], Field(description="Who may look: addresses or Workspace domains")] = ()
+    launch: Annotated[tuple[str, ...], Field(description="Who may launch and cancel as well")] = ()
+    requests_per_minute: Annotated[int, Field(ge=10, le=100_000, description="Of each person")] = 300
+
+    @property
+    def public_host(self) -> str:
+        return self.public_address.split("://")[1].casefold()
+
+
 class Settings(BaseModel):
     """The content of `settings.toml`; every field may be left out."""
 
@@ -68,6 +88,7 @@ class Settings(BaseModel):
     reservations: Annotated[
         ReservationSettings | None, Field(description="The lab's own tab of reservations")
     ] = None
+    people: Annotated[PeopleSettings | None, Field(description="Who may use the add-on")] = None
 
 
 class Home:

@@ -1,6 +1,7 @@
 """The one place where real parts are chosen and joined."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import _lru_cache_wrapper, cache
 from typing import TYPE_CHECKING
@@ -15,13 +16,14 @@ from backend.engines.local import LocalEngine
 from backend.errors import InvalidError
 from backend.fine_tuning import FineTuning
 from backend.history import History
+from backend.identity import Identify
 from backend.maintenance import Maintenances
 from backend.probe.sampler import Sampler
 from backend.publisher import Publisher
 from backend.reservations import Reservations
 from backend.schedule import Schedule
 from backend.server import Server, read_servers
-from backend.settings import GoogleSettings, Home, Settings
+from backend.settings import GoogleSettings, Home, PeopleSettings, Settings
 from backend.sheets.workbook import Workbook
 from backend.snapshot import ServerStatus
 from backend.status import Status
@@ -82,6 +84,7 @@ class Sheetrack:
             tabs=self.workbook,
             maintenances=self.maintenances,
             current_servers=self.current_servers,
+            identify=_identity(self.settings.people) if self.settings.people else None,
             refresh=self.schedule.refresh,
         )
 
@@ -159,12 +162,24 @@ def open_google(home: Home, settings: GoogleSettings) -> "GoogleSheet":
         InvalidError: Google's libraries or the service account's key are missing.
     """
     # Half a second of imports that only labs with Google need, and only some have installed.
-    try:
+    with _googles_packages():
         from backend.sheets.google.api import GoogleApi  # noqa: PLC0415
         from backend.sheets.google.sheet import GoogleSheet  # noqa: PLC0415
+    return GoogleSheet(GoogleApi(settings, home.path))
+
+
+def _identity(people: PeopleSettings) -> Identify:
+    with _googles_packages():
+        from backend.google_identity import GoogleIdentity  # noqa: PLC0415
+    return GoogleIdentity(people).person
+
+
+@contextmanager
+def _googles_packages() -> Iterator[None]:
+    try:
+        yield
     except ModuleNotFoundError as error:
         raise InvalidError(
-            f"Google sheets need a package that is not installed: {error.name}.",
+            f"Google needs a package that is not installed: {error.name}.",
             "Run: pip install 'sheetrack[google]'",
         ) from None
-    return GoogleSheet(GoogleApi(settings, home.path))

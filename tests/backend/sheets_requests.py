@@ -149,6 +149,24 @@ def _repeat_cell(state: Spreadsheet, body: Body) -> None:
             _write(state, tab, (row, column), body["cell"], body["fields"].split(","))
 
 
+def _merge(state: Spreadsheet, body: Body) -> None:
+    tab = state.tab(body["range"]["sheetId"])
+    top, left, bottom, right = _box(tab, body["range"])
+    for merge in tab.merges:
+        rows = range(max(top, merge["startRowIndex"]), min(bottom, merge["endRowIndex"]))
+        columns = range(max(left, merge["startColumnIndex"]), min(right, merge["endColumnIndex"]))
+        if rows and columns:
+            raise RefusedError("You must select all cells in a merged range to merge or unmerge them.")
+    tab.merges.append(body["range"])
+
+
+def _unmerge(state: Spreadsheet, body: Body) -> None:
+    """Of a whole tab."""
+    if set(body["range"]) != {"sheetId"}:
+        raise RefusedError("unmerging a part is not known here")
+    state.tab(body["range"]["sheetId"]).merges.clear()
+
+
 def _add_rule(state: Spreadsheet, body: Body) -> None:
     rule = body["rule"]
     tab = state.tab(rule["ranges"][0]["sheetId"])
@@ -236,6 +254,8 @@ _ACTIONS: dict[str, Callable[[Spreadsheet, Body], None]] = {
     "deleteDimension": _delete_dimension,
     "updateCells": _update_cells,
     "repeatCell": _repeat_cell,
+    "mergeCells": _merge,
+    "unmergeCells": _unmerge,
     "addConditionalFormatRule": _add_rule,
     "deleteConditionalFormatRule": _delete_rule,
     "addProtectedRange": _add_protection,

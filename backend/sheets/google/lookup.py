@@ -6,7 +6,8 @@ from typing import Any
 from gspread.utils import rowcol_to_a1
 
 from backend.errors import NotFoundError
-from backend.sheets.google.cells import IN_WORDS, Values
+from backend.sheets.google.cells import Values
+from backend.sheets.google.drawing import IN_WORDS
 
 
 class ServersTab:

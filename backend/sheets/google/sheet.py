@@ -8,8 +8,9 @@ from gspread.utils import absolute_range_name
 from backend.errors import NotFoundError, UnavailableError
 from backend.sheets.google import tabs
 from backend.sheets.google.api import GoogleApi, MismatchError
-from backend.sheets.google.cells import LOOKED_UP, Values
+from backend.sheets.google.cells import Values
 from backend.sheets.google.columns import KEY, TAB_FIELDS, PeoplesTab
+from backend.sheets.google.drawing import LOOKED_UP
 from backend.sheets.google.lookup import ServersTab
 from backend.sheets.google.tabs import Book
 from backend.sheets.table import Table

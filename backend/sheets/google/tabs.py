@@ -12,7 +12,9 @@ from datetime import UTC, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from backend.sheets.google.cells import FIELDS, Drawing, Values, draw
+from backend.sheets.google.cells import FIELDS, Values
+from backend.sheets.google.drawing import Drawing
+from backend.sheets.google.layout import lay_out
 from backend.sheets.table import Table, tab_order
 
 KEY = "sheetrack-tab"
@@ -84,7 +86,7 @@ class Book:
         gids = {tab.name: tab.sheet_id for tab in tabs}
         for table in tables:
             tab = next(tab for tab in tabs if tab.name == table.name)
-            batch += _show(draw(table, tab.sheet_id, gids, self.zone), tab, new=tab.name not in self.ours)
+            batch += _show(Drawing(table, gids, self.zone), tab, new=tab.name not in self.ours)
         return batch + [{"deleteSheet": {"sheetId": tab.sheet_id}} for tab in removed]
 
     def farewell(self) -> list[Values]:
@@ -144,7 +146,8 @@ def _our_tab(sheet: Mapping[str, Any]) -> OurTab | None:
 
 def _show(drawing: Drawing, tab: OurTab, *, new: bool) -> list[Values]:
     place = {"sheetId": tab.sheet_id}
-    size = {"rowCount": drawing.row_count, "columnCount": drawing.column_count}
+    layout = lay_out(drawing, tab.sheet_id)
+    size = {"rowCount": layout.row_count, "columnCount": layout.column_count}
     batch: list[Values]
     if new:
         properties = place | {"title": tab.title, "index": tab.index, "gridProperties": size}
@@ -158,11 +161,12 @@ def _show(drawing: Drawing, tab: OurTab, *, new: bool) -> list[Values]:
         fields = "gridProperties.rowCount,gridProperties.columnCount"
         properties = place | {"gridProperties": size}
         batch = [{"updateSheetProperties": {"properties": properties, "fields": fields}}]
-    if tab.layout_hash != drawing.layout_hash:
+    if tab.layout_hash != layout.hash:
         batch += [{"deleteConditionalFormatRule": place | {"index": 0}}] * tab.rules
-        batch += drawing.layout
-        batch += _mark(tab, drawing.layout_hash, new=new)
-    batch.append({"updateCells": {"range": place, "rows": drawing.rows, "fields": FIELDS}})
+        batch += layout.requests
+        batch += _mark(tab, layout.hash, new=new)
+    rows = [{"values": row} for row in drawing.grid]
+    batch.append({"updateCells": {"range": place, "rows": rows, "fields": FIELDS}})
     return batch
 
 

@@ -1,0 +1,68 @@
+"""Who may do what, once it is certain who somebody is. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from backend.errors import RefusedError
+from backend.settings import PeopleSettings
+
+ISSUERS = ("accounts.google.com", "https://accounts.google.com")
+
+
+class Role(StrEnum):
+    SEE = "see"
+    LAUNCH = "launch"
+    """See, launch and cancel."""
+
+
+@dataclass(frozen=True)
+class Person:
+    name: str
+    role: Role
+
+
+Identify = Callable[[str], Person]
+"""From a bearer token to a person. Raises: RefusedError: with the one reason why not."""
+
+
+class UnknownError(RefusedError):
+    """It is not certain who asks."""
+
+    status = 401
+    code = "unknown_person"
+
+
+def admit(claims: Mapping[str, Any], people: PeopleSettings) -> Person:
+    """The person of whom Google says `claims`, if the lab has listed them.
+
+    Raises:
+        RefusedError: the claims are not Google's, not for us, or of somebody who is not listed.
+    """
+    if claims.get("iss") not in ISSUERS:
+        raise UnknownError(
+            "The identity token was not issued by Google Accounts.", "Use the add-on's sidebar."
+        )
+    audience = claims.get("aud")
+    if audience not in people.audiences:
+        raise RefusedError(
+            f"Identity tokens of the script {audience} are not accepted here.",
+            "If it is your lab's, add that name to people.audiences in settings.toml (a copied sheet has its own).",
+        )
+    email = str(claims.get("email", "")).casefold()
+    if not email or claims.get("email_verified") is not True:
+        raise RefusedError(
+            f"Google has not verified the address {email or 'of this account'}.",
+            "Verify it at myaccount.google.com, or use another account.",
+        )
+    # An address alone proves no membership: only Google Workspace says which domain somebody belongs to.
+    domain = str(claims.get("hd", "")).casefold()
+    for role in (Role.LAUNCH, Role.SEE):
+        listed = {entry.casefold().removeprefix("@") for entry in getattr(people, role)}
+        if email in listed or (domain and domain in listed and email.endswith(f"@{domain}")):
+            return Person(email, role)
+    raise RefusedError(
+        f"{email} is not on the list of people.",
+        "Ask whoever runs the backend to add it to people.see or people.launch in settings.toml.",
+    )

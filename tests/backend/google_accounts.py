@@ -1,0 +1,81 @@
+"""What Google does for identity: certificates on the web, and tokens signed with their key."""
+
+import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+from google.auth import crypt, jwt
+
+AUDIENCE = "123.apps.googleusercontent.com"
+
+
+class GoogleAccounts:
+    """Serves its certificate while the block lasts."""
+
+    def __init__(self) -> None:
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.fetches = 0
+        self.is_away = False
+
+    def __enter__(self) -> Self:
+        accounts = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                accounts.fetches += 1
+                self.send_response(503 if accounts.is_away else 200)
+                self.send_header("Cache-Control", "public, max-age=3600")
+                self.end_headers()
+                self.wfile.write(json.dumps({"key-1": accounts._certificate()}).encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/certs"
+
+    def token(self, **changes: object) -> str:
+        """An identity token as the add-on gets it, but for `changes`; None leaves a claim out."""
+        now = int(time.time())
+        claims: dict[str, object] = {
+            "iss": "https://accounts.google.com",
+            "aud": AUDIENCE,
+            "email": "kim@lab.example",
+            "email_verified": True,
+            "iat": now,
+            "exp": now + 3600,
+        }
+        kept = {name: value for name, value in (claims | changes).items() if value is not None}
+        pem = self._key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+        signer = crypt.RSASigner.from_string(pem.decode(), key_id="key-1")
+        return bytes(jwt.encode(signer, kept)).decode()
+
+    def _certificate(self) -> str:
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "accounts")])
+        now = datetime.now(UTC)
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
+        builder = builder.public_key(self._key.public_key()).serial_number(1)
+        builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
