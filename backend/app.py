@@ -20,6 +20,7 @@ from backend.identity import Identify
 from backend.maintenance import Maintenances
 from backend.routes.choices import choices
 from backend.routes.jobs import jobs
+from backend.routes.metrics import metrics
 from backend.routes.pages import pages
 from backend.routes.reply import ErrorReply, Fault, reply
 from backend.routes.runs import runs
@@ -74,6 +75,7 @@ def create_app(parts: Parts, token: str) -> OpenAPI:
     app.register_api(server_history(parts.current_servers, parts.history, parts.troubles))
     app.register_api(jobs(parts.training, parts.store))
     app.register_api(sweeps(parts.fine_tuning))
+    app.register_api(metrics(parts.current_servers, parts.store))
     app.register_api(runs(parts.home, parts.store))
     app.register_api(choices(parts.training))
     app.register_api(tables(parts.settings.title, parts.tabs))

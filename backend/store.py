@@ -174,6 +174,12 @@ class Store:
         with self._reading.connect() as connection:
             return [_job(row) for row in connection.execute(query)]
 
+    def count_jobs(self) -> dict[JobState, int]:
+        """All that were ever asked for, by state."""
+        query = sa.select(_Job.state, sa.func.count()).group_by(_Job.state)
+        with self._reading.connect() as connection:
+            return {JobState(state): count for state, count in connection.execute(query)}
+
     def change_job(self, job: Job, **changes: Any) -> Job:
         """Writes `changes` if the job is still in the state that `job` says.
 

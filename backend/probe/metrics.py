@@ -33,16 +33,17 @@ _GPU = {
 }
 
 
-def metrics_text(snapshots: Sequence[Snapshot]) -> bytes:
-    """The newest snapshot of each server in Prometheus' text format."""
+def metrics_text(snapshots: Sequence[Snapshot], more: Sequence[GaugeMetricFamily] = ()) -> bytes:
+    """The newest snapshot of each server, and `more`, in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected(snapshots))
+    registry.register(_Collected(snapshots, more))
     return generate_latest(registry)
 
 
 class _Collected:
-    def __init__(self, snapshots: Sequence[Snapshot]) -> None:
+    def __init__(self, snapshots: Sequence[Snapshot], more: Sequence[GaugeMetricFamily]) -> None:
         self._snapshots = snapshots
+        self._more = more
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         answers = GaugeMetricFamily("sheetrack_up", "Whether the server could be read", labels=["server"])
@@ -62,6 +63,7 @@ class _Collected:
                 for gpu in snapshot.gpus or ()
             )
             yield _family(f"gpu_{field}", meaning, ["server", "gpu", "name"], gpus, field)
+        yield from self._more
 
 
 def _family(

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from backend.errors import ConflictError
+from backend.job import JobState
 from backend.serving import serving
 from backend.settings import Home
-from backend.snapshot import now
+from backend.snapshot import State, now
 from backend.wiring import Sheetrack, build
 from models.recipe import Recipe
 from models.run_folder import RunFolder
@@ -59,7 +61,8 @@ def error(answer: httpx.Response) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/jobs", "/healthz", "/openapi.json", "/sidebar", "/web/page.js", "/nowhere"]
+    "path",
+    ["/", "/api/jobs", "/healthz", "/metrics", "/openapi.json", "/sidebar", "/web/page.js", "/nowhere"],
 )
 def test_nothing_answers_without_the_token(address: str, path: str) -> None:
     base = address.split("/?", maxsplit=1)[0]
@@ -279,6 +282,30 @@ def test_maintenance_is_said_and_ended(api: httpx.Client) -> None:
         assert api.post(path, json=body).status_code == 400
 
 
+def test_prometheus_gets_everything(api: httpx.Client, sheetrack: Sheetrack) -> None:
+    sheetrack.schedule.refresh()
+    job = api.post("/api/jobs", json=launch_body()).json()
+    answer = api.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    [server] = sheetrack.status.current()
+    assert samples["sheetrack_up", "here"] == 1
+    assert server.snapshot
+    assert server.snapshot.host
+    assert samples["sheetrack_memory_total_mib", "here"] == server.snapshot.host.memory_total_mib
+    states = {state: samples["sheetrack_verdict", "here", state] for state in State}
+    assert states == {state: float(state is server.verdict.state) for state in State}
+    jobs = {state: samples["sheetrack_jobs", state] for state in JobState}
+    assert jobs == {state: sheetrack.store.count_jobs().get(state, 0) for state in JobState}
+    assert jobs[JobState.QUEUED] == 1
+    assert samples[("sheetrack_outbox_tabs",)] == len(sheetrack.store.outgoing())
+    api.post(f"/api/jobs/{job['id']}/cancel")
+
+
 def test_data_sets_are_offered_by_name(api: httpx.Client) -> None:
     assert [entry["name"] for entry in api.get("/api/data").json()["data"]] == ["tones"]
 
@@ -286,7 +313,7 @@ def test_data_sets_are_offered_by_name(api: httpx.Client) -> None:
 def test_the_document_describes_every_resource(api: httpx.Client) -> None:
     document = api.get("/openapi.json").json()
     assert {
-        "/api/servers", "/api/servers/{name}/history", "/api/servers/{name}/maintenance", "/api/refresh", "/api/jobs", "/api/jobs/{job_id}",
+        "/api/servers", "/api/servers/{name}/history", "/api/servers/{name}/maintenance", "/api/refresh", "/metrics", "/api/jobs", "/api/jobs/{job_id}",
         "/api/jobs/{job_id}/cancel", "/api/runs", "/api/runs/{run}", "/api/runs/{run}/figures/{name}.png",
         "/api/runs/{run}/clips/{word}/{file}.wav", "/api/sweeps", "/api/sweeps/{sweep}/pause",
         "/api/sweeps/{sweep}/resume", "/api/architectures", "/api/data", "/api/tables", "/api/tables/{name}",
