@@ -23,7 +23,7 @@ from models.training.analysis import write_analysis
 from models.training.batches import Batches
 from models.training.checkpoint import Checkpoint
 from models.training.environment import describe as describe_environment
-from models.training.environment import device_name, now, prepare_torch
+from models.training.environment import device_name, has_bfloat16, now, prepare_torch
 from models.training.errors import Stopped, TrainingError
 from models.training.evaluate import Heard, evaluate
 from models.training.loop import Loop, epoch_seed
@@ -48,7 +48,13 @@ def train(folder: RunFolder, *, bar: bool = False) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
         with Reporter(folder, recipe.epochs, bar=bar) as reporter:
-            _train(folder, recipe, reporter)
+            try:
+                _train(folder, recipe, reporter)
+            except torch.OutOfMemoryError:
+                raise TrainingError(
+                    f"the GPU's free memory is too small for {recipe.architecture} with a batch of "
+                    f"{recipe.batch_size}; lower batch_size or choose another server"
+                ) from None
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
@@ -84,12 +90,16 @@ def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter) -> None:
     network = build(recipe.architecture, len(clips.words), recipe.depth, recipe.dropout, recipe.batch_norm)
     network.to(device)
     batches = Batches(clips, device)
-    loop = Loop(folder, recipe, network, batches, reporter)
+    done_as = recipe
+    if recipe.precision == "bfloat16" and not has_bfloat16(device):
+        reporter.say("note: this processor has no bfloat16; float32 is used")
+        done_as = recipe.model_copy(update={"precision": "float32"})
+    loop = Loop(folder, done_as, network, batches, reporter)
     reporter.update(phase="training", epoch=1)
     checkpoint = loop.run()
 
     reporter.update(phase="testing", epoch=recipe.epochs, fraction=1.0, seconds_left=None)
-    heard = evaluate(network, batches, clips.of("testing"), recipe.precision)
+    heard = evaluate(network, batches, clips.of("testing"), done_as.precision)
     write_atomically(folder.predictions_file, _predictions(clips, heard))
     write_analysis(folder, network, batches, heard)
     result = {
@@ -102,6 +112,7 @@ def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter) -> None:
         **_times(checkpoint),
         "data": describe_data(clips),
         "recipe": recipe.model_dump(),
+        "precision": done_as.precision,
         "device": device_name(device),
         "started_at": environment["started_at"],
         "finished_at": now(),
