@@ -147,7 +147,8 @@ def figures(run_folder: Path) -> None:
 
 
 def _bar() -> Progress:
-    return Progress(console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
 @main.command()
@@ -176,6 +177,10 @@ def run() -> None:
         main(prog_name="python -m models")
     except (DataError, TrainingError, AlreadyTrainingError, BrokenRunError, CompareError) as error:
         _fail(str(error))
+    except ModuleNotFoundError as error:
+        _fail(
+            f"the package '{error.name}' is missing; install what training needs: pip install 'sheetrack[train]'"
+        )
     except OSError as error:
         if error.errno == errno.ENOSPC:
             _fail(f"the disk is full ({error.filename or 'while writing'}); free some space and run it again")

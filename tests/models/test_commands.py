@@ -1,0 +1,70 @@
+"""The commands of `python -m models` about data, and what they do when the disk is full."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tone_words import write_tones
+
+from models.recipe import Recipe
+from models.run_folder import RunFolder
+
+
+def models(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "models", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_describe_tells_people_and_programs(tmp_path: Path) -> None:
+    write_tones(tmp_path / "tones")
+    facts = json.loads(models("data", "describe", tmp_path / "tones", "--json").stdout)
+    assert facts["clips"] == {"training": 36, "validation": 12, "testing": 12}
+    told = models("data", "describe", tmp_path / "tones").stdout
+    assert f"hash: {facts['hash']}" in told
+    assert "words: high, low, middle" in told
+
+
+def test_describe_of_nothing_is_one_sentence(tmp_path: Path) -> None:
+    empty = models("data", "describe", tmp_path)
+    assert empty.returncode == 1
+    assert empty.stderr.startswith(f"error: {tmp_path} has no folders of .wav clips")
+    missing = models("data", "describe", tmp_path / "missing")
+    assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
+
+
+def test_speech_commands_that_are_there_are_counted_against_the_published_split(tmp_path: Path) -> None:
+    write_tones(tmp_path / "SpeechCommands" / "speech_commands_v0.02")
+    done = models("data", "prepare", "speech-commands", tmp_path)
+    assert done.returncode == 0
+    assert "is there already" in done.stdout
+    assert "training: 36 clips (published: 40,851, -40,815)" in done.stdout
+    assert "testing: 12 clips (published: 5,297, -5,285)" in done.stdout
+
+
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    data = write_tones(tmp_path / "tones")
+    models("data", "describe", data)
+    folder = RunFolder.create(tmp_path / "runs", Recipe(data=str(data), depth=3, epochs=2))
+    # A disk of half a megabyte, in a name space of its own: room for the recipe, not for a checkpoint.
+    small_disk = f"""
+        mount -t tmpfs -o size=512k none {tmp_path}/disk && cp -r {folder.path} {tmp_path}/disk/ &&
+        {sys.executable} -m models train {tmp_path}/disk/{folder.id}; code=$?
+        cp -r {tmp_path}/disk/{folder.id} {tmp_path}/after; exit $code
+    """
+    (tmp_path / "disk").mkdir()
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs user name spaces")
+    full = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", small_disk], capture_output=True, text=True, check=False
+    )
+    assert full.returncode == 1
+    assert full.stderr.startswith("error: the disk is full")
+    assert full.stderr.count("\n") == 1
+    after = RunFolder(tmp_path / "after")
+    assert after.recipe() == folder.recipe()
+    assert after.result() is None
+    assert not after.checkpoint_file.exists()
+    assert models("train", after.path).returncode == 0
+    assert after.result() is not None
