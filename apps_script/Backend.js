@@ -3,15 +3,15 @@
  *
  * @typedef {object} Call
  * @property {string} path from `/api/` on
- * @property {'get' | 'post'} [method]
+ * @property {'get' | 'post' | 'delete'} [method]
  * @property {object} [body] sent as JSON
- * @property {string} [key] makes it safe to repeat a POST that creates something
+ * @property {string} [key] makes it safe to repeat a POST that would create another one each time
  */
 
 const TIMEOUT_SECONDS = 20;
 
 /**
- * Makes all calls at once. Every one of them may be repeated without harm: it reads, cancels, or bears a key.
+ * Makes all calls at once. Every one of them may be repeated without harm.
  *
  * @param {Call[]} calls
  * @returns {any[]} the answers' JSON, in the order of the calls

@@ -5,6 +5,8 @@ function onOpen() {
   SpreadsheetApp.getUi()
     .createMenu('Sheetrack')
     .addItem('Open sidebar', 'openSidebar')
+    .addItem('Refresh now', 'refreshNow')
+    .addItem('Launch training', 'openForm')
     .addItem('Show run here', 'showRunHere')
     .addSeparator()
     .addItem('Settings', 'openSettings')
@@ -14,6 +16,30 @@ function onOpen() {
 
 function onInstall() {
   onOpen();
+}
+
+/** Has every server read at once; the tabs follow by themselves. */
+function refreshNow() {
+  try {
+    const [{ servers }] = askBackend_([{ path: '/api/refresh', method: 'post' }]);
+    SpreadsheetApp.getActive().toast(inShort_(servers), 'Servers');
+  } catch (error) {
+    const ui = SpreadsheetApp.getUi();
+    ui.alert('Refresh now', error instanceof Error ? error.message : String(error), ui.ButtonSet.OK);
+  }
+}
+
+/**
+ * Such as `Take gpu2. 1 idle, 3 busy.`
+ *
+ * @param {any[]} servers best first
+ */
+function inShort_(servers) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { verdict } of servers) counts.set(verdict.state, (counts.get(verdict.state) ?? 0) + 1);
+  const take = servers[0]?.suggested ? `Take ${servers[0].name}. ` : '';
+  return `${take}${[...counts].map(([state, count]) => `${count} ${state}`).join(', ')}.`;
 }
 
 function openSettings() {
@@ -39,6 +65,8 @@ function showHelp() {
     'Sheetrack',
     [
       'Open sidebar: see which server is free, launch a training, follow it, cancel it.',
+      'Refresh now: have every server read at once, without waiting for the next round.',
+      'Launch training: the sidebar with the form on top, for one training or a whole grid.',
       'Show run here: select a cell that names a run; its pictures appear beside it.',
       'Settings: where your lab\'s backend answers.',
       'The tabs fill by themselves. What you type into your own tabs is never touched.',

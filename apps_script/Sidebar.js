@@ -1,8 +1,16 @@
 /** The sidebar, and the functions that its page may call. */
 
 function openSidebar() {
-  const page = HtmlService.createTemplateFromFile('Sidebar').evaluate().setTitle('Sheetrack');
-  SpreadsheetApp.getUi().showSidebar(page);
+  SpreadsheetApp.getUi().showSidebar(sidebar_());
+}
+
+/** The sidebar with the form on top. */
+function openForm() {
+  SpreadsheetApp.getUi().showSidebar(sidebar_().append('<script>showForm()</script>'));
+}
+
+function sidebar_() {
+  return HtmlService.createTemplateFromFile('Sidebar').evaluate().setTitle('Sheetrack');
 }
 
 /**
@@ -14,10 +22,34 @@ function include(file) {
   return HtmlService.createHtmlOutputFromFile(file).getContent();
 }
 
-/** What changes all the time: the servers, best first, and the newest jobs. */
+/** What changes all the time: the servers, best first, the newest jobs, and how far the sweeps are. */
 function getSidebar() {
-  const [{ servers }, { jobs }] = askBackend_([{ path: '/api/servers' }, { path: '/api/jobs?limit=20' }]);
-  return { servers, jobs };
+  const [{ servers }, { jobs }, { sweeps }] = askBackend_([
+    { path: '/api/servers' },
+    { path: '/api/jobs?limit=20' },
+    { path: '/api/sweeps' },
+  ]);
+  return { servers, jobs, sweeps: sweeps.map(standing_) };
+}
+
+/**
+ * How far a sweep is; its cells stay here, they would be most of what travels.
+ *
+ * @param {any} sweep
+ */
+function standing_({ id, recipe, server, grid, cells, paused_by: pausedBy }) {
+  const jobs = cells.map((/** @type {any} */ { job }) => job).filter(Boolean);
+  const failed = jobs.filter((/** @type {any} */ { state }) => state === 'failed');
+  return {
+    id,
+    server,
+    architecture: recipe.architecture,
+    done: cells.reduce((/** @type {number} */ sum, /** @type {any} */ { runs }) => sum + runs.length, 0),
+    trainings: cells.length * grid.seeds,
+    pausedBy,
+    isOver: jobs.every((/** @type {any} */ { state }) => ['done', 'failed', 'cancelled'].includes(state)),
+    fault: failed.length ? `${failed.length} failed: ${failed[0].reason}` : '',
+  };
 }
 
 /** What one can choose from: the networks and the data sets. */
@@ -32,15 +64,43 @@ function getChoices() {
  * @returns the job
  */
 function launchTraining({ key, server, recipe }) {
+  return launchOnce_({ path: '/api/jobs', method: 'post', body: { server, recipe }, key });
+}
+
+/**
+ * @param {{ server: string, recipe: object, grid: object }} request sent again it queues nothing twice
+ * @returns how many trainings are new in the queue
+ */
+function launchSweep(request) {
+  return launchOnce_({ path: '/api/sweeps', method: 'post', body: request }).queued.length;
+}
+
+/** @param {Call} call */
+function launchOnce_(call) {
   const lock = LockService.getUserLock();
   if (!lock.tryLock(30000)) {
     throw new Error('Another launch of yours is still under way. Look at the jobs, then try again.');
   }
   try {
-    return askBackend_([{ path: '/api/jobs', method: 'post', body: { server, recipe }, key }])[0];
+    return askBackend_([call])[0];
   } finally {
     lock.releaseLock();
   }
+}
+
+/**
+ * @param {string} id @param {boolean} on whether what still waits is held, or goes on
+ */
+function pauseSweep(id, on) {
+  askBackend_([{ path: `/api/sweeps/${encodeURIComponent(id)}/${on ? 'pause' : 'resume'}`, method: 'post' }]);
+}
+
+/**
+ * @param {string} server @param {string} reason why nobody shall take it; empty ends it
+ */
+function setMaintenance(server, reason) {
+  const path = `/api/servers/${encodeURIComponent(server)}/maintenance`;
+  askBackend_([reason ? { path, method: 'post', body: { reason } } : { path, method: 'delete' }]);
 }
 
 /**

@@ -20,9 +20,20 @@ const LONG = 32; // characters; longer text may break into lines
  */
 export function drawCell(tag, cell, column) {
   const element = make(tag);
-  element.append(...content(cell, column));
+  const namesServer = tag === 'th' && column.title === 'Server' && typeof cell === 'string';
+  element.append(...(namesServer ? [link(cell, serverAddress(cell))] : content(cell, column)));
   const isDrawn = cell instanceof Object && (cell.kind === 'bars' || cell.kind === 'spark');
   if (!isDrawn && element.textContent.length > LONG) element.className = 'long';
+  return element;
+}
+
+/** Where a server's own page is: no tab's address has a slash. @param {string} name */
+export const serverAddress = (name) => `#server/${encodeURIComponent(name)}`;
+
+/** @param {string} words @param {string} address */
+function link(words, address) {
+  const element = make('a', words);
+  element.href = address;
   return element;
 }
 
@@ -50,11 +61,7 @@ function content(cell, column) {
 function text(cell) {
   const said = toned(cell.text, cell);
   if (cell.sound) return [player(cell.sound), ' ', said];
-  if (cell.tab !== null) {
-    const link = make('a', cell.text);
-    link.href = `#${encodeURIComponent(cell.tab)}`;
-    said.replaceChildren(link);
-  }
+  if (cell.tab !== null) said.replaceChildren(link(cell.text, `#${encodeURIComponent(cell.tab)}`));
   return cell.note ? [said, ' ', make('span', cell.note, 'soft')] : [said];
 }
 
@@ -138,10 +145,10 @@ function stretches(values) {
   return found.filter((stretch) => stretch.length);
 }
 
-const round = (/** @type {number} */ value) => Math.round(value * 10) / 10;
+export const round = (/** @type {number} */ value) => Math.round(value * 10) / 10;
 
 /** @param {number} width @param {number} height @param {string} label */
-function picture(width, height, label) {
+export function picture(width, height, label) {
   const svg = shape('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label });
   const title = shape('title', {});
   title.textContent = label;
@@ -150,7 +157,7 @@ function picture(width, height, label) {
 }
 
 /** @param {string} name @param {Record<string, string | number>} attributes */
-function shape(name, attributes) {
+export function shape(name, attributes) {
   const element = document.createElementNS(SVG, name);
   for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, String(value));
   return element;

@@ -1,11 +1,15 @@
-// The workbook: one tab at a time, brought up to date while somebody can see it.
+// The workbook: one tab at a time, or one server, brought up to date while somebody can see it.
 
-import { make } from './cells.js';
+import { make, serverAddress } from './cells.js';
 import { ago } from './formats.js';
+import { drawServer, since } from './server.js';
 import { drawTable, morphChildren } from './table.js';
 
 const REFRESH_MS = 2000;
+const HISTORY_MS = 10_000;
 const TIMEOUT_MS = 10_000;
+
+const SERVER = serverAddress('');
 
 /** @param {string} id @returns {any} */
 const at = (id) => document.getElementById(id);
@@ -13,6 +17,10 @@ const at = (id) => document.getElementById(id);
 /** @type {{ name: string, updated_at: string }[]} */
 let tabs = [];
 let shown = { name: '', updatedAt: '' };
+/** What is known of the server that is looked at. @type {any} */
+let looked = { name: '', range: '', at: 0, server: null, history: null };
+/** @type {import('./server.js').Range} */
+let range = 'hour';
 let answeredAt = Date.now();
 let asksAgain = 0;
 const player = new Audio();
@@ -27,8 +35,11 @@ async function get(path) {
   throw new Error(`${message} ${hint}`.trim());
 }
 
-/** The tab that the address names; the first one when it names none. */
-const wanted = () => decodeURIComponent(location.hash.slice(1)) || tabs[0]?.name || '';
+/** The server that the address names, if any. */
+const wantedServer = () => (location.hash.startsWith(SERVER) ? decodeURIComponent(location.hash.slice(SERVER.length)) : null);
+
+/** The tab that the address names; the first one when it names none, or a server. */
+const wanted = () => (wantedServer() === null && decodeURIComponent(location.hash.slice(1))) || tabs[0]?.name || '';
 
 async function refresh() {
   clearTimeout(asksAgain);
@@ -37,7 +48,8 @@ async function refresh() {
     tabs = workbook.tables;
     document.title = at('title').textContent = workbook.title;
     drawTabs();
-    await drawSheet();
+    const server = wantedServer();
+    await (server === null ? drawSheet() : lookAtServer(server));
     answeredAt = Date.now();
     notice('');
   } catch (error) {
@@ -57,7 +69,7 @@ async function drawSheet() {
     morphChildren(at('sheet'), [make('p', words, 'empty')]);
   } else if (shown.name !== name || shown.updatedAt !== tab.updated_at) {
     const { table, updated_at: updatedAt } = await get(`/api/tables/${encodeURIComponent(name)}`);
-    if (name !== wanted()) return;
+    if (name !== wanted() || wantedServer() !== null) return;
     if (shown.name === name) {
       morphChildren(at('sheet'), drawTable(table));
     } else {
@@ -67,6 +79,31 @@ async function drawSheet() {
     shown = { name, updatedAt };
   }
   at('sheet').setAttribute('aria-busy', 'false');
+}
+
+/** @param {string} name */
+async function lookAtServer(name) {
+  const address = location.hash;
+  if (looked.name !== name || looked.range !== range || Date.now() - looked.at >= HISTORY_MS) {
+    const asked = range;
+    const { servers, updated_at: updatedAt } = await get('/api/servers');
+    const server = servers.find((/** @type {any} */ known) => known.name === name);
+    const history = server && await get(`/api/servers/${encodeURIComponent(name)}/history?since=${since(asked)}`);
+    if (address !== location.hash || asked !== range) return;
+    looked = { name, range, at: Date.now(), server, history };
+    if (shown.name !== address) at('sheet').replaceChildren();
+    shown = { name: address, updatedAt };
+  }
+  drawLooked();
+  at('sheet').setAttribute('aria-busy', 'false');
+}
+
+function drawLooked() {
+  const { name, server, history } = looked;
+  const drawn = server
+    ? drawServer(server, history, looked.range, at('sheet').clientWidth, Boolean(at('numbers')?.open))
+    : [make('p', `There is no server called ${name}.`, 'empty')];
+  morphChildren(at('sheet'), drawn);
 }
 
 function drawTabs() {
@@ -107,6 +144,7 @@ function show(view) {
   for (const button of at('views').children) button.setAttribute('aria-pressed', String(button.dataset.view === view));
 }
 
+addEventListener('resize', () => wantedServer() === looked.name && drawLooked());
 addEventListener('hashchange', () => {
   show('workbook');
   at('sheet').setAttribute('aria-busy', 'true');
@@ -118,10 +156,15 @@ document.addEventListener('visibilitychange', () => document.visibilityState ===
 addEventListener('message', ({ origin, data }) => {
   if (origin !== location.origin) return;
   if (data.tab) open(data.tab);
+  if (data.server) location.hash = serverAddress(data.server);
   if (data.focus) at('sheet').focus();
 });
 at('views').addEventListener('click', (/** @type {any} */ { target }) => target.dataset.view && show(target.dataset.view));
 at('sheet').addEventListener('click', (/** @type {any} */ { target }) => {
+  if (target.dataset.range) {
+    range = target.dataset.range;
+    refresh();
+  }
   if (!target.dataset.sound) return;
   player.src = target.dataset.sound;
   player.play().catch(() => notice('This clip cannot be played: its data may lie on another server.'));

@@ -1,5 +1,6 @@
 'use strict';
-// Supplies google.script.run and google.script.host, so that the add-on's own sidebar runs outside Google.
+// Supplies google.script.run and google.script.host, so that the add-on's own sidebar runs outside Google, and in
+// google.script.page what the page around it can do.
 // Each call runs the add-on's server files in a worker of its own, as each is an execution of its own in Google.
 const google = (() => {
   /** @typedef {{ onSuccess?: Function, onFailure?: Function, object?: unknown }} Handlers */
@@ -42,5 +43,6 @@ const google = (() => {
   });
 
   const editor = { focus: () => parent.postMessage({ focus: true }, location.origin) };
-  return { script: { run: runWith({}), host: { editor } } };
+  const page = { openServer: (/** @type {string} */ name) => parent.postMessage({ server: name }, location.origin) };
+  return { script: { run: runWith({}), host: { editor }, page } };
 })();

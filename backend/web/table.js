@@ -31,7 +31,7 @@ export function drawTable({ name, sections }) {
 }
 
 /** @param {Section} section @param {string} caption */
-function drawGrid(section, caption) {
+export function drawGrid(section, caption) {
   const box = make('div', '', 'grid');
   // What scrolls must be reachable without a mouse.
   box.tabIndex = 0;

@@ -27,7 +27,7 @@ def start(*calls: list[Any], **world: Any) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """What came of it: `results`, `menu`, `alerts`, `images`, `active`, `page`, `properties`, `functions`."""
+    """What came of it: `results`, what the person saw, `properties`, `functions`; see `seen` in host.mjs."""
     output, trouble = process.communicate(timeout=60)
     assert process.returncode == 0, trouble
     seen: dict[str, Any] = json.loads(output)

@@ -20,7 +20,7 @@ const world = {
   ...JSON.parse(readFileSync(0, 'utf8')),
 };
 const properties = world.address ? { backend: world.address } : {};
-const seen = { results: [], menu: [], alerts: [], images: [], active: null, page: '' };
+const seen = { results: [], menu: [], alerts: [], toasts: [], images: [], active: null, page: '' };
 
 /** Before anybody has authorized the add-on, only the menu may be made. */
 const authorized = (service) => new Proxy(service, {
@@ -79,7 +79,12 @@ const ui = {
 };
 
 const read = (name) => readFileSync(`${ADD_ON}${name}.html`, 'utf8');
-const output = (content) => ({ content, getContent: () => content, setTitle() { return this; } });
+const output = (content) => ({
+  content,
+  getContent: () => content,
+  setTitle() { return this; },
+  append(more) { this.content += more; return this; },
+});
 const evaluate = (text) => text.replace(/<\?!= (.*?) \?>/g, (_, code) => vm.runInContext(code, context));
 
 const context = vm.createContext({
@@ -99,6 +104,7 @@ const context = vm.createContext({
     getUi: () => ui,
     getActive: () => ({
       getSheetByName: (name) => (name === sheet.getName() ? { activate() { seen.active = name; } } : null),
+      toast(text) { seen.toasts.push(text); },
     }),
     getCurrentCell: () => ({
       getDisplayValue: () => world.cell.text,

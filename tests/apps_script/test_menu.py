@@ -1,5 +1,7 @@
 """The menu, and what the page may call."""
 
+import re
+
 import pytest
 
 from tests.apps_script.add_on import run
@@ -10,22 +12,35 @@ from tests.apps_script.add_on import run
 def test_the_menu_is_there_before_anybody_has_authorized_anything(mode: str, function: str) -> None:
     seen = run([function], mode=mode)
     assert seen["results"] == [{"answer": None}]
-    assert [label for label, _, _ in seen["menu"]] == ["Open sidebar", "Show run here", "Settings", "Help"]
+    assert [label for label, _, _ in seen["menu"]] == [
+        "Open sidebar",
+        "Refresh now",
+        "Launch training",
+        "Show run here",
+        "Settings",
+        "Help",
+    ]
     assert {kind for _, _, kind in seen["menu"]} == {"function"}
 
 
 def test_only_what_the_page_and_the_menu_need_is_public() -> None:
     public = {name for name in run()["functions"] if not name.endswith("_")}
     menu = {function for _, function, _ in run(["onOpen"])["menu"]}
-    page = {"getSidebar", "getChoices", "launchTraining", "cancelJob", "showTab"}
+    page = set(re.findall(r"\bcall\('(\w+)'", run(["openSidebar"])["page"]))
+    assert len(page) == 8
     assert public == menu | page | {"onOpen", "onInstall", "include"}
 
 
 def test_the_sidebar_is_one_whole_page() -> None:
     page = run(["openSidebar"])["page"]
     assert "<?" not in page
-    assert page.count("<script>") == page.count("</script>") == 5
+    assert page.count("<script>") == page.count("</script>") == 7
     assert page.count("<style>") == 1
+
+
+def test_the_menu_can_open_the_sidebar_with_the_form_on_top() -> None:
+    seen = run(["openSidebar"], ["openForm"])
+    assert seen["page"] == run(["openSidebar"])["page"] + "<script>showForm()</script>"
 
 
 def test_settings_keep_only_a_safe_address() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from backend.job import JobState
 from backend.settings import Home
+from backend.snapshot import now
 from tests.apps_script.add_on import answer, finish, run, start
 from tests.web.lab import FIGURES, RUN, TOKEN, Lab
 
@@ -26,7 +27,27 @@ def test_the_sidebar_gets_servers_and_jobs_in_one_call(world: dict[str, Any], la
     sidebar = answer(["getSidebar"], **world)
     assert [server["name"] for server in sidebar["servers"]] == ["gpu2", "gpu1", "gpu5", "gpu3", "gpu4"]
     assert [job["id"] for job in sidebar["jobs"]] == ["r000001", "r000002", RUN, "r000003"]
-    assert sorted(lab.requests) == ["GET /api/jobs", "GET /api/servers"]
+    assert sidebar["sweeps"] == []
+    assert sorted(lab.requests) == ["GET /api/jobs", "GET /api/servers", "GET /api/sweeps"]
+
+
+def test_the_sidebar_is_told_how_far_sweeps_are_without_their_cells(world: dict[str, Any], lab: Lab) -> None:
+    sweep = lab.add_sweep()
+    (standing,) = answer(["getSidebar"], **world)["sweeps"]
+    assert standing == {
+        "id": sweep.id,
+        "server": "gpu2",
+        "architecture": "ch32",
+        "done": 1,
+        "trainings": 4,
+        "pausedBy": None,
+        "isOver": False,
+        "fault": "1 failed: the disk is full",
+    }
+    for job in lab.store.unfinished_jobs():
+        lab.store.change_job(job, state=JobState.CANCELLED, ended_at=now())
+    (standing,) = answer(["getSidebar"], **world)["sweeps"]
+    assert standing["isOver"]
 
 
 def test_choices_are_networks_and_data(world: dict[str, Any]) -> None:
@@ -54,6 +75,28 @@ def test_a_launch_while_another_is_under_way_waits_its_turn(world: dict[str, Any
     (result,) = run(["launchTraining", request], **world, lock_is_free=False)["results"]
     assert result["fault"].startswith("Another launch of yours is still under way.")
     assert lab.requests == []
+
+
+def test_a_grid_is_queued_once_and_grows(world: dict[str, Any], lab: Lab) -> None:
+    grid = {"depths": [7, 8], "dropouts": [0.25], "batch_norms": [False, True], "seeds": 1}
+    request = {"server": "gpu2", "recipe": {"architecture": "ch32", "data": "speech16"}, "grid": grid}
+    wider = request | {"grid": grid | {"depths": [8, 9]}}
+    calls: list[list[Any]] = [["launchSweep", request], ["launchSweep", request], ["launchSweep", wider]]
+    results = run(*calls, **world)["results"]
+    assert [result["answer"] for result in results] == [4, 0, 2]
+    (sweep,) = lab.store.sweeps()
+    assert len(lab.store.jobs_of(sweep.id)) == 6
+    too_large = request | {"grid": grid | {"seeds": 21}}
+    (refused,) = run(["launchSweep", too_large], **world)["results"]
+    assert "seeds" in refused["fault"]
+
+
+def test_a_sweep_is_paused_and_goes_on(world: dict[str, Any], lab: Lab) -> None:
+    sweep = lab.add_sweep()
+    assert run(["pauseSweep", sweep.id, True], **world)["results"] == [{"answer": None}]
+    assert lab.store.sweeps()[0].paused_by
+    assert run(["pauseSweep", sweep.id, False], **world)["results"] == [{"answer": None}]
+    assert lab.store.sweeps()[0].paused_by is None
 
 
 def test_a_job_is_cancelled(world: dict[str, Any], lab: Lab) -> None:

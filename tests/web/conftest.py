@@ -77,3 +77,18 @@ def show_tab(page: Page, tab: str) -> None:
     page.get_by_role("tab", name=tab, exact=True).click()
     expect(page.get_by_role("tab", selected=True)).to_have_text(tab)
     expect(page.locator("#sheet")).to_have_attribute("aria-busy", "false")
+
+
+@pytest.fixture
+def sidebar(open_page: Callable[..., Page]) -> Page:
+    """The sidebar alone, with a clock that the test moves."""
+    page = open_page("/web/icon.svg")
+    page.clock.install()
+    page.goto(page.url.replace("web/icon.svg", "sidebar"))
+    expect(page.locator("#servers b")).to_have_count(5)
+    return page
+
+
+def refresh(sidebar: Page) -> None:
+    """Lets pass what the sidebar waits at most before it asks again."""
+    sidebar.clock.run_for(11_000)

@@ -20,7 +20,18 @@ from backend.settings import Home
 from backend.sheets.run_tabs import leaderboard_table, results_table, run_table
 from backend.sheets.table import Column, Section, Table
 from backend.sheets.tabs import servers_table
-from backend.snapshot import GpuProcess, GpuReading, HostReading, ServerStatus, Snapshot, State, Verdict, now
+from backend.snapshot import (
+    GpuProcess,
+    GpuReading,
+    HostReading,
+    Process,
+    ServerStatus,
+    Snapshot,
+    State,
+    Verdict,
+    now,
+)
+from backend.sweep import Grid, Sweep, sweep_id
 from backend.wiring import build
 from models import published
 from models.recipe import WORDS, Recipe
@@ -61,6 +72,48 @@ class Lab:
         self.workbook.publish(tables())
         draw_figures(home.runs / RUN)
 
+    def add_history(self) -> None:
+        """An hour of gpu1, read every half minute: kim trains, and for 10 minutes nothing answers."""
+        at = now()
+        server = next(server for server in self.servers if server.name == "gpu1")
+        assert server.snapshot
+        for minutes in range(60, 0, -1):
+            if 20 < minutes <= 30:
+                continue
+            readings = [at - timedelta(minutes=minutes, seconds=half) for half in (30, 0)]
+            self.store.remember([server.snapshot.model_copy(update={"at": read_at}) for read_at in readings])
+        self._sheetrack.history.summarize(at)
+        silence = Verdict(state=State.DOWN, reason="agent not answering", since=at - timedelta(minutes=30))
+        for verdict, ended in ((silence, 30), (server.verdict, 20)):
+            status = server.model_copy(update={"verdict": verdict})
+            self._sheetrack.troubles.note([status], at - timedelta(minutes=ended))
+
+    def add_sweep(self) -> Sweep:
+        """Four trainings on gpu2: one done, one running, one failed, one waiting."""
+        shared = Recipe(architecture="ch32", epochs=40, data="speech16")
+        grid = Grid(depths=(7, 8), dropouts=(0.25,))
+        facts = DataFacts(name="speech16", hash="5e1f", synthetic=False)
+        sweep = Sweep(
+            id=sweep_id("gpu2", shared, facts),
+            server="gpu2",
+            recipe=shared,
+            grid=grid,
+            layers={},
+            data=facts,
+            asked_by="lee",
+            asked_at=now(),
+        )
+        states = (JobState.DONE, JobState.RUNNING, JobState.FAILED, JobState.QUEUED)
+        for place, (recipe, state) in enumerate(zip(grid.recipes(shared), states, strict=True)):
+            job = Job(id=f"r00001{place}", server="gpu2", recipe=recipe, asked_by="lee", asked_at=now())
+            more: dict[str, Any] = {"reason": "the disk is full"} if state is JobState.FAILED else {}
+            self.store.add_job(job.model_copy(update={"state": state, "sweep": sweep.id, **more}))
+            if state is JobState.DONE:
+                done = a_result(job.id)
+                content = done.content.model_copy(update={"recipe": recipe})
+                self.store.add_result(done.model_copy(update={"content": content}))
+        return self.store.add_sweep(sweep)
+
     @contextmanager
     def serving(self) -> Iterator[str]:
         """Yields the address without its token."""
@@ -94,17 +147,20 @@ def five_servers() -> list[ServerStatus]:
     """As in the pictures of the README: one to take, one shared, and three in trouble."""
     at = now()
     return [
-        _server("gpu2", "idle", "take this one", [(2, 400, ()), (0, 350, ())], host=(3, 12), suggested=True),
-        _server("gpu1", "busy", "1 of 2 GPUs free", [(97, 23900, ("kim",)), (0, 420, ())], host=(41, 38)),
+        _server("gpu2", "idle", "both GPUs free", [(2, 400, ()), (0, 350, ())], host=(3, 12), suggested=True),
+        _server(
+            "gpu1", "busy", "1 of 2 GPUs free", [(97, 23900, ("kim",)), (0, 420, ())], host=(41, 38)
+        ).model_copy(update={"reserved": "kim until 18:00"}),
         _server(
             "gpu5", "full", "22 GiB held by park, idle for 40 min", [(1, 23600, ("park",))], host=(2, 20)
         ),
         _server(
             "gpu3",
             "overloaded",
-            "memory pressure 23 % for 2 min",
+            "memory pressure 23 % for 2 min; GPU 1 not answering",
             [(99, 22500, ("choi", "lee"))],
             host=(100, 96),
+            faulty=(GpuReading(index=1, fault="not answering"),),
         ),
         ServerStatus(
             name="gpu4",
@@ -121,6 +177,7 @@ def _server(
     gpus: list[tuple[float, float, tuple[str, ...]]],
     *,
     host: tuple[float, float],
+    faulty: tuple[GpuReading, ...] = (),
     suggested: bool = False,
 ) -> ServerStatus:
     """`gpus` as (use in per cent, memory used in MiB, users); `host` as (CPU, memory) in per cent."""
@@ -130,19 +187,32 @@ def _server(
         at=now(),
         host=HostReading(
             cpu_percent=cpu_percent,
+            cpu_count=32,
+            load_1min=cpu_percent / 3,
             memory_total_mib=128_000,
             memory_available_mib=128_000 * (1 - memory_percent / 100),
+            disk_free_gib=412,
+            top=(Process(pid=3141, user="kim", command=HOSTILE, cpu_percent=cpu_percent, memory_mib=5300),),
         ),
         gpus=tuple(
             GpuReading(
                 index=index,
+                name="NVIDIA GeForce RTX 4090",
                 utilization_percent=utilization,
                 memory_used_mib=used_mib,
                 memory_total_mib=24_564,
-                processes=tuple(GpuProcess(pid=100, user=user) for user in users),
+                temperature_c=40 + utilization / 3,
+                power_w=60 + 3 * utilization,
+                power_limit_w=450,
+                throttle_reasons=("power",) if utilization > 98 else (),
+                processes=tuple(
+                    GpuProcess(pid=100 + place, user=user, command="python train.py", memory_mib=1024)
+                    for place, user in enumerate(users)
+                ),
             )
             for index, (utilization, used_mib, users) in enumerate(gpus)
-        ),
+        )
+        + faulty,
     )
     past = tuple(None if minute == 3 else cpu_percent * (0.3 + minute / 20) for minute in range(13))
     verdict = Verdict(state=State(state), reason=reason)

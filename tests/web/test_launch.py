@@ -39,7 +39,7 @@ def test_a_training_launched_in_the_sidebar_ends_in_the_workbook(page: Page, tmp
     words = write_words(tmp_path / "tones")
     sidebar = page.frame_locator("iframe")
     expect(sidebar.get_by_label("Network")).to_have_value("ch32")
-    sidebar.get_by_label("Layers").select_option("4")
+    sidebar.get_by_label("Layers", exact=True).select_option("4")
     sidebar.get_by_label("Data").fill(str(words))
     sidebar.get_by_label("Epochs").fill("60")
     sidebar.get_by_label("Dropout").select_option("0.25")

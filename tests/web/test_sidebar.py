@@ -3,32 +3,20 @@
 import re
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from backend.job import Job, JobState
 from backend.snapshot import State, Verdict, now
 from models.recipe import Recipe
-from tests.web.lab import HOSTILE, RUN, Lab
+from tests.web.conftest import refresh
+from tests.web.lab import RUN, Lab
 
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
-
-
-@pytest.fixture
-def sidebar(open_page: Open) -> Page:
-    """The sidebar alone, with a clock that the test moves."""
-    page = open_page("/web/icon.svg")
-    page.clock.install()
-    page.goto(page.url.replace("web/icon.svg", "sidebar"))
-    expect(page.locator("#servers b")).to_have_count(5)
-    return page
-
-
-def refresh(sidebar: Page) -> None:
-    sidebar.clock.run_for(11_000)
 
 
 def set_visibility(sidebar: Page, state: str) -> None:
@@ -56,16 +44,6 @@ def new_jobs(lab: Lab) -> list[Job]:
     return [job for job in lab.store.unfinished_jobs() if not job.id.startswith("r00000")]
 
 
-def test_servers_show_verdict_load_and_reason(sidebar: Page) -> None:
-    expect(sidebar.locator("#servers b")).to_have_text(["gpu2", "gpu1", "gpu5", "gpu3", "gpu4"])
-    busy = sidebar.get_by_role("listitem").filter(has_text="gpu1").first
-    expect(busy.locator(".verdict")).to_have_text("busy")
-    expect(busy).to_contain_text("24.2 GiB free · kim")
-    expect(busy).to_contain_text("1 of 2 GPUs free")
-    expect(busy.get_by_role("img", name="GPU 0 97 %, GPU 1 0 %")).to_be_visible()
-    expect(sidebar.get_by_role("listitem").filter(has_text="gpu4")).to_contain_text("seen 12 min ago")
-
-
 def test_jobs_show_progress_and_why_they_wait(sidebar: Page) -> None:
     jobs = sidebar.locator("#jobs > li")
     expect(jobs.nth(0)).to_contain_text("epoch 14 of 40")
@@ -89,15 +67,16 @@ def test_the_form_begins_with_the_recipe_s_own_defaults(sidebar: Page, lab: Lab)
 def test_the_hint_follows_the_network(sidebar: Page) -> None:
     hint = sidebar.locator("#hint")
     expect(hint).to_contain_text("parameters")
-    sidebar.get_by_label("Batch norm").select_option("off")
+    batch_norm = sidebar.get_by_label("Batch norm").first
+    batch_norm.select_option("off")
     expect(hint).to_contain_text("94,768 parameters")
     sidebar.get_by_label("Network").select_option("ch128")
-    sidebar.get_by_label("Batch norm").select_option("on")
-    expect(sidebar.get_by_label("Layers")).to_have_value("9")
+    batch_norm.select_option("on")
+    expect(sidebar.get_by_label("Layers", exact=True)).to_have_value("9")
     expect(hint).to_contain_text("2,071,184 parameters")
-    sidebar.get_by_label("Layers").select_option("3")
+    sidebar.get_by_label("Layers", exact=True).select_option("3")
     sidebar.get_by_label("Network").select_option("base")
-    expect(sidebar.get_by_label("Layers")).to_have_value("5")
+    expect(sidebar.get_by_label("Layers", exact=True)).to_have_value("5")
 
 
 def test_a_double_click_launches_one_job(sidebar: Page, lab: Lab) -> None:
@@ -188,7 +167,9 @@ def test_cancelling_asks_first(sidebar: Page, lab: Lab) -> None:
     cancel.click()
     refresh(sidebar)
     job.get_by_role("button", name="Cancel job").click()
-    expect(sidebar.locator("#jobs > li").filter(has_text="ch128")).to_contain_text("cancelled")
+    cancelled = sidebar.locator("#jobs > li").filter(has_text="ch128")
+    expect(cancelled).to_contain_text("cancelled")
+    expect(cancelled).to_be_focused()
     assert lab.store.job("r000002").state is JobState.CANCELLED
 
 
@@ -209,6 +190,67 @@ def test_the_focus_stays_while_jobs_come_and_go(sidebar: Page, lab: Lab) -> None
     refresh(sidebar)
     expect(sidebar.locator("#jobs")).to_contain_text("gpu5")
     expect(button).to_be_focused()
+
+
+def test_the_focus_does_not_leave_with_a_job_that_is_gone(sidebar: Page, lab: Lab) -> None:
+    sidebar.get_by_role("button", name="Cancel ch128").focus()
+    lab.store.change_job(lab.store.job("r000002"), state=JobState.CANCELLED, ended_at=now())
+    for number in range(20):
+        job = Job(
+            id=f"r00009{number:02}", server="gpu5", recipe=Recipe(data="x"), asked_by="lee", asked_at=now()
+        )
+        lab.store.add_job(
+            job.model_copy(update={"state": JobState.DONE, "ended_at": now() + timedelta(minutes=1)})
+        )
+    refresh(sidebar)
+    expect(sidebar.locator("#jobs")).not_to_contain_text("ch128")
+    expect(sidebar.locator("#jobs")).to_be_focused()
+
+
+def test_more_is_asked_while_a_job_runs(sidebar: Page, lab: Lab) -> None:
+    sidebar.clock.pause_at(datetime.now().astimezone() + timedelta(hours=1))
+    rename_first(lab, "gpu8")
+    sidebar.clock.run_for(4000)
+    expect(sidebar.locator("#servers b").first).to_have_text("gpu8")
+    lab.store.change_job(lab.store.job("r000001"), state=JobState.DONE, ended_at=now())
+    sidebar.clock.run_for(4000)
+    expect(sidebar.locator("#jobs")).not_to_contain_text("epoch 14")
+    assert_unhurried(sidebar, lab)
+
+
+def test_a_running_job_costs_none_of_google_s_quota(sidebar: Page, lab: Lab) -> None:
+    sidebar.route("**/shim.js", as_in_google)
+    sidebar.reload()
+    expect(sidebar.locator("#jobs")).to_contain_text("epoch 14")
+    sidebar.clock.pause_at(datetime.now().astimezone() + timedelta(hours=1))
+    rename_first(lab, "gpu8")
+    refresh(sidebar)
+    expect(sidebar.locator("#servers b").first).to_have_text("gpu8")
+    assert_unhurried(sidebar, lab)
+
+
+def as_in_google(route: Route) -> None:
+    """Takes away what only the local page offers."""
+    shim = route.fetch().text()
+    assert ", page }" in shim
+    route.fulfill(body=shim.replace(", page }", " }"), content_type="text/javascript")
+
+
+def rename_first(lab: Lab, name: str) -> None:
+    lab.servers = [lab.servers[0].model_copy(update={"name": name}), *lab.servers[1:]]
+
+
+def assert_unhurried(sidebar: Page, lab: Lab) -> None:
+    """Nothing is asked within 4 s, but within 11 s."""
+    sidebar.evaluate("refresh()")
+    sidebar.evaluate("round.isOver || refresh()")
+    before = readings(lab)
+    rename_first(lab, "gpu9")
+    sidebar.clock.run_for(4000)
+    settle(sidebar)
+    assert readings(lab) == before
+    sidebar.clock.run_for(7000)
+    expect(sidebar.locator("#servers b").first).to_have_text("gpu9")
 
 
 def test_nothing_is_asked_while_hidden(sidebar: Page, lab: Lab) -> None:
@@ -276,17 +318,6 @@ def test_a_tab_that_is_not_there_is_told(sidebar: Page, lab: Lab) -> None:
     lab.workbook.publish([], gone=[f"Run {RUN}"])
     sidebar.get_by_role("button", name="Results of").click()
     expect(sidebar.locator("#jobs")).to_contain_text(f"There is no tab called Run {RUN}.")
-
-
-def test_many_servers_are_shown_on_request(sidebar: Page, lab: Lab) -> None:
-    lab.servers = [lab.servers[0].model_copy(update={"name": f"{HOSTILE}{number}"}) for number in range(50)]
-    refresh(sidebar)
-    sidebar.get_by_role("button", name="Show all 50").click()
-    expect(sidebar.locator("#servers b")).to_have_count(50)
-    refresh(sidebar)
-    sidebar.get_by_role("button", name="Show fewer").click()
-    expect(sidebar.locator("#servers b").nth(5)).to_have_text(f"{HOSTILE}5")
-    expect(sidebar.locator("#servers b")).to_have_count(6)
 
 
 def test_script_run_behaves_as_in_google(sidebar: Page) -> None:

@@ -78,6 +78,7 @@ def test_differences_are_orange_below_zero_and_blue_above(open_page: Open, lab: 
     section = Section(columns=columns, rows=((-8, 0, 2, 8),), row_headers=False, heat="difference")
     lab.workbook.publish([Table(name="Jobs", sections=(section,))])
     cells = open_page("/#Jobs").locator("tbody td")
+    expect(cells).to_have_count(4)
     colours = [cell.evaluate("cell => getComputedStyle(cell).backgroundColor") for cell in cells.all()]
     less, none, some, more = (tuple(map(float, re.findall(r"[\d.]+", colour))) for colour in colours)
     assert less[0] > less[2]
