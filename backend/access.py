@@ -61,7 +61,8 @@ def _admit_person(identify: Identify) -> None:
     if request.headers.get("Origin"):
         raise RefusedError("Requests from other sites are refused.", "Use the add-on's sidebar.")
     person = identify(request.headers.get("Authorization", "").removeprefix("Bearer "))
-    if person.role is Role.SEE and request.method not in ("GET", "HEAD"):
+    looks = request.method in ("GET", "HEAD") or request.path == "/api/refresh"
+    if person.role is Role.SEE and not looks:
         raise RefusedError(
             f"{person.name} may look, but not launch or cancel.",
             "Ask whoever runs the backend to add it to people.launch in settings.toml.",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict
 
+from backend import connection
 from backend.architectures import architectures
 from backend.database import open_database
 from backend.errors import SheetrackError
@@ -36,6 +37,9 @@ def examine(home: Home | None = None) -> list[Finding]:
         "Store": _store,
         "Readings": _readings,
         "Training": _training,
+        "Google sheet": connection.google_sheet,
+        "Reservations": connection.reserved,
+        "Public address": connection.public_address,
     }
     findings = []
     for what, check in checks.items():

@@ -28,6 +28,7 @@ COMMANDS = {
     "figures": "train",
     "export": "look",
     "doctor": "look",
+    "connect": "connect",
 }
 """Every command and the module that holds it, in the order in which help lists them."""
 

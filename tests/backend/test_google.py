@@ -134,8 +134,8 @@ class TestTabs:
         assert kept(server.state, "jobs") == before
         assert sheet.read("Jobs (Sheetrack)")[1][0] == "one"
         assert titles(server) == ["Sheet1", "jobs", "Jobs (Sheetrack)"]
-        (trouble,) = sheet.troubles()
-        assert "A tab of yours is called 'Jobs'" in trouble
+        (remark,) = sheet.remarks()
+        assert "A tab of yours is called 'Jobs'" in remark
 
     def test_a_tab_that_somebody_renamed_is_theirs(self, server: SheetsServer, sheet: GoogleSheet) -> None:
         sheet.publish([texts("one")])

@@ -93,8 +93,12 @@ class GoogleSheet:
         self._settle(step)
 
     def troubles(self) -> list[str]:
-        """What people did that keeps Sheetrack from showing what it should, in sentences."""
-        return self._book().troubles() + [trouble for tab in self._annotated() for trouble in tab.troubles()]
+        """What people did that keeps our columns from showing what they should, in sentences."""
+        return [trouble for tab in self._annotated() for trouble in tab.troubles()]
+
+    def remarks(self) -> list[str]:
+        """Which of our tabs had to take another name, in sentences."""
+        return self._book().remarks()
 
     def try_out(self) -> str:
         """Reads the spreadsheet and writes what changes nothing; returns its title.

@@ -100,7 +100,7 @@ class Book:
             batch.append({"addSheet": {}})  # a spreadsheet cannot be without any
         return batch + [{"deleteSheet": {"sheetId": tab.sheet_id}} for tab in self.ours.values()]
 
-    def troubles(self) -> list[str]:
+    def remarks(self) -> list[str]:
         """Tabs of ours that had to take another name, in sentences."""
         return [
             f"A tab of yours is called {tab.name!r}, so Sheetrack's own is called {tab.title!r}."
