@@ -138,10 +138,15 @@ def describe(folder: Path, *, as_json: bool) -> None:
 
 @main.command()
 @click.argument("run_folder", type=PATH)
-def figures(run_folder: Path) -> None:
+@click.option("--clip", help="Show this clip's way through the network; needs the data and torch.")
+def figures(run_folder: Path, clip: str | None) -> None:
     """Draws the pictures of a run from its folder."""
     from models.figures import draw  # noqa: PLC0415
 
+    if clip:
+        from models.training.listen import listen  # noqa: PLC0415
+
+        listen(RunFolder(run_folder.absolute()), clip)
     for file in draw(RunFolder(run_folder.absolute())):
         click.echo(file)
 

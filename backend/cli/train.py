@@ -98,13 +98,15 @@ def cancel(*, job: str, is_json: bool) -> None:
 
 @click.command()
 @click.argument("run")
-def figures(*, run: str) -> None:
+@click.option("--clip", metavar="WORD/FILE.wav", help="Show this clip's way through the network.")
+def figures(*, run: str, clip: str | None) -> None:
     """Draws the pictures of RUN again.
 
-    Needs its folder alone, neither torch nor a GPU.
+    Needs its folder alone, neither torch nor a GPU; with --clip its data and torch too.
     """
     sheetrack = build()
-    run_models("figures", str(_stopped_run(sheetrack.home, run).path))
+    chosen = ["--clip", clip] if clip else []
+    run_models("figures", str(_stopped_run(sheetrack.home, run).path), *chosen)
     sheetrack.display.show_results(changed={run})
 
 

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openpyxl
 import pytest
 
@@ -112,6 +113,19 @@ def test_pictures_are_drawn_again_from_the_folder(trained: tuple[Home, dict[str,
         file.unlink()
     assert run("figures", result["run"], SHEETRACK_HOME=str(home.path)).returncode == 0
     assert [file.name for file in folder.drawn()] == before
+
+
+def test_a_chosen_clip_is_shown_on_its_way_through_the_network(trained: tuple[Home, dict[str, Any]]) -> None:
+    home, result = trained
+    folder = RunFolder(home.runs / result["run"])
+    before = folder.analysis_file.read_bytes()
+    clip = "cat/00000003_nohash_0.wav"
+    assert run("figures", folder.id, "--clip", clip, SHEETRACK_HOME=str(home.path)).returncode == 0
+    with np.load(folder.analysis_file) as analysis:
+        assert (str(analysis["clip_name"]), str(analysis["clip_actual"])) == (clip, "cat")
+    answer = run("figures", folder.id, "--clip", "cat/none.wav", SHEETRACK_HOME=str(home.path))
+    assert "has no clip 'cat/none.wav'" in complaint(answer, 1)
+    folder.analysis_file.write_bytes(before)
 
 
 def test_launch_queues_and_cancel_ends(home: Home, tmp_path: Path) -> None:
