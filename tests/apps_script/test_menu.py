@@ -1,6 +1,8 @@
 """The menu, and what the page may call."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,14 @@ def test_the_sidebar_is_one_whole_page() -> None:
 def test_the_menu_can_open_the_sidebar_with_the_form_on_top() -> None:
     seen = run(["openSidebar"], ["openForm"])
     assert seen["page"] == run(["openSidebar"])["page"] + "<script>showForm()</script>"
+
+
+def test_the_readme_gives_the_reason_of_every_permission() -> None:
+    project = Path(__file__).parents[2]
+    manifest = json.loads((project / "apps_script/appsscript.json").read_text())
+    readme = (project / "README.md").read_text()
+    for scope in manifest["oauthScopes"]:
+        assert f"`{scope.removeprefix('https://www.googleapis.com/auth/')}`" in readme
 
 
 def test_settings_keep_only_a_safe_address() -> None:

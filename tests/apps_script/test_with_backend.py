@@ -7,7 +7,7 @@ import pytest
 
 from backend.job import JobState
 from backend.settings import Home
-from backend.snapshot import now
+from backend.snapshot import State, now
 from tests.apps_script.add_on import answer, finish, run, start
 from tests.web.lab import FIGURES, RUN, TOKEN, Lab
 
@@ -97,6 +97,25 @@ def test_a_sweep_is_paused_and_goes_on(world: dict[str, Any], lab: Lab) -> None:
     assert lab.store.sweeps()[0].paused_by
     assert run(["pauseSweep", sweep.id, False], **world)["results"] == [{"answer": None}]
     assert lab.store.sweeps()[0].paused_by is None
+
+
+def test_servers_are_kept_from_being_taken_and_given_back(world: dict[str, Any], lab: Lab) -> None:
+    run(["setMaintenance", "gpu2", "new disk"], **world)
+    verdict = lab.current()[0].verdict
+    assert (verdict.state, verdict.reason) == (State.MAINTENANCE, "new disk")
+    results = run(["setMaintenance", "gpu2", ""], ["setMaintenance", "gpu2", ""], **world)["results"]
+    assert results[0] == {"answer": None}
+    assert results[1]["fault"].startswith("gpu2 is not in maintenance.")
+    assert lab.current()[0].verdict.state is State.IDLE
+
+
+def test_the_menu_has_the_servers_read(world: dict[str, Any], lab: Lab) -> None:
+    seen = run(["refreshNow"], **world)
+    assert lab.requests == ["POST /api/refresh"]
+    assert seen["toasts"] == ["Take gpu2. 1 idle, 1 busy, 1 full, 1 overloaded, 1 down."]
+    assert [reading.server for reading in lab.store.recent_snapshots("gpu2", lab.servers[0].seen_at or now())]
+    stranger = run(["refreshNow"], **world | {"token": "somebody else"})
+    assert stranger["alerts"][0].startswith("This address needs its token.")
 
 
 def test_a_job_is_cancelled(world: dict[str, Any], lab: Lab) -> None:

@@ -72,6 +72,17 @@ class Lab:
         self.workbook.publish(tables())
         draw_figures(home.runs / RUN)
 
+    def current(self) -> list[ServerStatus]:
+        kept = self._sheetrack.maintenances.known()
+        return [
+            server.model_copy(
+                update={"verdict": Verdict(state=State.MAINTENANCE, reason=kept[server.name].reason)}
+            )
+            if server.name in kept
+            else server
+            for server in self.servers
+        ]
+
     def add_history(self) -> None:
         """An hour of gpu1, read every half minute: kim trains, and for 10 minutes nothing answers."""
         at = now()
@@ -117,7 +128,7 @@ class Lab:
     @contextmanager
     def serving(self) -> Iterator[str]:
         """Yields the address without its token."""
-        parts = replace(self._sheetrack.parts, current_servers=lambda: self.servers)
+        parts = replace(self._sheetrack.parts, current_servers=self.current)
         app: Wsgi = create_app(parts, TOKEN)
 
         def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -26,14 +26,14 @@ def form(sidebar: Page) -> Page:
 
 def test_a_grid_says_how_many_trainings_it_is(form: Page) -> None:
     hint = form.locator("#hint")
-    expect(hint).to_have_text("28 trainings: 7 depths by 2 dropouts by batch norm on and off")
+    expect(hint).to_have_text("28 trainings: 7 depths, 2 dropouts, batch norm on and off")
     expect(form.get_by_label("Layers", exact=True)).to_be_disabled()
     form.get_by_label("Layers from").select_option("8")
     form.get_by_label("to", exact=True).select_option("7")
     form.get_by_label("Batch norm").last.select_option("off")
     form.get_by_label("Seeds").fill("3")
     form.get_by_label("none").check()
-    expect(hint).to_have_text("18 trainings: 2 depths by 3 dropouts by 3 seeds")
+    expect(hint).to_have_text("18 trainings: 2 depths, 3 dropouts, 3 seeds")
     expect(form.locator("#launch")).to_have_text("Train all 18 on gpu2")
     form.get_by_text("A whole grid").click()
     expect(hint).to_contain_text("parameters")
@@ -79,7 +79,7 @@ def test_a_grid_without_a_dropout_is_not_sent(form: Page, lab: Lab) -> None:
 
 def test_a_grid_keeps_to_the_depths_of_its_network(form: Page) -> None:
     form.get_by_label("Network").select_option("base")
-    expect(form.locator("#hint")).to_have_text("4 trainings: 1 depth by 2 dropouts by batch norm on and off")
+    expect(form.locator("#hint")).to_have_text("4 trainings: 1 depth, 2 dropouts, batch norm on and off")
 
 
 def test_a_sweep_is_one_line_beside_what_runs(sidebar: Page, lab: Lab) -> None:

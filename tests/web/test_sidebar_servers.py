@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.web.conftest import refresh
 from tests.web.lab import HOSTILE, Lab
+from tests.web.test_accessibility import violations
 
 pytestmark = pytest.mark.browser
 
@@ -27,6 +28,40 @@ def test_servers_show_verdict_load_and_reason(sidebar: Page) -> None:
 def test_a_gpu_that_does_not_answer_is_told(sidebar: Page) -> None:
     bars = sidebar.get_by_role("img", name="GPU 0 99 %, GPU 1 not answering")
     expect(bars.locator(".fault")).to_have_count(1)
+
+
+def test_a_server_is_put_into_maintenance_and_out_of_it(sidebar: Page, lab: Lab) -> None:
+    gpu1 = sidebar.locator("#servers > li").nth(1)
+    more = gpu1.get_by_role("button", name="Maintenance of gpu1")
+    expect(more).to_have_attribute("aria-expanded", "false")
+    more.click()
+    reason = gpu1.get_by_label("Why nobody shall take gpu1")
+    gpu1.get_by_role("button", name="Set maintenance").click()
+    expect(reason).to_be_focused()  # it wants a reason
+    reason.fill("new disk")
+    refresh(sidebar)
+    expect(reason).to_have_value("new disk")
+    reason.press("Enter")
+    expect(gpu1.locator(".verdict")).to_have_text("maintenance")
+    expect(gpu1).to_contain_text("new disk")
+    expect(more).to_be_focused()
+    assert lab.current()[1].verdict.reason == "new disk"
+    more.click()
+    expect(reason).to_be_hidden()
+    gpu1.get_by_role("button", name="End maintenance").click()
+    expect(gpu1.locator(".verdict")).to_have_text("busy")
+    assert lab.requests.count("DELETE /api/servers/gpu1/maintenance") == 1
+
+
+def test_what_hinders_maintenance_is_told_beside_the_server(sidebar: Page, lab: Lab) -> None:
+    gpu1 = sidebar.locator("#servers > li").nth(1)
+    gpu1.get_by_role("button", name="Maintenance of gpu1").click()
+    gpu1.get_by_label("Why").fill("new disk")
+    lab.loses_answers = True
+    gpu1.get_by_role("button", name="Set maintenance").click()
+    expect(gpu1).to_contain_text("The backend cannot answer now")
+    expect(gpu1.get_by_label("Why")).to_have_value("new disk")
+    assert violations(sidebar) == []
 
 
 def test_many_servers_are_shown_on_request(sidebar: Page, lab: Lab) -> None:
