@@ -123,8 +123,8 @@ class Reservations:
         settings = self._settings
         try:
             sheet = self._sheet()
-            sheet.annotate(settings.tab, settings.server, settings.show)
             self._known = reservations(sheet.read(settings.tab), settings, sheet.zone)
+            sheet.annotate(settings.tab, settings.server, settings.show)
             self.trouble = ""
         except SheetrackError as error:
             self.trouble = str(error)

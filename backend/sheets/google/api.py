@@ -74,7 +74,9 @@ class GoogleApi:
             self.account = str(credentials.service_account_email)
         self._http = google_auth_httplib2.AuthorizedHttp(credentials, httplib2.Http(timeout=_TIMEOUT_SECONDS))
         options = {"api_endpoint": endpoint} if endpoint else None
-        self._sheets = build("sheets", "v4", http=self._http, client_options=options).spreadsheets()
+        self._sheets = build(
+            "sheets", "v4", http=self._http, client_options=options, cache_discovery=False
+        ).spreadsheets()
         self._values = _Values(credentials, endpoint)
         self._values.set_timeout(_TIMEOUT_SECONDS)
 

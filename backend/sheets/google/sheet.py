@@ -132,7 +132,10 @@ class GoogleSheet:
         """Reads their tab, and the top of ours."""
         ours = self._book().ours.get(LOOKED_UP)
         if ours is None:
-            raise NotFoundError("The spreadsheet has no Servers tab yet.", "Start `sheetrack up` first.")
+            raise NotFoundError(
+                "The spreadsheet has no Servers tab yet.",
+                "It comes with the first refresh of `sheetrack up`.",
+            )
         ranges = [absolute_range_name(tab), absolute_range_name(ours.title, "1:50")]
         try:
             answer = self._api.spreadsheet(TAB_FIELDS, ranges)
