@@ -18,6 +18,7 @@ from backend.fine_tuning import FineTuning
 from backend.history import History
 from backend.identity import Identify
 from backend.maintenance import Maintenances
+from backend.notifier import Notifier
 from backend.routes.choices import choices
 from backend.routes.jobs import jobs
 from backend.routes.metrics import metrics
@@ -53,6 +54,7 @@ class Parts:
     fine_tuning: FineTuning
     tabs: Tabs
     maintenances: Maintenances
+    notifier: Notifier | None
     current_servers: Callable[[], Sequence[ServerStatus]]
     identify: Identify | None
     """Who sent a token to the public address; None: there is no such address."""
@@ -75,7 +77,7 @@ def create_app(parts: Parts, token: str) -> OpenAPI:
     app.register_api(server_history(parts.current_servers, parts.history, parts.troubles))
     app.register_api(jobs(parts.training, parts.store))
     app.register_api(sweeps(parts.fine_tuning))
-    app.register_api(metrics(parts.current_servers, parts.store))
+    app.register_api(metrics(parts.current_servers, parts.store, parts.notifier))
     app.register_api(runs(parts.home, parts.store))
     app.register_api(choices(parts.training))
     app.register_api(tables(parts.settings.title, parts.tabs))

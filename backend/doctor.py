@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from backend import connection
 from backend.architectures import architectures
 from backend.database import open_database
+from backend.delivery import read_addresses, service_of
 from backend.errors import SheetrackError
 from backend.probe.sampler import Sampler
 from backend.server import read_servers
@@ -36,6 +37,7 @@ def examine(home: Home | None = None) -> list[Finding]:
         "Servers": _servers,
         "Store": _store,
         "Readings": _readings,
+        "Notices": _notices,
         "Training": _training,
         "Google sheet": connection.google_sheet,
         "Reservations": connection.reserved,
@@ -90,6 +92,14 @@ def _readings(home: Home) -> str:
         raise SheetrackError(snapshot.gpu_fault, "Check the driver with `nvidia-smi`.")
     gpus = len(snapshot.gpus or ())
     return f"CPU and memory, {gpus} GPU{'' if gpus == 1 else 's'}"
+
+
+def _notices(home: Home) -> str:
+    settings = home.settings().notify
+    if settings is None:
+        return "nobody is told of anything"
+    addresses = read_addresses(settings, home.path)
+    return f"sent to {', '.join(service_of(address) for address in addresses)}"
 
 
 def _training(_home: Home) -> str:

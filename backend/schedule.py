@@ -4,11 +4,13 @@ import logging
 import math
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from backend.display import SHOWN_FINISHED_JOBS
 from backend.history import KEPT, History
+from backend.notifier import Notifier
 from backend.publisher import Publisher
 from backend.reservations import Reservations
 from backend.settings import Settings
@@ -32,6 +34,7 @@ class Schedule:
         training: Training,
         publisher: Publisher,
         reservations: Reservations | None,
+        notifier: Notifier | None,
     ) -> None:
         self._store = store
         self._status = status
@@ -40,6 +43,7 @@ class Schedule:
         self._training = training
         self._publisher = publisher
         self._reservations = reservations
+        self._notifier = notifier
         self._refreshing = threading.Lock()
         self._refreshed_seconds = -math.inf
         self._readings_kept = timedelta(days=settings.history_days)
@@ -53,6 +57,8 @@ class Schedule:
         add(publisher.flush, "interval", seconds=5)
         if reservations:
             add(reservations.refresh, "interval", seconds=60, next_run_time=now())
+        if notifier:
+            add(lambda: notifier.send(datetime.now().astimezone()), "interval", seconds=10)
         add(self.summarize, "interval", minutes=1, next_run_time=now())
         add(self.show_usage, "interval", hours=1, next_run_time=now())
         add(self.prune, "interval", hours=6, next_run_time=now())
@@ -70,6 +76,8 @@ class Schedule:
             if self._reservations:
                 servers = self._reservations.shown_on(servers)
             self._publisher.publish([servers_table(servers, reservations=bool(self._reservations))])
+            if self._notifier:
+                self._notifier.follow(servers, self._store.finished_jobs(SHOWN_FINISHED_JOBS), now())
             self._refreshed_seconds = time.monotonic()
 
     def summarize(self) -> None:

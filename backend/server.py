@@ -2,14 +2,13 @@
 
 import os
 import socket
-import stat
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.errors import InvalidError
-from backend.settings import Home, read_toml
+from backend.settings import Home, private_text, read_toml
 
 TOKEN_VARIABLE = "SHEETRACK_AGENT_TOKEN"  # noqa: S105 - a name, not a secret
 
@@ -85,15 +84,7 @@ def read_agent_token(file: Path | None) -> str:
         raise InvalidError(
             "An agent needs a token, and there is none.", f"Name a token_file, or set {TOKEN_VARIABLE}."
         )
-    try:
-        with file.open(encoding="ascii") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            token = opened.read(1000).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise InvalidError(f"The token file {file} cannot be read: {why}.", "Check it.") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise InvalidError(f"Others may read the token file {file}.", f"Run `chmod 600 {file}`.")
+    token = private_text(file, "token file")
     if not token:
         raise InvalidError(f"The token file {file} is empty.", "Put a long random text into it.")
     return token

@@ -2,9 +2,10 @@
 
 import os
 import re
+import stat
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -75,6 +76,31 @@ class PeopleSettings(BaseModel):
         return self.public_address.split("://")[1].casefold()
 
 
+Event = Literal["down", "overloaded", "back", "gpu_fault", "job_ended", "reservation_idle"]
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
+
+
+class NotifySettings(BaseModel):
+    """Who is told of what, through Apprise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    urls_file: Annotated[
+        Path, Field(description="Apprise's addresses, one a line; a relative path starts at the home")
+    ] = Path("notify-urls")
+    events: Annotated[tuple[Event, ...], Field(description="What is told")] = get_args(Event)
+    quiet_hours: Annotated[
+        str,
+        Field(pattern=rf"^({_CLOCK}-{_CLOCK})?$", description="When nothing is sent, such as 22:00-07:00"),
+    ] = ""
+    hold_seconds: Annotated[
+        int, Field(ge=0, le=86_400, description="How long a change must have held before it is told")
+    ] = 120
+    idle_minutes: Annotated[
+        int, Field(ge=1, le=10_000, description="How long a reserved server must have been idle")
+    ] = 60
+
+
 class Settings(BaseModel):
     """The content of `settings.toml`; every field may be left out."""
 
@@ -89,6 +115,7 @@ class Settings(BaseModel):
         ReservationSettings | None, Field(description="The lab's own tab of reservations")
     ] = None
     people: Annotated[PeopleSettings | None, Field(description="Who may use the add-on")] = None
+    notify: Annotated[NotifySettings | None, Field(description="Who is told of what")] = None
 
 
 class Home:
@@ -128,6 +155,24 @@ def read_toml(file: Path, model: type[Model]) -> Model:
         raise InvalidError(f"{file} is not a TOML file: {error}.", "Correct it, then try again.") from None
     except ValidationError as error:
         raise InvalidError(f"{file}: {sentence(error)}.", "Correct it, then try again.") from None
+
+
+def private_text(file: Path, what: str) -> str:
+    """The content of a file of secrets, which a message calls `what`.
+
+    Raises:
+        InvalidError: it cannot be read, or others may read it.
+    """
+    try:
+        with file.open(encoding="ascii") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            text = opened.read(100_000).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InvalidError(f"The {what} {file} cannot be read: {why}.", "Check it.") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise InvalidError(f"Others may read the {what} {file}.", f"Run `chmod 600 {file}`.")
+    return text
 
 
 def sentence(error: ValidationError) -> str:

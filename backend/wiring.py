@@ -18,6 +18,7 @@ from backend.fine_tuning import FineTuning
 from backend.history import History
 from backend.identity import Identify
 from backend.maintenance import Maintenances
+from backend.notifier import Notifier
 from backend.probe.sampler import Sampler
 from backend.publisher import Publisher
 from backend.reservations import Reservations
@@ -53,6 +54,7 @@ class Sheetrack:
     history: History
     troubles: Troubles
     reservations: Reservations | None
+    notifier: Notifier | None
     engines: dict[str, Engine]
     display: Display
     training: Training
@@ -83,6 +85,7 @@ class Sheetrack:
             fine_tuning=self.fine_tuning,
             tabs=self.workbook,
             maintenances=self.maintenances,
+            notifier=self.notifier,
             current_servers=self.current_servers,
             identify=_identity(self.settings.people) if self.settings.people else None,
             refresh=self.schedule.refresh,
@@ -113,6 +116,7 @@ def build(home: Home | None = None) -> Sheetrack:
     )
     history = History(database, store, list(servers), settings.refresh_seconds)
     troubles = Troubles(database)
+    notifier = Notifier(database, settings.notify, home.path) if settings.notify else None
     local = LocalEngine(home.runs)
     engines: dict[str, Engine] = {server.name: local for server in servers.values() if server.is_here}
     display = Display(home, store, publisher, settings.run_tabs)
@@ -138,6 +142,7 @@ def build(home: Home | None = None) -> Sheetrack:
         history=history,
         troubles=troubles,
         reservations=reservations,
+        notifier=notifier,
         engines=engines,
         display=display,
         training=training,
@@ -151,6 +156,7 @@ def build(home: Home | None = None) -> Sheetrack:
             training=training,
             publisher=publisher,
             reservations=reservations,
+            notifier=notifier,
         ),
     )
 

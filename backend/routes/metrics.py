@@ -5,19 +5,28 @@ from flask_openapi3 import APIBlueprint, Tag
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 from backend.job import JobState
+from backend.notifier import Notifier
 from backend.probe.metrics import METRICS_TYPE, metrics_text
 from backend.snapshot import ServerStatus, State
 from backend.store import Store
 
 
-def metrics(current: Callable[[], Sequence[ServerStatus]], store: Store) -> APIBlueprint:
+def metrics(
+    current: Callable[[], Sequence[ServerStatus]], store: Store, notifier: Notifier | None
+) -> APIBlueprint:
     routes = APIBlueprint("metrics", __name__, abp_tags=[Tag(name="metrics")])
 
     @routes.get("/metrics")
     def show_metrics() -> Response:
         """Every server, all jobs and what waits to be published, for Prometheus."""
         servers = current()
-        more = [_verdicts(servers), _jobs(store.count_jobs()), _outbox(len(store.outgoing()))]
+        notices = notifier.waiting() if notifier else []
+        more = [
+            _verdicts(servers),
+            _jobs(store.count_jobs()),
+            _count("outbox_tabs", "Tabs that the sheet does not show yet", store.outgoing()),
+            _count("outbox_notices", "Notices that are not sent yet", notices),
+        ]
         snapshots = [server.snapshot for server in servers if server.snapshot]
         return Response(metrics_text(snapshots, more), content_type=METRICS_TYPE)
 
@@ -41,5 +50,5 @@ def _jobs(counts: Mapping[JobState, int]) -> GaugeMetricFamily:
     return family
 
 
-def _outbox(tabs: int) -> GaugeMetricFamily:
-    return GaugeMetricFamily("sheetrack_outbox_tabs", "Tabs that the sheet does not show yet", value=tabs)
+def _count(name: str, meaning: str, things: Sequence[object]) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"sheetrack_{name}", meaning, value=len(things))
