@@ -1,5 +1,6 @@
 """Google alone: what people do meanwhile, what goes wrong on the way, and what one refresh costs."""
 
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -102,12 +103,13 @@ class TestADay:
         assert len(server.writes) == before + 100
         assert [len(tab.rules) for tab in server.state.tabs if tab.title == "Servers"] == [1]
         server.before_call = lambda: None
-        self.check_lookups(evaluate(server.state, tmp_path)[busy[0].tab.title], names)
+        title, evening = busy[0].tab.title, pickle.dumps(server.state)
         sheet.disconnect()
         assert busy[0].work() == busy[1].work()
         assert [len(tab.columns) for tab in server.state.tabs] == [len(tab.columns) for tab in alone.tabs]
         assert titles(server) == [tab.title for tab in alone.tabs]
         assert server.state.marks == {}
+        self.check_lookups(evaluate(pickle.loads(evening), tmp_path)[title], names)
 
     def check_lookups(self, rows: list[list[object]], names: list[str]) -> None:
         header = next(row for row in rows if "Verdict" in row)
