@@ -48,6 +48,8 @@ def examine(home: Home | None = None) -> list[Finding]:
         try:
             findings.append(Finding(what=what, ok=True, found=check(home)))
         except SheetrackError as error:
+            if error.message in (finding.found for finding in findings):
+                continue  # another check met the same fault
             findings.append(Finding(what=what, ok=False, found=error.message, advice=error.hint))
         except OSError as error:
             findings.append(Finding(what=what, ok=False, found=str(error), advice="Check the folder."))
