@@ -39,7 +39,8 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
         thread = threading.Thread(target=server.run, name="http", daemon=True)
         thread.start()
         # Whoever opens the sidebar first shall not have to wait for the list of networks.
-        threading.Thread(target=_ask_for_architectures, name="architectures", daemon=True).start()
+        asking = threading.Thread(target=_ask_for_architectures, name="architectures")
+        asking.start()
         sheetrack.schedule.start()
         try:
             yield f"http://{ADDRESS}:{server.effective_port}/?token={token}"
@@ -49,6 +50,7 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
             server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets))
             thread.join()
             server.task_dispatcher.shutdown()
+            asking.join()
             sheetrack.close()
 
 

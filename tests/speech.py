@@ -1,5 +1,6 @@
 """A folder of words as Speech Commands lays it out, holding synthetic tones: no speech, but quick to learn."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,16 @@ def write_words(
     folder: Path, words: tuple[str, ...] = ("bed", "cat", "one"), train: int = 6, test: int = 3
 ) -> Path:
     """Each word is a tone of its own pitch in noise; validation and test have `test` clips a word each."""
+    folder.mkdir(parents=True)
+    (folder / "synthetic.json").write_text(json.dumps({"held_out": "Nothing: these are synthetic tones."}))
     noise = np.random.default_rng(0)
     lists: dict[str, list[str]] = {"validation_list.txt": [], "testing_list.txt": []}
     time = np.arange(RATE) / RATE
     for place, word in enumerate(words):
-        (folder / word).mkdir(parents=True)
+        (folder / word).mkdir()
         for clip in range(train + 2 * test):
             name = f"{word}/{clip:08x}_nohash_0.wav"
-            tone = 0.3 * np.sin(2 * np.pi * 300 * 2**place * time)
+            tone = 0.3 * np.sin(2 * np.pi * 300 * 1.2**place * time)
             soundfile.write(folder / name, tone + noise.normal(0, 0.02, RATE), RATE, subtype="PCM_16")
             if clip >= train:
                 lists["validation_list.txt" if clip < train + test else "testing_list.txt"].append(name)
