@@ -9,7 +9,8 @@ from backend.job import JobState
 from backend.settings import Home
 from backend.snapshot import State, now
 from tests.apps_script.add_on import answer, finish, run, start
-from tests.web.lab import FIGURES, RUN, TOKEN, Lab
+from tests.web.lab import TOKEN, Lab
+from tests.web.runs import FIGURES, RUN
 
 
 @pytest.fixture

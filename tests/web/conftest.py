@@ -92,3 +92,10 @@ def sidebar(open_page: Callable[..., Page]) -> Page:
 def refresh(sidebar: Page) -> None:
     """Lets pass what the sidebar waits at most before it asks again."""
     sidebar.clock.run_for(11_000)
+
+
+def settle(sidebar: Page) -> None:
+    """Waits for a call that was made after all those in question."""
+    sidebar.evaluate(
+        "new Promise(resolve => google.script.run.withSuccessHandler(resolve).showTab('Servers'))",
+    )

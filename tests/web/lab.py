@@ -1,24 +1,19 @@
 """A lab of five servers behind the real app: what the browser tests look at."""
 
 import logging
-import struct
 import threading
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 from werkzeug.serving import make_server
 
 from backend.app import create_app
 from backend.architectures import architectures
-from backend.job import DataFacts, Job, JobState, Progress, Result, RunResult
+from backend.job import DataFacts, Job, JobState, Progress
 from backend.settings import Home
-from backend.sheets.run_tabs import leaderboard_table, results_table, run_table
-from backend.sheets.table import Column, Section, Table
 from backend.sheets.tabs import servers_table
 from backend.snapshot import (
     GpuProcess,
@@ -33,13 +28,10 @@ from backend.snapshot import (
 )
 from backend.sweep import Grid, Sweep, sweep_id
 from backend.wiring import build
-from models import published
-from models.recipe import WORDS, Recipe
+from models.recipe import Recipe
+from tests.web.runs import HOSTILE, RUN, a_result, draw_figures, tables
 
 TOKEN = "the-lab-token"
-RUN = "r3f2a9b"
-HOSTILE = '<script>alert(1)</script> =IMPORTXML("http://192.0.2.1")'
-FIGURES = ("confusion_matrix", "learning_curve")
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -69,7 +61,7 @@ class Lab:
         for job in four_jobs():
             self.store.add_job(job)
         self._sheetrack.display.show_jobs()
-        self.workbook.publish(tables())
+        self.workbook.publish([servers_table(five_servers()), *tables()])
         draw_figures(home.runs / RUN)
 
     def current(self) -> list[ServerStatus]:
@@ -88,8 +80,8 @@ class Lab:
         at = now()
         server = next(server for server in self.servers if server.name == "gpu1")
         assert server.snapshot
-        for minutes in range(60, 0, -1):
-            if 20 < minutes <= 30:
+        for minutes in range(60, -1, -1):
+            if 20 <= minutes <= 30:
                 continue
             readings = [at - timedelta(minutes=minutes, seconds=half) for half in (30, 0)]
             self.store.remember([server.snapshot.model_copy(update={"at": read_at}) for read_at in readings])
@@ -282,107 +274,3 @@ def four_jobs() -> list[Job]:
             ended_at=at,
         ).model_copy(update={"id": RUN}),
     ]
-
-
-def a_result(run: str = RUN, finished_at: datetime | None = None) -> Result:
-    """Sixteen words, mostly heard right."""
-    words = WORDS
-    matrix = tuple(
-        tuple(
-            280 + row if row == column else (row * 7 + column * 3) % 11 // 8 * (row % 4)
-            for column in range(16)
-        )
-        for row in range(16)
-    )
-    clips = sum(map(sum, matrix))
-    right = sum(matrix[place][place] for place in range(16))
-    content = RunResult(
-        run=run,
-        words=words,
-        test_accuracy=right / clips,
-        test_accuracy_full_length=right / clips + 0.004,
-        test_clips=clips,
-        test_clips_full_length=clips - 300,
-        validation_accuracy=0.9533,
-        confusion_matrix=matrix,
-        parameters=94_768,
-        epochs=40,
-        best_epoch=37,
-        seconds=754.2,
-        clips_per_second=2140,
-        device="NVIDIA GeForce RTX 4090",
-        data=DataFacts(name="speech16", hash="5e1f", synthetic=False),
-        recipe=Recipe(
-            architecture="ch32", depth=8, dropout=0.75, batch_norm=False, data="speech16", name=HOSTILE
-        ),
-        finished_at=finished_at or now(),
-    )
-    return Result(run=run, server="gpu2", asked_by="kim", finished_at=content.finished_at, content=content)
-
-
-def tables() -> list[Table]:
-    results = [a_result(), a_result("r77c0de", now() - timedelta(hours=5))]
-    history = [
-        {
-            "epoch": epoch,
-            "loss": 2.7 / epoch**0.7,
-            "validation_loss": 2.6 / epoch**0.6,
-            "train_accuracy": 1 - 0.9 / epoch**0.8,
-            "validation_accuracy": None if epoch == 20 else 1 - 0.92 / epoch**0.75,
-        }
-        for epoch in range(1, 41)
-    ]
-    return [
-        servers_table(five_servers()),
-        results_table(results),
-        leaderboard_table(results),
-        fine_tuning(),
-        run_table(results[0], history, FIGURES),
-    ]
-
-
-def fine_tuning() -> Table:
-    """The published table of ch32: depth by dropout and batch norm, `X` where it was not run."""
-    cells = published.fine_tuning("ch32")
-    choices = sorted({(cell.batch_norm, cell.dropout) for cell in cells})
-    depths = sorted({cell.depth for cell in cells})
-    accuracy = {(cell.depth, cell.batch_norm, cell.dropout): cell.accuracy for cell in cells}
-    section = Section(
-        title="Published",
-        note="Test accuracy on full-length clips.",
-        columns=(
-            Column(title="Depth", width=8),
-            *(
-                Column(title=f"DO({dropout:g}){'+BN' if norm else ''}", format="accuracy", heat=True)
-                for norm, dropout in choices
-            ),
-        ),
-        rows=tuple(
-            (str(depth), *(accuracy[depth, *choice] or "X" for choice in choices)) for depth in depths
-        ),
-        heat="good",
-    )
-    return Table(name="Fine-tuning ch32", sections=(section,))
-
-
-def draw_figures(run: Path) -> None:
-    """Real PNG files of one colour, in a run folder that is complete enough to be asked for them."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
-
-    width, height = 640, 420
-    rows = (b"\0" + b"\x0b\x57\xd0" * width) * height
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    png = (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
-    (run / "figures").mkdir(parents=True)
-    (run / "recipe.json").write_text(Recipe(data="speech16").model_dump_json())
-    for name in FIGURES:
-        (run / "figures" / f"{name}.png").write_bytes(png)

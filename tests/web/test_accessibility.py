@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Frame, Page, expect
 
 from tests.web.conftest import show_tab
-from tests.web.lab import RUN, Lab
+from tests.web.lab import Lab
+from tests.web.runs import RUN
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.conftest import refresh
-from tests.web.lab import HOSTILE, Lab
+from tests.web.lab import Lab
+from tests.web.runs import HOSTILE
 from tests.web.test_accessibility import violations
 
 pytestmark = pytest.mark.browser

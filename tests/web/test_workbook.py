@@ -11,7 +11,8 @@ from playwright.sync_api import Page, expect
 from backend.sheets.table import Bars, Column, Number, Section, Sound, Spark, Table, Text
 from backend.snapshot import iso, now
 from tests.web.conftest import show_tab
-from tests.web.lab import HOSTILE, RUN, Lab
+from tests.web.lab import Lab
+from tests.web.runs import HOSTILE, RUN
 
 pytestmark = pytest.mark.browser
 
