@@ -1,16 +1,19 @@
 """Sweeps: the grid, the tab, and a real one of tones."""
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from click.testing import CliRunner
 from pydantic import ValidationError
 
+from backend import database as database_module
 from backend.cli import sheetrack as command_line
 from backend.database import open_database
 from backend.errors import ConflictError, InvalidError, NotFoundError
@@ -196,16 +199,17 @@ def test_an_architecture_without_published_table_has_the_grid_alone() -> None:
 
 def test_a_store_of_the_first_version_gets_sweeps_and_keeps_its_jobs(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
-    database = open_database(file)
-    Store(database).add_job(examples.job("r1"))
-    database.dispose()
-    connection = sqlite3.connect(file)
-    with connection:
-        connection.executescript(
-            "DROP TABLE sweeps; DROP INDEX jobs_by_sweep; ALTER TABLE jobs DROP COLUMN sweep;"
-            "UPDATE alembic_version SET version_num = '0001'"
-        )
-    connection.close()
+    config = Config()
+    config.set_main_option("script_location", str(Path(database_module.__file__).parent / "migrations"))
+    first = sa.create_engine(f"sqlite:///{file}")
+    with first.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        job = examples.job("r1").model_dump(mode="json", exclude={"recipe", "progress", "sweep"})
+        row = {**job, "recipe": examples.recipe().model_dump_json(), "progress": "{}"}
+        row["asked_at"] = round(examples.NOON.timestamp() * 1000)
+        connection.execute(sa.table("jobs", *map(sa.column, row)).insert().values(row))
+    first.dispose()
     database = open_database(file)
     store = Store(database)
     assert store.job("r1") == examples.job("r1")
