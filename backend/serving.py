@@ -16,7 +16,7 @@ from waitress.server import create_server
 
 from backend.app import create_app
 from backend.architectures import architectures
-from backend.errors import ConflictError, UnavailableError
+from backend.errors import ConflictError, SheetrackError, UnavailableError
 from backend.settings import Home
 from backend.wiring import Sheetrack
 
@@ -82,7 +82,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _ask_for_architectures() -> None:
-    with suppress(UnavailableError):
+    with suppress(SheetrackError):
         architectures()
 
 
