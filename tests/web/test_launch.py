@@ -42,7 +42,7 @@ def test_a_training_launched_in_the_sidebar_ends_in_the_workbook(page: Page) -> 
     sidebar.get_by_label("Layers", exact=True).select_option("4")
     sidebar.get_by_label("Data").fill("tones")
     sidebar.get_by_label("Epochs").fill("12")
-    sidebar.get_by_label("Dropout").select_option("0.25")
+    sidebar.get_by_label("Dropout", exact=True).select_option("0.25")
     sidebar.get_by_role("button", name=re.compile("^Train on ")).click()
     jobs = sidebar.get_by_role("region", name="Jobs")
     expect(jobs).to_contain_text("ch32 · 4 · DO(0.25)+BN")
