@@ -78,21 +78,29 @@ def reserved_now(known: Sequence[Reservation], moment: datetime) -> dict[str, Re
 
 
 def with_reservations(
-    servers: Sequence[ServerStatus], current: Mapping[str, Reservation]
+    servers: Sequence[ServerStatus], current: Mapping[str, Reservation], moment: datetime
 ) -> list[ServerStatus]:
-    """Each server with what its reservation means now: who has it, and whether that person uses it."""
+    """Each server with what its reservation means at `moment`: who has it, and whether that person uses it."""
     shown = []
     for server in servers:
         reservation = current.get(server.name.casefold())
-        text = _in_words(reservation, server) if reservation else None
+        text = _in_words(reservation, server, moment) if reservation else None
         shown.append(server.model_copy(update={"reserved": text}))
     return shown
 
 
-def _in_words(reservation: Reservation, server: ServerStatus) -> str:
-    text = reservation.person
-    if reservation.end:
-        text += f" until {reservation.end:%Y-%m-%d %H:%M}".removesuffix(" 23:59")
+def _whose(reservation: Reservation, moment: datetime) -> str:
+    """Who has it and until when; of an end on the day of `moment` the time alone."""
+    end = reservation.end
+    if end is None:
+        return reservation.person
+    if end.date() == moment.astimezone(end.tzinfo).date():
+        return f"{reservation.person} until {end:%H:%M}"
+    return f"{reservation.person} until {end:%Y-%m-%d %H:%M}".removesuffix(" 23:59")
+
+
+def _in_words(reservation: Reservation, server: ServerStatus, moment: datetime) -> str:
+    text = _whose(reservation, moment)
     users = server.snapshot.users if server.snapshot else []
     if server.verdict.state is State.IDLE:
         return f"{text}, but idle"
@@ -103,8 +111,17 @@ def _in_words(reservation: Reservation, server: ServerStatus) -> str:
 
 def is_login_of(login: str, person: str) -> bool:
     """Whether a user name looks like that person's: `lee`, `kimlee` and `klee` are Kim Lee's."""
-    words = re.findall(r"\w+", person.casefold().split("@", maxsplit=1)[0])
+    words = _words(person)
     return bool(words) and login.casefold() in {*words, "".join(words), words[0][0] + words[-1]}
+
+
+def is_same_person(asker: str, person: str) -> bool:
+    """Whether two ways of naming people, by login, address or name, look like the same person's."""
+    return is_login_of("".join(_words(asker)), person) or is_login_of("".join(_words(person)), asker)
+
+
+def _words(person: str) -> list[str]:
+    return re.findall(r"\w+", person.casefold().split("@", maxsplit=1)[0])
 
 
 class Reservations:
@@ -132,7 +149,16 @@ class Reservations:
 
     def shown_on(self, servers: Sequence[ServerStatus]) -> list[ServerStatus]:
         """The servers, each with its reservation."""
-        return with_reservations(servers, reserved_now(self._known, datetime.now().astimezone()))
+        moment = datetime.now().astimezone()
+        return with_reservations(servers, reserved_now(self._known, moment), moment)
+
+    def against(self, server: str, asker: str) -> str | None:
+        """Who else has reserved `server` now, in words; None: nobody but perhaps `asker`."""
+        moment = datetime.now().astimezone()
+        reservation = reserved_now(self._known, moment).get(server.casefold())
+        if reservation is None or is_same_person(asker, reservation.person):
+            return None
+        return f"{server} is reserved by {_whose(reservation, moment)}"
 
 
 def _place(name: str, wanted: str, header: Sequence[str], tab: str) -> int | None:

@@ -52,13 +52,16 @@ class Training:
         store: Store,
         display: Display,
         verdict_of: Callable[[str], Verdict | None],
+        reserved_against: Callable[[str, str], str | None] | None = None,
     ) -> None:
+        """`reserved_against` says in words who but the asker has reserved a server; None: nobody ever does."""
         self._home = home
         self._servers = servers
         self._engines = engines
         self._store = store
         self._display = display
         self._verdict_of = verdict_of
+        self._reserved_against = reserved_against
         self._advancing = threading.Lock()
 
     def launch(self, server: str, recipe: Recipe, asked_by: str, key: str | None = None) -> Job:
@@ -190,10 +193,13 @@ class Training:
         self._display.show_results()
 
     def _admit(self, job: Job, occupied: set[str]) -> Job:
-        """First come, first served on every server; a server in trouble gets nothing new."""
+        """First come, first served on every server; one in trouble, or reserved by others, gets nothing new."""
         verdict = self._verdict_of(job.server)
         if job.server in occupied:
             return self._wait(job, "another training runs on this server")
+        # Before the server counts as taken: whoever reserved it overtakes those who wait for its end.
+        if self._reserved_against and (whose := self._reserved_against(job.server, job.asked_by)):
+            return self._wait(job, whose)
         occupied.add(job.server)
         if verdict is None:
             return self._wait(job, f"{job.server} has not been read yet")

@@ -127,6 +127,7 @@ def build(home: Home | None = None) -> Sheetrack:
         store=store,
         display=display,
         verdict_of=status.verdict_of,
+        reserved_against=reservations.against if reservations else None,
     )
     return Sheetrack(
         home=home,

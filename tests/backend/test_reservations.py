@@ -10,6 +10,7 @@ from backend.reservations import (
     Reservation,
     Reservations,
     is_login_of,
+    is_same_person,
     reservations,
     reserved_now,
     with_reservations,
@@ -89,6 +90,15 @@ def test_logins_of_a_person(login: str) -> None:
     assert not is_login_of(login, "?")
 
 
+@pytest.mark.parametrize("asker", ["kim", "klee", "kim@lab.example", "kim.lee@lab.example", "Kim Lee"])
+def test_who_asks_may_be_who_reserved(asker: str) -> None:
+    assert is_same_person(asker, "Kim Lee")
+    assert is_same_person(asker, "kim") == (asker != "klee")
+    assert not is_same_person(asker, "Max")
+    assert not is_same_person("", "Kim Lee")
+    assert not is_same_person(asker, "?")
+
+
 def test_what_a_reservation_means_now() -> None:
     busy = examples.busy_server()
     idle = busy.model_copy(
@@ -98,15 +108,18 @@ def test_what_a_reservation_means_now() -> None:
     until = datetime(2026, 3, 4, 18, 30, tzinfo=BERLIN)
     day = datetime(2026, 3, 4, 23, 59, tzinfo=BERLIN)
 
-    def said(person: str) -> list[str | None]:
+    def said(person: str, at: datetime = examples.NOON - timedelta(days=1)) -> list[str | None]:
         current = {
             "gpu1": Reservation("gpu1", person, end=until),
             "gpu2": Reservation("gpu2", person, end=day),
         }
-        return [server.reserved for server in with_reservations([busy, idle, free], current)]
+        return [server.reserved for server in with_reservations([busy, idle, free], current, at)]
 
     assert said("Kim Lee") == ["Kim Lee until 2026-03-04 18:30", "Kim Lee until 2026-03-04, but idle", None]
     assert said("Max")[0] == "Max until 2026-03-04 18:30, but used by kim"
+    # In Berlin it is the 4th already.
+    night = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
+    assert said("Max", night)[:2] == ["Max until 18:30, but used by kim", "Max until 23:59, but idle"]
 
 
 def test_the_tab_is_followed_and_kept_where_it_fails(tmp_path: Path) -> None:

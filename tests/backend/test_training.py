@@ -15,6 +15,7 @@ import pytest
 from backend.engines import Life
 from backend.errors import ConflictError, InvalidError, NotFoundError
 from backend.job import Job, JobState
+from backend.server import this_machine
 from backend.settings import Home
 from backend.wiring import Sheetrack, build
 from models.recipe import Recipe
@@ -98,6 +99,32 @@ def test_jobs_on_one_server_run_one_after_the_other_and_say_why_they_wait(
     assert (waiting.state, waiting.reason) == (JobState.QUEUED, "another training runs on this server")
     sheetrack.training.cancel(first.id, "kim")
     advance_until(sheetrack, lambda: state(sheetrack, second).holds_server)
+
+
+def test_a_reserved_server_is_kept_for_whoever_reserved_it(home: Home, tmp_path: Path) -> None:
+    home.peoples_tabs.mkdir(parents=True)
+    here = this_machine()
+    home.settings_file.write_text('[reservations]\ntab = "Reservations.csv"\n')
+    (home.peoples_tabs / "Reservations.csv").write_text(
+        f"Server,User,Until\n{here},Kim Lee,2020-01-01\n{here},Max,2999-12-31 18:00\n"
+    )
+    parts = build(home)
+    assert parts.reservations
+    parts.reservations.refresh()
+    kims, maxs = (
+        parts.training.launch(here, recipe(tmp_path), person) for person in ("kim", "max@lab.example")
+    )
+    parts.training.advance()
+    waiting = parts.store.job(kims.id)
+    assert waiting.state is JobState.QUEUED
+    assert waiting.reason == f"{here} is reserved by Max until 2999-12-31 18:00"
+    # Nothing was read of the server, so it is Max's turn, and no more than that.
+    assert parts.store.job(maxs.id).reason == f"{here} is stale: not read yet"
+    (home.peoples_tabs / "Reservations.csv").write_text("Server,User\n")
+    parts.reservations.refresh()
+    parts.training.advance()
+    assert parts.store.job(kims.id).reason == f"{here} is stale: not read yet"
+    parts.close()
 
 
 def test_cancelling_ends_the_whole_tree_of_processes(sheetrack: Sheetrack, speech: Path) -> None:
