@@ -1,16 +1,24 @@
 """The add-on's real files against the real backend."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from backend.job import JobState
+from backend.server import this_machine
+from backend.serving import serving
 from backend.settings import Home
 from backend.snapshot import State, now
+from backend.wiring import build
+from models.run_folder import RunFolder
 from tests.apps_script.add_on import answer, finish, run, start
+from tests.speech import write_words
 from tests.web.lab import TOKEN, Lab
 from tests.web.runs import FIGURES, RUN
+
+PATIENCE_SECONDS = 240
 
 
 @pytest.fixture
@@ -159,3 +167,26 @@ def test_a_run_can_be_named_by_its_tab_or_by_the_person(world: dict[str, Any]) -
     assert wrong["images"] == []
     assert wrong["alerts"][1] == '"my run" names no run. The tab Results lists them, such as r3f2a9b.'
     assert wrong["alerts"][3].startswith("There is no run 'r999999'.")
+
+
+def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home) -> None:
+    write_words(home.data / "tones")
+    sheetrack = build(home)
+    recipe = {"architecture": "ch32", "depth": 4, "epochs": 1, "data": "tones"}
+    request = {"key": "0123456789abcdef", "server": this_machine(), "recipe": recipe}
+    with serving(sheetrack, 0) as opened:
+        address, token = opened.split("?token=")
+        world = {"address": address, "token": token}
+        job = answer(["launchTraining", request], **world)["id"]
+        for _ in range(PATIENCE_SECONDS * 2):
+            if sheetrack.store.job(job).state.is_over:
+                break
+            time.sleep(0.5)
+        jobs = {shown["id"]: shown["state"] for shown in answer(["getSidebar"], **world)["jobs"]}
+        assert jobs == {job: "done"}
+        cell = {"row": 1, "column": 1, "text": job, "tab": "Notes"}
+        images = run(["showRunHere"], **world, cell=cell)["images"]
+    drawn = RunFolder(home.runs / job).figures
+    sizes = {f"Sheetrack {job} {file.stem}": file.stat().st_size for file in drawn.glob("*.png")}
+    assert sizes
+    assert {image["title"]: image["bytes"] for image in images} == sizes
