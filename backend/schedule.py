@@ -46,6 +46,7 @@ class Schedule:
         self._notifier = notifier
         self._refreshing = threading.Lock()
         self._refreshed_seconds = -math.inf
+        self._interval = timedelta(seconds=settings.refresh_seconds)
         self._readings_kept = timedelta(days=settings.history_days)
         # A tick that is late is done once, not once for each one that was missed.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -79,6 +80,10 @@ class Schedule:
             if self._notifier:
                 self._notifier.follow(servers, self._store.finished_jobs(SHOWN_FINISHED_JOBS), now())
             self._refreshed_seconds = time.monotonic()
+        if self._status.is_in_doubt():
+            # Half an interval earlier, or a server that went down would be told of after three whole ones.
+            again = {"id": "refresh again", "replace_existing": True}
+            self._scheduler.add_job(self.refresh, "date", run_date=now() + self._interval / 2, **again)
 
     def summarize(self) -> None:
         self._history.summarize(now())

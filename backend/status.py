@@ -16,7 +16,7 @@ from backend.probe.last_hour import LastHour
 from backend.probe.poller import Poller
 from backend.probe.sampler import Sampler
 from backend.probe.use import use_percent
-from backend.probe.verdict import Past, follow, judge, suggest
+from backend.probe.verdict import TRIES, Past, follow, judge, suggest
 from backend.server import Server
 from backend.snapshot import ServerStatus, Snapshot, State, Verdict, now
 from backend.store import Store
@@ -74,6 +74,10 @@ class Status:
         at, maintenance = datetime.now().astimezone(), self._maintenance()
         return suggest([known.status(at, maintenance.get(name)) for name, known in self._known.items()])
 
+    def is_in_doubt(self) -> bool:
+        """Whether the next round decides that a server is down."""
+        return any(known.silent_tries == TRIES - 1 for known in self._known.values())
+
     def verdict_of(self, server: str) -> Verdict | None:
         """None: there is no such server."""
         known = self._known.get(server)
@@ -122,6 +126,10 @@ class _Known:
         self._failed: Snapshot | None = None
         self._last_hour = LastHour()
         self._lock = threading.Lock()
+
+    @property
+    def silent_tries(self) -> int:
+        return self._past.silent_tries
 
     def add(self, snapshot: Snapshot) -> None:
         with self._lock:

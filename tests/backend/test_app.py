@@ -18,6 +18,7 @@ from backend.snapshot import State, now
 from backend.wiring import Sheetrack, build
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.backend.agents import free_port, token_file
 from tests.speech import write_words
 
 
@@ -249,6 +250,22 @@ def test_servers_tell_their_verdict_and_history(api: httpx.Client, sheetrack: Sh
     past = {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}
     assert "before it begins" in error(api.get("/api/servers/here/history", params=past))["message"]
     assert "Servers" in [tab["name"] for tab in api.get("/api/tables").json()["tables"]]
+
+
+def test_whether_a_server_is_down_is_asked_half_an_interval_early(home: Home) -> None:
+    home.path.mkdir()
+    home.settings_file.write_text("refresh_seconds = 3600\n")
+    token_file(home.path)
+    agent = f'agent = "http://127.0.0.1:{free_port()}"\ntoken_file = "agent.token"\n'
+    home.servers_file.write_text(f'[[server]]\nname = "ada"\n{agent}')
+    sheetrack = build(home)
+    again = []
+    for _ in range(2):
+        sheetrack.schedule.refresh()
+        again.append(sheetrack.schedule._scheduler.get_job("refresh again"))
+    assert again[0] is None
+    assert again[1].trigger.run_date <= now() + timedelta(minutes=30)
+    sheetrack.close()
 
 
 def test_refresh_asks_now_or_shares_the_round_that_just_ended(

@@ -134,7 +134,9 @@ def test_answers_that_are_none(
 def test_a_closed_port_is_the_agents_silence(store: Store, tmp_path: Path) -> None:
     server = Server(name="ada", agent=f"http://127.0.0.1:{free_port()}", token_file=token_file(tmp_path))
     with status_of(store, tmp_path, server) as status:
-        reasons = [status.refresh()[0].verdict for _ in range(3)]
+        rounds = [(status.refresh()[0].verdict, status.is_in_doubt()) for _ in range(3)]
+    reasons, in_doubt = zip(*rounds, strict=True)
+    assert in_doubt == (False, True, False)
     assert [verdict.state for verdict in reasons] == [State.STALE, State.STALE, State.DOWN]
     assert reasons[2].reason.startswith("agent not answering (connection refused) since ")
     assert reasons[2].reason.endswith(", 3 tries")
