@@ -22,14 +22,14 @@ function include(file) {
   return HtmlService.createHtmlOutputFromFile(file).getContent();
 }
 
-/** What changes all the time: the servers, best first, the newest jobs, and how far the sweeps are. */
+/** What changes all the time: the servers, best first, what hinders the sheet, the newest jobs, and how far the sweeps are. */
 function getSidebar() {
-  const [{ servers }, { jobs }, { sweeps }] = askBackend_([
+  const [{ servers, sheet_troubles: sheetTroubles }, { jobs }, { sweeps }] = askBackend_([
     { path: '/api/servers' },
     { path: '/api/jobs?limit=20' },
     { path: '/api/sweeps' },
   ]);
-  return { servers, jobs, sweeps: sweeps.map(standing_) };
+  return { servers, sheetTroubles, jobs, sweeps: sweeps.map(standing_) };
 }
 
 /**

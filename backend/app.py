@@ -56,6 +56,7 @@ class Parts:
     maintenances: Maintenances
     notifier: Notifier | None
     current_servers: Callable[[], Sequence[ServerStatus]]
+    sheet_troubles: Callable[[], list[str]]
     identify: Identify | None
     """Who sent a token to the public address; None: there is no such address."""
     refresh: Callable[[float], None]
@@ -73,7 +74,7 @@ def create_app(parts: Parts, token: str) -> OpenAPI:
         validation_error_callback=_invalid,
     )
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
-    app.register_api(servers(parts.current_servers, parts.refresh, parts.maintenances))
+    app.register_api(servers(parts.current_servers, parts.sheet_troubles, parts.refresh, parts.maintenances))
     app.register_api(server_history(parts.current_servers, parts.history, parts.troubles))
     app.register_api(jobs(parts.training, parts.store))
     app.register_api(sweeps(parts.fine_tuning))

@@ -43,7 +43,7 @@ def reserved(home: Home) -> str:
     sheet: Sheet = google or Workbook(open_database(home.store_file), home.peoples_tabs)
     try:
         known = reservations(sheet.read(settings.reservations.tab), settings.reservations, sheet.zone)
-        troubles = google.troubles() if google else []
+        troubles = sheet.troubles()
     finally:
         if google:
             google.close()

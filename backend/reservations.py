@@ -133,7 +133,7 @@ class Reservations:
         self._settings = settings
         self._known: list[Reservation] = []
         self.trouble = ""
-        """Why the tab could not be followed the last time; empty when it could."""
+        """Why the tab could not be followed the last time, or what blocks a column beside it; empty: nothing."""
 
     def refresh(self) -> None:
         """Reads the tab anew; what was read before stays where that fails."""
@@ -142,7 +142,7 @@ class Reservations:
             sheet = self._sheet()
             self._known = reservations(sheet.read(settings.tab), settings, sheet.zone)
             sheet.annotate(settings.tab, settings.server, settings.show)
-            self.trouble = ""
+            self.trouble = " ".join(sheet.troubles())
         except SheetrackError as error:
             self.trouble = str(error)
             log.warning("reservations are not up to date: %s", error)

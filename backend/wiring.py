@@ -73,6 +73,11 @@ class Sheetrack:
         servers = self.status.current()
         return self.reservations.shown_on(servers) if self.reservations else servers
 
+    def sheet_troubles(self) -> list[str]:
+        """What keeps the sheets from showing all that is known, in sentences."""
+        troubles = [self.publisher.trouble, self.reservations.trouble if self.reservations else ""]
+        return [trouble for trouble in dict.fromkeys(troubles) if trouble]
+
     @property
     def parts(self) -> Parts:
         return Parts(
@@ -87,6 +92,7 @@ class Sheetrack:
             maintenances=self.maintenances,
             notifier=self.notifier,
             current_servers=self.current_servers,
+            sheet_troubles=self.sheet_troubles,
             identify=_identity(self.settings.people) if self.settings.people else None,
             refresh=self.schedule.refresh,
         )

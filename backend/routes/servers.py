@@ -19,6 +19,7 @@ class ServerPath(BaseModel):
 class ServersReply(BaseModel):
     updated_at: AwareDatetime
     servers: list[ServerStatus]
+    sheet_troubles: Annotated[list[str], Field(description="What keeps the sheet from showing all of it")]
 
 
 class MaintenanceBody(BaseModel):
@@ -30,13 +31,14 @@ class MaintenanceBody(BaseModel):
 
 def servers(
     current: Callable[[], Sequence[ServerStatus]],
+    sheet_troubles: Callable[[], list[str]],
     refresh: Callable[[float], None],
     maintenances: Maintenances,
 ) -> APIBlueprint:
     routes = APIBlueprint("servers", __name__, url_prefix="/api", abp_tags=[Tag(name="servers")])
 
     def shown() -> Response:
-        return reply(ServersReply(updated_at=now(), servers=list(current())))
+        return reply(ServersReply(updated_at=now(), servers=list(current()), sheet_troubles=sheet_troubles()))
 
     @routes.get("/servers", responses={200: ServersReply})
     def list_servers() -> Response:

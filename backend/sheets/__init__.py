@@ -37,6 +37,13 @@ class Sheet(Protocol):
             UnavailableError: the sheet could not be written.
         """
 
+    def troubles(self) -> list[str]:
+        """What people did that keeps the columns beside theirs from showing what they should, in sentences.
+
+        Raises:
+            UnavailableError: the sheet could not be read.
+        """
+
     @property
     def zone(self) -> tzinfo:
         """Where dates without a zone hold."""

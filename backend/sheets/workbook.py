@@ -58,6 +58,9 @@ class Workbook:
         people.find_header(people.read_csv(self._file(tab)), key_column, tab)
         self._beside[tab] = (key_column, tuple(columns))
 
+    def troubles(self) -> list[str]:
+        return []
+
     @property
     def zone(self) -> tzinfo:
         return datetime.now().astimezone().tzinfo or UTC

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from backend import connection
+from backend.app import create_app
 from backend.errors import SheetrackError
 from backend.serving import serving
 from backend.settings import Home
+from backend.sheets.tabs import servers_table
 from backend.wiring import build
 from tests.backend import sheets_person
 from tests.backend.sheets_person import Person
@@ -120,6 +122,35 @@ class TestLater:
         server.state.tab(77).put(30, place, {"userEnteredValue": {"stringValue": "mine"}})
         with pytest.raises(SheetrackError, match="typed into G31 blocks the column 'Verdict'"):
             connection.reserved(home)
+
+    def test_the_sidebar_is_told_what_blocks_a_column_and_that_google_is_away(
+        self, home: Home, server: SheetsServer
+    ) -> None:
+        use(home, server, f'[reservations]\ntab = "{sheets_person.TITLE}"\n')
+        sheets_person.reserve(server.state, ["gpu1"])
+        assert connect(home).returncode == 0
+        sheetrack = build(home)
+        assert sheetrack.reservations
+        client = create_app(sheetrack.parts, "token").test_client()
+
+        def told() -> list[str]:
+            answer = client.get("/api/servers", headers={"Authorization": "Bearer token"})
+            troubles: list[str] = answer.json["sheet_troubles"] if answer.json else []
+            return troubles
+
+        sheetrack.reservations.refresh()
+        assert told() == []
+        place = len(sheets_person.HEADERS) + 1
+        server.state.tab(77).put(30, place, {"userEnteredValue": {"stringValue": "mine"}})
+        sheetrack.reservations.refresh()
+        assert "typed into G31 blocks the column 'Verdict'" in told()[0]
+        server.away = Trouble(status=403)
+        sheetrack.reservations.refresh()
+        sheetrack.publisher.publish([servers_table(())])
+        assert not sheetrack.publisher.flush()
+        (once,) = told()
+        assert "Share the sheet" in once
+        sheetrack.close()
 
     def test_a_lab_without_google_keeps_its_list_as_a_file(self, home: Home) -> None:
         home.settings_file.write_text('[reservations]\ntab = "Reservations.csv"\n')

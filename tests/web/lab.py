@@ -47,6 +47,7 @@ class Lab:
         """Called with each path before it is answered; may block."""
         self.loses_answers = False
         """Whether what was done is answered with a failure."""
+        self.sheet_troubles: list[str] = []
         (home.data / "speech16").mkdir(parents=True)
         # Nothing answers there, so no job ever leaves the queue.
         home.servers_file.write_text(
@@ -120,7 +121,11 @@ class Lab:
     @contextmanager
     def serving(self) -> Iterator[str]:
         """Yields the address without its token."""
-        parts = replace(self._sheetrack.parts, current_servers=self.current)
+        parts = replace(
+            self._sheetrack.parts,
+            current_servers=self.current,
+            sheet_troubles=lambda: self.sheet_troubles,
+        )
         app: Wsgi = create_app(parts, TOKEN)
 
         def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -125,3 +125,13 @@ def test_a_backend_in_trouble_is_told_and_forgotten(sidebar: Page, lab: Lab) -> 
     lab.loses_answers = False
     refresh(sidebar)
     expect(notice).to_be_hidden()
+
+
+def test_what_hinders_the_sheet_is_told(sidebar: Page, lab: Lab) -> None:
+    lab.sheet_troubles = ["What is typed into G31 blocks the column 'Verdict'.", "Google is away."]
+    refresh(sidebar)
+    notice = sidebar.locator("#notice")
+    expect(notice).to_have_text("What is typed into G31 blocks the column 'Verdict'. Google is away.")
+    lab.sheet_troubles = []
+    refresh(sidebar)
+    expect(notice).to_be_hidden()

@@ -93,7 +93,6 @@ class GoogleSheet:
         self._settle(step)
 
     def troubles(self) -> list[str]:
-        """What people did that keeps our columns from showing what they should, in sentences."""
         return [trouble for tab in self._annotated() for trouble in tab.troubles()]
 
     def remarks(self) -> list[str]:
