@@ -1,7 +1,7 @@
 """Two speech synthesizers that come as Python packages, as functions from a word to a waveform.
 
-Both keep state between calls: the same calls in the same order in a fresh process give the same samples,
-a call repeated in one process does not.
+Both keep state between calls: the same calls in the same order in a fresh process give the same samples
+(of Pico nearly always), a call repeated in one process does not.
 """
 
 import ctypes
