@@ -1,4 +1,7 @@
-"""What Google does for identity: certificates on the web, and tokens signed with their key."""
+"""What Google does for identity: certificates on the web, and tokens signed with their key.
+
+No service account is let in: each is told that its clock is wrong.
+"""
 
 import json
 import threading
@@ -35,6 +38,13 @@ class GoogleAccounts:
                 self.end_headers()
                 self.wfile.write(json.dumps({"key-1": accounts._certificate()}).encode())
 
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(400)
+                self.end_headers()
+                refusal = {"error": "invalid_grant", "error_description": "Token must be short-lived."}
+                self.wfile.write(json.dumps(refusal).encode())
+
             def log_message(self, *_: object) -> None:
                 pass
 
@@ -64,13 +74,21 @@ class GoogleAccounts:
             "exp": now + 3600,
         }
         kept = {name: value for name, value in (claims | changes).items() if value is not None}
-        pem = self._key.private_bytes(
+        signer = crypt.RSASigner.from_string(self._pem(), key_id="key-1")
+        return bytes(jwt.encode(signer, kept)).decode()
+
+    def service_account(self) -> str:
+        """The content of a key file."""
+        return json.dumps(
+            {"client_email": "lab@made.example", "private_key": self._pem(), "token_uri": self.address}
+        )
+
+    def _pem(self) -> str:
+        return self._key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.TraditionalOpenSSL,
             serialization.NoEncryption(),
-        )
-        signer = crypt.RSASigner.from_string(pem.decode(), key_id="key-1")
-        return bytes(jwt.encode(signer, kept)).decode()
+        ).decode()
 
     def _certificate(self) -> str:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "accounts")])

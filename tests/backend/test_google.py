@@ -16,6 +16,7 @@ from backend.sheets.table import Column, Section, Spark, Table
 from backend.sheets.tabs import servers_table
 from backend.snapshot import ServerStatus
 from tests.backend import examples, sheets_person
+from tests.backend.google_accounts import GoogleAccounts
 from tests.backend.sheets_evaluate import evaluate
 from tests.backend.sheets_person import Person
 from tests.backend.sheets_server import SheetsServer, Trouble
@@ -524,3 +525,17 @@ class TestKey:
         with pytest.raises(InvalidError, match="not the key of a service account") as caught:
             GoogleApi(self.settings(), tmp_path)
         assert "s3cret" not in str(caught.value)
+
+    def test_a_key_that_google_refuses_is_said_but_not_shown(self, tmp_path: Path) -> None:
+        file = tmp_path / "google-key.json"
+        file.touch(mode=0o600)
+        with GoogleAccounts() as accounts:
+            file.write_text(accounts.service_account())
+            sheet = GoogleSheet(GoogleApi(self.settings(), tmp_path))
+            for attempt in (sheet.try_out, lambda: sheet.read("Jobs")):
+                with pytest.raises(UnavailableError) as caught:
+                    attempt()
+                assert "does not accept the key of lab@made.example: invalid_grant" in str(caught.value)
+                assert "Check this machine's clock" in str(caught.value)
+                assert "PRIVATE KEY" not in str(caught.value)
+            sheet.close()
