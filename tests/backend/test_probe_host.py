@@ -82,6 +82,24 @@ def test_a_process_that_is_gone_has_no_owner() -> None:
     assert owner_and_command(child.pid) == (None, None)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes of others")
+@pytest.mark.parametrize(
+    ("user", "login"),
+    [(54321, ""), (None, "echo 54321 >/proc/self/loginuid && ")],
+    ids=["unknown-outside-its-container", "root-who-logged-in-as-another"],
+)
+def test_a_process_belongs_to_whoever_is_behind_it(user: int | None, login: str) -> None:
+    command = ["sh", "-c", f"{login}echo here; read _"]
+    with subprocess.Popen(command, user=user, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        said = process.stdout.readline()
+        owner, _ = owner_and_command(process.pid)
+        process.kill()
+    if not said:
+        pytest.skip("this kernel lets nobody say who logged in")
+    assert owner == "54321"
+
+
 def test_a_snapshot_of_this_machine(tmp_path: Path) -> None:
     with Sampler("here", tmp_path) as sampler:
         sampler.sample()
