@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import stat
 from pathlib import Path
 
 import numpy as np
@@ -239,18 +238,12 @@ def test_the_hash_is_that_of_the_content_not_of_the_copy(tones: Path, tmp_path: 
     assert opened(tmp_path / "copy").hash != opened(tones).hash
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_cached_at_home(
+def test_where_nothing_can_be_made_beside_the_clips_they_are_cached_at_home(
     tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHEETRACK_HOME", str(tmp_path / "home"))
-    tones.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    try:
-        clips = opened(tones)
-    finally:
-        tones.chmod(stat.S_IRWXU)
-    assert len(clips.files) == 60
-    assert not (tones / ".sheetrack").exists()
+    (tones / ".sheetrack").touch()  # in the way, also for root, who may write into read-only folders
+    assert len(opened(tones).files) == 60
     assert list((tmp_path / "home" / "cache").rglob("clips.int16"))
 
 
