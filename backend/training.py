@@ -197,14 +197,15 @@ class Training:
         verdict = self._verdict_of(job.server)
         if job.server in occupied:
             return self._wait(job, "another training runs on this server")
-        # Before the server counts as taken: whoever reserved it overtakes those who wait for its end.
+        # Whoever reserved the server overtakes those who wait for the reservation's end.
         if self._reserved_against and (whose := self._reserved_against(job.server, job.asked_by)):
             return self._wait(job, whose)
-        occupied.add(job.server)
         if verdict is None:
             return self._wait(job, f"{job.server} has not been read yet")
         if verdict.state in _CLOSED:
-            return self._wait(job, f"{job.server} is {verdict.state}: {verdict.reason}")
+            state = "in maintenance" if verdict.state is State.MAINTENANCE else verdict.state
+            return self._wait(job, f"{job.server} is {state}: {verdict.reason}")
+        occupied.add(job.server)
         job = self._store.change_job(job, state=JobState.STARTING, reason="", started_at=now())
         return self._store.change_job(job, handle=self._engine(job).start(job))
 

@@ -215,6 +215,19 @@ def test_an_unknown_server_is_refused(sheetrack: Sheetrack, speech: Path) -> Non
         sheetrack.training.launch("gpu99", recipe(speech), "kim")
 
 
+def test_jobs_for_a_server_that_takes_nothing_all_say_so(sheetrack: Sheetrack, speech: Path) -> None:
+    sheetrack.home.servers_file.write_text(
+        f'[[server]]\nname = "{server(sheetrack)}"\nmaintenance = "new disks"\n'
+    )
+    closed = build(sheetrack.home)
+    closed.status.refresh()
+    jobs = [closed.training.launch(server(closed), recipe(speech), person) for person in ("kim", "lee")]
+    closed.training.advance()
+    reasons = {closed.store.job(job.id).reason for job in jobs}
+    assert reasons == {f"{server(closed)} is in maintenance: new disks"}
+    closed.close()
+
+
 def test_two_starts_of_one_run_train_it_once(sheetrack: Sheetrack, speech: Path) -> None:
     folder = RunFolder.create(sheetrack.home.runs, recipe(speech, epochs=500))
     command = [sys.executable, "-m", "models", "train", str(folder.path)]
