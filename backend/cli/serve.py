@@ -1,10 +1,10 @@
 """Commands that serve."""
 
 import signal
+import socket
 import threading
 import uuid
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -45,22 +45,26 @@ def up(*, port: int) -> None:
 
     Ctrl-C ends it; trainings go on.
     """
+    stop_signal = _stop_signal()
     sheetrack = build()
     with serving(sheetrack, port) as address:
         click.echo(f"Sheetrack is at {address}")
-        _until_stopped()
+        stop_signal.recv(1)
     click.echo("Stopped. Trainings that were started go on.", err=True)
 
 
-def _until_stopped() -> None:
-    stopped = threading.Event()
+def _stop_signal() -> socket.socket:
+    """Has a byte to read once SIGTERM or SIGINT came.
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    stopped.wait()
+    Python runs a handler between two of its own steps. A main thread about to wait for a lock takes none,
+    so an event set by a handler can be waited for without end; a byte is there whoever reads it when.
+    """
+    received, sent = socket.socketpair()
+    sent.setblocking(False)
+    signal.set_wakeup_fd(sent.detach())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return received
 
 
 @click.command()
@@ -81,8 +85,9 @@ def demo(*, port: int, is_brief: bool) -> None:
             raise SheetrackError(f"The training {job.state}: {job.reason}", "Its log is in the run's folder.")
         _tell(sheetrack, job, address)
         if not is_brief:
+            stop_signal = _stop_signal()
             click.echo("Serving until Ctrl-C.")
-            _until_stopped()
+            stop_signal.recv(1)
 
 
 def _launch_and_follow(address: str, server: str, data: Path) -> Job:
