@@ -18,12 +18,14 @@ TOKEN = "a long random text"
 
 SERVE = """
 import sys
+from functools import partial
 from pathlib import Path
-from backend.agent import serve_agent
+from backend import agent
 from backend.probe import sampler
 from backend.settings import Home
+agent.Recorder = partial(agent.Recorder, interval_seconds=0.2)
 sampler._PATIENCE_SECONDS = 1
-serve_agent(Home(Path(sys.argv[1])), host="127.0.0.1", port=int(sys.argv[2]), token_file=Path(sys.argv[3]))
+agent.serve_agent(Home(Path(sys.argv[1])), host="127.0.0.1", port=int(sys.argv[2]), token_file=Path(sys.argv[3]))
 """
 
 

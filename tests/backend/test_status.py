@@ -173,7 +173,7 @@ def test_a_retry_inside_the_round(store: Store, tmp_path: Path) -> None:
 
     def second_time(request: BaseHTTPRequestHandler) -> None:
         asked.append(request.path)
-        if len(asked) == 1:
+        if len(asked) <= 2:
             request.connection.close()
         else:
             good_snapshot(request)
@@ -182,7 +182,7 @@ def test_a_retry_inside_the_round(store: Store, tmp_path: Path) -> None:
         server = Server(name="ada", agent=address, token_file=token_file(tmp_path))
         with status_of(store, tmp_path, server) as status:
             [ada] = status.refresh()
-    assert asked == ["/snapshot", "/snapshot"]
+    assert [path.partition("?")[0] for path in asked] == ["/history", "/snapshot", "/snapshot"]
     assert ada.verdict.state is State.IDLE
     assert len(stored(store, "ada")) == 1
 
@@ -307,6 +307,29 @@ def test_a_new_backend_goes_on_from_what_is_stored(store: Store, tmp_path: Path)
     assert ada.verdict.state is State.BUSY
     assert ada.seen_at == before
     assert 70 in ada.last_hour
+
+
+def test_what_an_agent_read_while_no_backend_asked_is_taken_up(
+    store: Store, tmp_path: Path, fake_gpus: FakeGpus
+) -> None:
+    agent = AgentProcess("ada", tmp_path, fake_gpus)
+    try:
+        agent.wait()
+        for known in (0, 1):  # a server that is new, then a backend that was away
+            before = stored(store, "ada")
+            while len(agent.get("/history").json()["snapshots"]) < len(before) + 3:
+                threading.Event().wait(0.05)
+            with status_of(store, tmp_path, agent.server) as status:
+                [ada] = status.refresh()
+            after = stored(store, "ada")
+            assert ada.seen_at == after[-1].at
+            assert after[: len(before)] == before
+            assert len(after) >= len(before) + 3 + 1 - known
+            moments = [snapshot.at for snapshot in after]
+            assert moments == sorted(set(moments))
+            assert {snapshot.server for snapshot in after} == {"ada"}
+    finally:
+        agent.kill()
 
 
 def test_agents_in_every_kind_of_trouble(
