@@ -1,8 +1,10 @@
-"""Traces replayed: what a server said, and the verdict expected at each moment."""
+"""Traces replayed, recorded and written by hand: what a server said, and the verdict expected at each moment."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import groupby
 from math import log1p
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -137,6 +139,44 @@ HALF = (gpu(0, 98, 0.5, "lee"), gpu(1, 0, 0.01))
 def test_one_snapshot(snapshot: Snapshot, state: State, reason: str) -> None:
     verdict = verdict_of(snapshot)
     assert (verdict.state, verdict.reason) == (state, reason)
+
+
+def recorded(name: str) -> list[Snapshot]:
+    """What an agent's `/history` gave, without the names of processes."""
+    file = Path(__file__).parent / "traces" / f"{name}.jsonl"
+    return [Snapshot.model_validate_json(line) for line in file.read_text().splitlines()]
+
+
+def test_a_recorded_overload() -> None:
+    """Two cores, read every 10 s, while people worked on them.
+
+    From 23:39:00 to 23:43:15 eight processes read a file of 30 MiB again and again from a memory group of
+    24 MiB; from 23:46:35 to 23:50:40 eight processes at the lowest priority did nothing but count.
+    """
+    trace = recorded("overload")
+    seen = [
+        (f"{snapshot.at:%H:%M:%S}", state, reason)
+        for snapshot, (_, state, reason) in zip(trace, replay(trace, interval=10), strict=True)
+    ]
+    stretches = [next(stretch)[:2] for _, stretch in groupby(seen, key=lambda moment: moment[1])]
+    assert stretches == [
+        ("23:37:30", State.IDLE),
+        ("23:38:20", State.BUSY),
+        ("23:41:20", State.OVERLOADED),  # memory pressure of 10 % and more since 23:39:20
+        ("23:44:31", State.BUSY),  # below 8 % since 23:44:21, CPU pressure below 40 % now
+        ("23:45:41", State.IDLE),
+        ("23:46:11", State.BUSY),
+        ("23:46:21", State.IDLE),
+        ("23:46:41", State.BUSY),
+        ("23:49:21", State.OVERLOADED),  # CPU pressure of 50 % and more since 23:47:21
+    ]
+    reasons = {at: reason for at, _, reason in seen}
+    rest = "CPU 83 %; 23 GiB of memory free"
+    assert reasons["23:41:20"] == f"memory pressure 23 % for 2 min; {rest}"
+    both = "memory pressure 31 % for 3 min; CPU pressure 68 %, load 4.4 per core for 2 min; "
+    assert reasons["23:42:00"].startswith(both)
+    assert reasons["23:44:21"].startswith("CPU pressure 41 %, load 2.4 per core for 4 min; ")
+    assert reasons["23:53:31"].startswith("CPU pressure 65 %, load 2.1 per core for 6 min; ")
 
 
 def test_overload_builds_up_lasts_and_goes() -> None:
