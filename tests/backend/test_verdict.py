@@ -142,7 +142,7 @@ def test_one_snapshot(snapshot: Snapshot, state: State, reason: str) -> None:
 
 
 def recorded(name: str) -> list[Snapshot]:
-    """What an agent's `/history` gave, without the names of processes."""
+    """What an agent kept, or a backend stored, without the names of processes."""
     file = Path(__file__).parent / "traces" / f"{name}.jsonl"
     return [Snapshot.model_validate_json(line) for line in file.read_text().splitlines()]
 
@@ -177,6 +177,14 @@ def test_a_recorded_overload() -> None:
     assert reasons["23:42:00"].startswith(both)
     assert reasons["23:44:21"].startswith("CPU pressure 41 %, load 2.4 per core for 4 min; ")
     assert reasons["23:53:31"].startswith("CPU pressure 65 %, load 2.1 per core for 6 min; ")
+
+
+def test_a_recorded_death() -> None:
+    """Stored by `benchmarks/five_agents.py`: an agent killed at 23:57:12, started again two and a half minutes later."""
+    seen = [(state, reason) for _, state, reason in replay(recorded("killed"))]
+    assert [state for state, _ in seen] == [*[State.BUSY] * 4, *[State.DOWN] * 9, State.BUSY]
+    assert seen[4][1] == "agent not answering (connection refused) since 23:57, 3 tries"
+    assert seen[0][1].startswith("7 of 8 GPUs free; CPU ")
 
 
 def test_overload_builds_up_lasts_and_goes() -> None:
