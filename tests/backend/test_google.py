@@ -8,8 +8,9 @@ import pytest
 
 from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.settings import GoogleSettings
+from backend.sheets import MismatchError
 from backend.sheets.google import api
-from backend.sheets.google.api import WRITES_PER_MINUTE, GoogleApi, MismatchError
+from backend.sheets.google.api import WRITES_PER_MINUTE, GoogleApi
 from backend.sheets.google.sheet import GoogleSheet
 from backend.sheets.run_tabs import run_table
 from backend.sheets.table import Column, Section, Spark, Table
