@@ -6,6 +6,7 @@ from itertools import groupby
 from math import log1p
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -212,7 +213,7 @@ def test_overload_builds_up_lasts_and_goes() -> None:
         ({"available": 0.0999}, "10 % of memory left"),
     ],
 )
-def test_each_sign_at_its_threshold(reading: dict[str, float], reason: str) -> None:
+def test_each_sign_at_its_threshold(reading: dict[str, Any], reason: str) -> None:
     verdict = verdict_of(*(answer(t, **reading) for t in range(0, 121, 15)))
     assert verdict.state is State.OVERLOADED
     assert verdict.reason.startswith(f"{reason} for 2 min")
@@ -231,7 +232,7 @@ def test_each_sign_at_its_threshold(reading: dict[str, float], reason: str) -> N
         {"memory_full": None, "io_full": None},
     ],
 )
-def test_high_use_is_not_overload(reading: dict[str, float]) -> None:
+def test_high_use_is_not_overload(reading: dict[str, Any]) -> None:
     assert State.OVERLOADED not in states([answer(t, **reading) for t in range(0, 1200, 15)])
 
 
