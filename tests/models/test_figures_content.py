@@ -13,7 +13,8 @@ from matplotlib.text import Text
 from models.compare import compare
 from models.figures import PICTURES, comparison
 from models.figures.facts import Facts
-from models.figures.spectra import centroid, magnitude_response, mel, mel_spaced, spectrogram_db
+from models.figures.spectra import centroid, magnitude_response, mel_spaced, spectrogram_db
+from models.mel import mel
 from models.run_folder import RunFolder
 from tests.models.made_run import make_run
 
