@@ -18,13 +18,15 @@ function send(url, { method, headers, contentType, payload }, signal) {
   });
 }
 
-async function fetchOne(request) {
+async function fetchOne(request, redirects = 5) {
   const { url, followRedirects = true, muteHttpExceptions = false, timeoutSeconds = 60 } = request;
   const signal = AbortSignal.timeout(Math.min(limit, timeoutSeconds * 1000));
   try {
     const response = await send(url, request, signal);
     const { statusCode: status, headers: { location } } = response;
-    if (location && followRedirects) return await fetchOne({ ...request, url: new URL(location, url).href });
+    if (location && followRedirects && redirects) {
+      return await fetchOne({ ...request, url: new URL(location, url).href }, redirects - 1);
+    }
     const body = await buffer(response);
     if (status >= 400 && !muteHttpExceptions) return { fault: `Request failed for ${url} returned code ${status}` };
     return { status, body: body.toString('base64') };

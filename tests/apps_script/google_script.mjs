@@ -18,7 +18,8 @@ export function carried(value) {
 /** @param {string[]} names of the functions that the page may call */
 export function googleScript(names) {
   function call(name, body, { onSuccess, onFailure, object }) {
-    fetch(name, { method: 'POST', body }).then((response) => response.json()).then(({ answer, thrown }) => {
+    const sent = fetch(name, { method: 'POST', body }).then((response) => response.json());
+    sent.catch(({ message }) => ({ thrown: `NetworkError: ${message}` })).then(({ answer, thrown }) => {
       if (thrown === undefined) onSuccess?.(answer, object);
       else if (onFailure) onFailure(Object.assign(new Error(thrown), { name: 'ScriptError' }), object);
       else console.error(thrown);

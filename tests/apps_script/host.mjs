@@ -29,7 +29,6 @@ const world = {
   ...JSON.parse(process.argv[2]),
 };
 const properties = world.address ? { backend: world.address } : {};
-let context;
 const seen = { results: [], menu: [], alerts: [], toasts: [], images: [], active: null, page: '' };
 
 /** Before anybody has authorized the add-on, only the menu may be made. */
@@ -125,6 +124,8 @@ const services = {
   },
   UrlFetchApp: authorized({ fetchAll }),
 };
+
+let context;
 
 /** Each call is an execution of its own: nothing that one leaves in a variable reaches the next. */
 function begin() {

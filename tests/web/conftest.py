@@ -3,11 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from backend.errors import ConflictError
+from backend.serving import serving
 from backend.settings import Home
+from backend.wiring import Sheetrack
 from tests.web.lab import TOKEN, Lab
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -87,6 +91,19 @@ def open_page(new_page: Callable[..., Page], address: str) -> Callable[..., Page
 def google_page(new_page: Callable[..., Page]) -> Page:
     """Empty, and as wide as Google makes a sidebar."""
     return new_page(width=300, height=900)
+
+
+@contextmanager
+def backend(sheetrack: Sheetrack, port: int = 0) -> Iterator[dict[str, str]]:
+    """Serves while the block lasts and ends what trainings are left; yields its address, and its token apart."""
+    with serving(sheetrack, port) as page:
+        address, token = page.split("/?token=")
+        try:
+            yield {"address": address, "token": token}
+        finally:
+            for job in sheetrack.store.unfinished_jobs():
+                with suppress(ConflictError):
+                    sheetrack.training.cancel(job.id, "the test")
 
 
 def show_tab(page: Page, tab: str) -> None:

@@ -9,14 +9,13 @@ from playwright.sync_api import Page, expect
 
 from backend.google_identity import GoogleIdentity
 from backend.server import this_machine
-from backend.serving import serving
 from backend.settings import Home
 from backend.wiring import Sheetrack, build
 from models.run_folder import RunFolder
 from tests.apps_script.add_on import OpenSheet, opened
 from tests.backend.google_accounts import AUDIENCE, GoogleAccounts
 from tests.speech import write_words
-from tests.web.conftest import refresh
+from tests.web.conftest import backend, refresh
 
 PUBLIC = "https://sheetrack.lab.example"
 SETTINGS = f"""
@@ -51,8 +50,8 @@ def loopback(sheetrack: Sheetrack, accounts: GoogleAccounts) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         # All of it is real, but where Google's certificates are.
         patch.setattr(GoogleIdentity.__init__, "__defaults__", (accounts.address,))
-        with serving(sheetrack, 0) as page:
-            yield page.split("/?token=")[0]
+        with backend(sheetrack) as local:
+            yield local["address"]
 
 
 @pytest.fixture
