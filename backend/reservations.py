@@ -88,9 +88,11 @@ def with_reservations(
     shown = []
     for server in servers:
         if reservation := current.get(server.name.casefold()):
-            reason = "; ".join(filter(None, (server.verdict.reason, _contradiction(reservation, server))))
+            whose = _whose(reservation, moment)
+            use = _other_use(reservation, server)
+            reason = f"{server.verdict.reason}; reserved by {whose}, {use}" if use else server.verdict.reason
             verdict = server.verdict.model_copy(update={"reason": reason})
-            server = server.model_copy(update={"reserved": _whose(reservation, moment), "verdict": verdict})  # noqa: PLW2901
+            server = server.model_copy(update={"reserved": whose, "verdict": verdict})  # noqa: PLW2901
         shown.append(server)
     return suggest(shown)
 
@@ -105,13 +107,13 @@ def _whose(reservation: Reservation, moment: datetime) -> str:
     return f"{reservation.person} until {end:%Y-%m-%d %H:%M}".removesuffix(" 23:59")
 
 
-def _contradiction(reservation: Reservation, server: ServerStatus) -> str:
-    """Where a server is not used as it is reserved, that in words."""
+def _other_use(reservation: Reservation, server: ServerStatus) -> str:
+    """How a server is used otherwise than it is reserved, if it is."""
     users = server.snapshot.users if server.snapshot else []
     if server.verdict.state is State.IDLE:
-        return f"reserved by {reservation.person}, but idle"
+        return "but idle"
     if users and not any(is_login_of(user, reservation.person) for user in users):
-        return f"reserved by {reservation.person}, used by {', '.join(users)}"
+        return f"used by {', '.join(users)}"
     return ""
 
 

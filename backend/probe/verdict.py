@@ -159,8 +159,9 @@ def _answering(past: Past, answer: Snapshot, at: datetime) -> Verdict:
     since, parts = past.use_since, []
     if past.overloaded:
         state = State.OVERLOADED
-        since = min(past.strained_since[sign] for sign in past.overloaded)
-        parts = reasons.overload(answer.host, {s: past.strained_since[s] for s in past.overloaded}, at)
+        lasting = {sign: since for sign, since in past.strained_since.items() if sign in past.overloaded}
+        since = min(lasting.values())
+        parts = reasons.overload(answer.host, lasting, at)
     parts += reasons.use(answer, past.fault_since, at)
     held = {
         index: since

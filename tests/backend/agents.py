@@ -55,7 +55,7 @@ class AgentProcess:
 
     def start(self) -> None:
         """Returns at once; `wait` until it answers."""
-        command = [sys.executable, "-c", SERVE, self.folder, str(self.port), self.server.token_file]
+        command = [sys.executable, "-c", SERVE, str(self.folder), str(self.port), str(self.server.token_file)]
         self.process = subprocess.Popen(command, env=self.gpus.environment)
 
     def wait(self) -> None:

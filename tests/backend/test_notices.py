@@ -370,5 +370,7 @@ def test_addresses_are_told_to_nobody(
     assert read_addresses(AT_ONCE, home.path) == ["json://localhost/s3cret"]
     assert "people are not told: json takes no messages" in caplog.text
     with database.connect() as connection:
-        stored = "".join(connection.connection.driver_connection.iterdump())
+        driver = connection.connection.driver_connection
+        assert driver
+        stored = "".join(driver.iterdump())
     assert "s3cret" not in caplog.text + "".join(said) + str(finding) + stored

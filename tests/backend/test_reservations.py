@@ -122,9 +122,9 @@ def test_who_has_reserved_a_server_and_until_when() -> None:
     ("person", "state", "reason"),
     [
         ("Kim Lee", State.BUSY, None),
-        ("Max", State.BUSY, "reserved by Max, used by kim"),
-        ("Max", State.OVERLOADED, "reserved by Max, used by kim"),
-        ("Kim Lee", State.IDLE, "reserved by Kim Lee, but idle"),
+        ("Max", State.BUSY, "reserved by Max until 18:30, used by kim"),
+        ("Max", State.OVERLOADED, "reserved by Max until 18:30, used by kim"),
+        ("Kim Lee", State.IDLE, "reserved by Kim Lee until 18:30, but idle"),
     ],
 )
 def test_a_verdict_says_where_a_server_is_not_used_as_it_is_reserved(

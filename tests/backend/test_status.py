@@ -1,6 +1,6 @@
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
@@ -91,11 +91,14 @@ def test_maintenance_hides_no_number(store: Store, tmp_path: Path) -> None:
     assert not here.suggested
 
 
-def refuse(code: int) -> object:
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def refuse(code: int) -> Answer:
     return lambda request: request.send_error(code)
 
 
-def say(content: bytes) -> object:
+def say(content: bytes) -> Answer:
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
         request.end_headers()
@@ -119,7 +122,7 @@ def say(content: bytes) -> object:
     ],
 )
 def test_answers_that_are_none(
-    store: Store, tmp_path: Path, answer: object, failure: Failure, text: str
+    store: Store, tmp_path: Path, answer: Answer, failure: Failure, text: str
 ) -> None:
     with answering(answer) as address:
         server = Server(name="ada", agent=address, token_file=token_file(tmp_path))

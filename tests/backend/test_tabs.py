@@ -145,7 +145,7 @@ def test_a_comparison_shows_what_changed_and_whether_it_is_chance() -> None:
     assert facts.rows[2][1:] == (
         Number(value=4470 / 4815, format="accuracy"),
         Number(value=4590 / 4815, format="accuracy", bold=True),
-        Number(value=4590 / 4815 - 4470 / 4815, format="change"),
+        Number(value=4590 / 4815 - 4470 / 4815, format="points"),
     )
     assert facts.rows[-1][1] == "two-proportion z-test: p < 0.0001"
     assert "McNemar" in facts.note
