@@ -174,6 +174,15 @@ def test_a_cancelled_job_whose_process_is_still_there_is_stopped_by_the_next_bac
     assert state(sheetrack, job) is JobState.CANCELLED
 
 
+def test_a_job_that_is_cancelled_while_it_starts_is_stopped(sheetrack: Sheetrack, speech: Path) -> None:
+    job = sheetrack.training.launch(server(sheetrack), recipe(speech, epochs=500), "kim")
+    pid = int(sheetrack.engines[server(sheetrack)].start(job))
+    # As if the cancellation came after the start and before it was noted: the process has no lock yet.
+    sheetrack.store.change_job(job, state=JobState.CANCELLED)
+    sheetrack.training.recover()
+    assert not psutil.pid_exists(pid)
+
+
 def test_a_job_whose_start_was_not_noted_is_started_once(sheetrack: Sheetrack, speech: Path) -> None:
     job = sheetrack.training.launch(server(sheetrack), recipe(speech), "kim")
     # As if the backend had died after it stored "starting" and before it started anything.
