@@ -71,6 +71,7 @@ def sidebar(sheet: OpenSheet, google_page: Page) -> Page:
         "No Google identity came with the request. "
         "If several Google accounts are signed in, use a window with only one of them."
     )
+    expect(google_page.locator("section:visible")).to_have_count(0)  # no form that cannot work
     return google_page
 
 
