@@ -106,7 +106,7 @@ def test_curves_break_where_a_value_is_not_known(open_page: Open, lab: Lab) -> N
         Spark(values=(1, None, 3), style="column", label="columns"),
         Bars(fractions=(0.5, None), label="half, and not known"),
     )
-    columns = tuple(Column(title=title) for title in "abc")
+    columns = tuple(Column(title=title, width=16) for title in "abc")
     lab.workbook.publish(
         [Table(name="Jobs", sections=(Section(columns=columns, rows=(row,), row_headers=False),))]
     )
@@ -116,6 +116,18 @@ def test_curves_break_where_a_value_is_not_known(open_page: Open, lab: Lab) -> N
     bars = page.get_by_role("img", name="half, and not known")
     expect(bars.locator(".fill")).to_have_attribute("width", "23")
     expect(bars.locator(".unknown")).to_have_count(1)
+
+
+def test_many_bars_share_the_width_of_a_few(open_page: Open, lab: Lab) -> None:
+    counts = (2, 8, 16)
+    rows = tuple((Bars(fractions=(1,) * count, label=f"{count} GPUs"),) for count in counts)
+    section = Section(columns=(Column(title="GPUs", width=16),), rows=rows, row_headers=False)
+    lab.workbook.publish([Table(name="Jobs", sections=(section,))])
+    page = open_page("/#Jobs")
+    for count in counts:
+        drawn = page.get_by_role("img", name=f"{count} GPUs")
+        expect(drawn.locator(".fill")).to_have_count(count)
+        assert float(drawn.get_attribute("width") or "inf") < 105
 
 
 def test_pictures_load_when_they_come_into_view(open_page: Open) -> None:
