@@ -26,7 +26,7 @@ class LocalEngine:
 
     def start(self, job: Job) -> str:
         folder = RunFolder(self._runs / job.id)
-        if pid := folder.trainer_pid():
+        if pid := self._pid(job):
             return str(pid)
         try:
             with folder.log_file.open("ab") as log:
@@ -46,11 +46,10 @@ class LocalEngine:
         return str(child.pid)
 
     def poll(self, job: Job) -> Life:
-        child = self._children.get(job.id)
-        # poll() also collects the exit status: an uncollected child would stay as a zombie.
-        if child is not None and child.poll() is not None:
-            del self._children[job.id]
-        return Life.GONE if self._pid(job) is None else Life.ALIVE
+        if self._pid(job) is not None:
+            return Life.ALIVE
+        self._children.pop(job.id, None)
+        return Life.GONE
 
     def stop(self, job: Job) -> None:
         pid = self._pid(job)
@@ -70,6 +69,9 @@ class LocalEngine:
         folder = RunFolder(self._runs / job.id)
         if pid := folder.trainer_pid():
             return pid
+        if child := self._children.get(job.id):
+            # poll() also collects the exit status: an uncollected child would stay as a zombie.
+            return child.pid if child.poll() is None else None
         if job.handle is None:
             return None
         with suppress(psutil.Error):
@@ -81,6 +83,8 @@ class LocalEngine:
 
     def log(self, job: Job) -> str:
         return RunFolder(self._runs / job.id).log_tail()
+
+    def close(self) -> None: ...
 
 
 def _tree(pid: int) -> list[psutil.Process]:

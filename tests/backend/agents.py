@@ -41,9 +41,9 @@ def token_file(folder: Path, token: str = TOKEN) -> Path:
 
 
 class AgentProcess:
-    """One agent, with a home and GPUs of its own."""
+    """One agent, with a home and, where there are any, GPUs of its own."""
 
-    def __init__(self, name: str, folder: Path, gpus: FakeGpus) -> None:
+    def __init__(self, name: str, folder: Path, gpus: FakeGpus | None = None) -> None:
         self.folder = folder
         self.gpus = gpus
         self.port = free_port()
@@ -54,7 +54,7 @@ class AgentProcess:
     def start(self) -> None:
         """Returns at once; `wait` until it answers."""
         command = [sys.executable, "-c", SERVE, self.folder, str(self.port), self.server.token_file]
-        self.process = subprocess.Popen(command, env=self.gpus.environment)
+        self.process = subprocess.Popen(command, env=self.gpus and self.gpus.environment)
 
     def wait(self) -> None:
         for _ in range(600):
