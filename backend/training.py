@@ -163,11 +163,7 @@ class Training:
         return {job.server for job in self._followed.values()}
 
     def _obey(self, job_id: str) -> bool:
-        """Ends a job that somebody cancelled while a step was under way, or just before a backend died.
-
-        Returns:
-            Whether nothing works on it any more.
-        """
+        """Ends a job if somebody has cancelled it; returns whether nothing works against their will any more."""
         job = self._store.job(job_id)
         if job.state is JobState.CANCELLED and job.server in self._engines:
             try:
