@@ -3,15 +3,37 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.orm import DeclarativeBase
 
 from backend.errors import SheetrackError, UnavailableError
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The newest revision in `migrations/versions`."""
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware moment, kept as milliseconds since 1970 so that it sorts and prunes by number."""
+
+    impl = sa.Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        del dialect
+        return None if value is None else round(value.timestamp() * 1000)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        del dialect
+        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+class Row(DeclarativeBase):
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Moment}
 
 
 def open_database(file: Path) -> sa.Engine:

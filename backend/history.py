@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.database import Moment, Row
 from backend.probe.means import HOUR, Point, floor, gpu_seconds, means, point
 from backend.probe.verdict import stale_after
-from backend.store import Moment, Row, Store
+from backend.store import Store
 
 STEP = timedelta(minutes=5)
 KEPT = timedelta(days=366)

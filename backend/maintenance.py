@@ -9,11 +9,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.database import Row
 from backend.errors import ConflictError, InvalidError, NotFoundError
 from backend.server import Server
 from backend.settings import sentence
 from backend.snapshot import now
-from backend.store import Row
 
 
 class _Maintenance(Row):
@@ -65,22 +65,20 @@ class Maintenances:
             connection.execute(insert(_Maintenance).values(row).on_conflict_do_update(["server"], set_=row))
 
     def end(self, server: str) -> None:
-        """The server may be taken again.
+        """The server may be taken again; once is as good as twice.
 
         Raises:
             NotFoundError: there is no such server.
-            ConflictError: it is not in maintenance, or servers.toml says that it is.
+            ConflictError: servers.toml says that it is in maintenance.
         """
         self._check(server)
         with self._database.begin() as connection:
-            ended = connection.execute(sa.delete(_Maintenance).where(_Maintenance.server == server)).rowcount
+            connection.execute(sa.delete(_Maintenance).where(_Maintenance.server == server))
         if self._servers[server].maintenance:
             raise ConflictError(
                 f"{server} is in maintenance by servers.toml.",
                 "Take that line out, then restart the backend.",
             )
-        if not ended:
-            raise ConflictError(f"{server} is not in maintenance.", "There is nothing to end.")
 
     def known(self) -> dict[str, Maintenance]:
         """What was said last of each server, over or not, by the server's name."""

@@ -94,7 +94,7 @@ def _server(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding
     if "reservation_idle" in events:
         idle = server.reserved if server.reserved and state is State.IDLE else FINE
         patience = timedelta(minutes=settings.idle_minutes) if idle else timedelta()
-        text = f"{name} is reserved by {idle} for {settings.idle_minutes} min" if idle else ""
+        text = f"{name} is reserved by {idle}, but idle for {settings.idle_minutes} min" if idle else ""
         found[f"reservation {name}"] = Finding(idle, text, patience)
     return found
 

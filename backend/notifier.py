@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.database import Row
 from backend.delivery import deliver, read_addresses, service_of
 from backend.errors import SheetrackError
 from backend.job import Job
 from backend.notices import Notice, Watched, findings_of, follow, is_quiet, message
 from backend.settings import NotifySettings
 from backend.snapshot import ServerStatus
-from backend.store import Row
 
 log = logging.getLogger(__name__)
 

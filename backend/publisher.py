@@ -6,14 +6,25 @@ nobody waits for, and always with the newest state of each tab.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from backend.errors import SheetrackError, UnavailableError
-from backend.sheets import Sheet
+from backend.sheets import MismatchError, Sheet
 from backend.sheets.table import Table
 from backend.store import Outgoing, Store
 
 log = logging.getLogger(__name__)
+
+_REFUSED_SECONDS = 600
+"""How long a tab that Google does not take as it is rests before it is tried again."""
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    text: str
+    until: float
 
 
 class Publisher:
@@ -25,6 +36,8 @@ class Publisher:
         self._writing, self._sending = threading.Lock(), threading.Lock()
         self._written: set[str] = set()
         """Versions of waiting tabs that the workbook shows already."""
+        self._refused: dict[str, _Refusal] = {}
+        """Versions of waiting tabs that Google does not take."""
         self.trouble = ""
         """Why a sheet could not be written the last time; empty when it could."""
 
@@ -42,16 +55,35 @@ class Publisher:
         if self._google is None:
             return True
         with self._sending:
-            waiting = self._store.outgoing()
+            waiting = {item.version: item for item in self._store.outgoing()}
+            self._refused = {
+                version: refusal
+                for version, refusal in self._refused.items()
+                if version in waiting and time.monotonic() < refusal.until
+            }
             try:
-                if waiting:
-                    _publish(self._google(), waiting)
+                self._send([item for version, item in waiting.items() if version not in self._refused])
             except SheetrackError as error:
-                self._note(error)
+                self._note(str(error))
                 return False
+            self._note(" ".join(refusal.text for refusal in self._refused.values()))
+            return not self._refused
+
+    def _send(self, waiting: Sequence[Outgoing]) -> None:
+        """All in one call; where Google does not take them together, one by one, so that none holds up others."""
+        if not waiting or self._google is None:
+            return
+        try:
+            _publish(self._google(), waiting)
+        except MismatchError as error:
+            if len(waiting) > 1:
+                for item in waiting:
+                    self._send([item])
+                return
+            refusal = _Refusal(f"{waiting[0].tab}: {error}", time.monotonic() + _REFUSED_SECONDS)
+            self._refused[waiting[0].version] = refusal
+        else:
             self._store.sent(waiting)
-            self.trouble = ""
-            return True
 
     def _write(self) -> bool:
         with self._writing:
@@ -61,17 +93,18 @@ class Publisher:
                 if new:
                     _publish(self._workbook, new)
             except UnavailableError as error:
-                self._note(error)
+                self._note(str(error))
                 return False
             self._written = {item.version for item in waiting}
             if self._google is None:
                 self._store.sent(waiting)
-                self.trouble = ""
+                self._note("")
             return True
 
-    def _note(self, error: SheetrackError) -> None:
-        self.trouble = str(error)
-        log.warning("the sheet is not up to date: %s", error)
+    def _note(self, trouble: str) -> None:
+        if trouble and trouble != self.trouble:
+            log.warning("the sheet is not up to date: %s", trouble)
+        self.trouble = trouble
 
 
 def _publish(sheet: Sheet, waiting: Sequence[Outgoing]) -> None:

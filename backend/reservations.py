@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from backend.errors import NotFoundError, SheetrackError
+from backend.probe.verdict import suggest
 from backend.settings import ReservationSettings
 from backend.sheets import Sheet
 from backend.sheets.people import find_header
@@ -80,13 +81,20 @@ def reserved_now(known: Sequence[Reservation], moment: datetime) -> dict[str, Re
 def with_reservations(
     servers: Sequence[ServerStatus], current: Mapping[str, Reservation], moment: datetime
 ) -> list[ServerStatus]:
-    """Each server with what its reservation means at `moment`: who has it, and whether that person uses it."""
+    """Each server with who has reserved it at `moment`; where somebody else uses it, or nobody, the reason says so.
+
+    One that is reserved is nobody's to take, so the order is made anew.
+    """
     shown = []
     for server in servers:
-        reservation = current.get(server.name.casefold())
-        text = _in_words(reservation, server, moment) if reservation else None
-        shown.append(server.model_copy(update={"reserved": text}))
-    return shown
+        if reservation := current.get(server.name.casefold()):
+            whose = _whose(reservation, moment)
+            use = _other_use(reservation, server)
+            reason = f"{server.verdict.reason}; reserved by {whose}, {use}" if use else server.verdict.reason
+            verdict = server.verdict.model_copy(update={"reason": reason})
+            server = server.model_copy(update={"reserved": whose, "verdict": verdict})  # noqa: PLW2901
+        shown.append(server)
+    return suggest(shown)
 
 
 def _whose(reservation: Reservation, moment: datetime) -> str:
@@ -99,14 +107,14 @@ def _whose(reservation: Reservation, moment: datetime) -> str:
     return f"{reservation.person} until {end:%Y-%m-%d %H:%M}".removesuffix(" 23:59")
 
 
-def _in_words(reservation: Reservation, server: ServerStatus, moment: datetime) -> str:
-    text = _whose(reservation, moment)
+def _other_use(reservation: Reservation, server: ServerStatus) -> str:
+    """How a server is used otherwise than it is reserved, if it is."""
     users = server.snapshot.users if server.snapshot else []
     if server.verdict.state is State.IDLE:
-        return f"{text}, but idle"
+        return "but idle"
     if users and not any(is_login_of(user, reservation.person) for user in users):
-        return f"{text}, but used by {', '.join(users)}"
-    return text
+        return f"used by {', '.join(users)}"
+    return ""
 
 
 def is_login_of(login: str, person: str) -> bool:

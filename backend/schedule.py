@@ -60,9 +60,10 @@ class Schedule:
             add(reservations.refresh, "interval", seconds=60, next_run_time=now())
         if notifier:
             add(lambda: notifier.send(datetime.now().astimezone()), "interval", seconds=10)
-        add(self.summarize, "interval", minutes=1, next_run_time=now())
+        # The first round brings what the agents read while no backend asked, and means are made of all of it.
+        add(self.summarize, "interval", minutes=1)
         add(self.show_usage, "interval", hours=1, next_run_time=now())
-        add(self.prune, "interval", hours=6, next_run_time=now())
+        add(self.prune, "interval", hours=6, next_run_time=now() + timedelta(minutes=1))
 
     def refresh(self, fresh_seconds: float = 0) -> None:
         """Reads every server and shows what was read, unless a round ended less than `fresh_seconds` ago.

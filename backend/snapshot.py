@@ -146,7 +146,7 @@ class ServerStatus(_Reading):
     last_hour: tuple[float | None, ...] = ()
     """Use in per cent, evenly spaced over the last hour: of its GPUs, or of its CPU where it has none."""
     reserved: str | None = None
-    """Who has reserved it now, and whether it is idle or used by somebody else all the same."""
+    """Who has reserved it now, and until when."""
 
 
 def now() -> datetime:

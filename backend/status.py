@@ -60,8 +60,8 @@ class Status:
         """Asks all servers at once. One that answers is in `current` at once, the others at the end."""
         with self._refreshing:
             if self._poller is None:
-                self._recall()
                 self._poller = Poller([known.server for known in self._known.values()], self._sampler)
+                self._recall(self._poller)
             snapshots = self._poller.poll(self._add)
             for snapshot in snapshots:
                 if snapshot.failure:
@@ -100,11 +100,18 @@ class Status:
     def _add(self, snapshot: Snapshot) -> None:
         self._known[snapshot.server].add(snapshot)
 
-    def _recall(self) -> None:
-        since = now() - _RECALLED
+    def _recall(self, poller: Poller) -> None:
+        """Takes up what is stored of the last hour, and what the agents read while no backend asked."""
+        since = dict.fromkeys(self._known, now() - _RECALLED)
         for name in self._known:
-            for snapshot in self._store.recent_snapshots(name, since):
+            for snapshot in self._store.recent_snapshots(name, since[name]):
                 self._add(snapshot)
+                since[name] = snapshot.at
+        remote = {name: at for name, at in since.items() if not self._known[name].server.is_here}
+        for missed in poller.history(remote):
+            for snapshot in missed:
+                self._add(snapshot)
+            self._remember(missed)
 
     def _remember(self, snapshots: Sequence[Snapshot]) -> None:
         self._unsaved.extend(snapshots)

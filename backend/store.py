@@ -2,38 +2,20 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.database import Row
 from backend.errors import ConflictError, NotFoundError
 from backend.job import Job, JobState, Progress, Result, RunResult
 from backend.snapshot import Snapshot, now
 from backend.sweep import Sweep
 from models.recipe import Recipe
-
-
-class Moment(sa.types.TypeDecorator[datetime]):
-    """An aware moment, kept as milliseconds since 1970 so that it sorts and prunes by number."""
-
-    impl = sa.Integer
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
-        del dialect
-        return None if value is None else round(value.timestamp() * 1000)
-
-    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
-        del dialect
-        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
-
-
-class Row(DeclarativeBase):
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Moment}
 
 
 class _Snapshot(Row):

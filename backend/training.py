@@ -104,13 +104,16 @@ class Training:
         return stored
 
     def cancel(self, job_id: str, by: str) -> Job:
-        """Ends the job wherever it stands.
+        """Ends the job wherever it stands; once is as good as twice.
 
         Raises:
             NotFoundError: there is no such job.
-            ConflictError: it has ended already.
+            ConflictError: it has ended otherwise.
         """
         job = self._store.job(job_id)
+        if job.state is JobState.CANCELLED:
+            self._obey(job.id)
+            return job
         if job.state.is_over:
             raise ConflictError(f"Job {job.id} is {job.state} already.", "There is nothing to cancel.")
         ended = self._store.change_job(

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.database import Row
 from backend.snapshot import ServerStatus, State
-from backend.store import Row
 
 GPU_FAULT = "gpu fault"
 _STATES = (State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -26,6 +27,7 @@ LONGEST_SECONDS = 200
 DOWN_SECONDS = 45
 COMMAND = """
 import sys
+from functools import partial
 from pathlib import Path
 from backend.cli import main
 from backend.probe import host
@@ -71,7 +73,7 @@ class Agent:
             "LD_LIBRARY_PATH": str(self.folder.parent),
             "FAKE_NVML": str(self.folder / "gpus"),
         }
-        command = [sys.executable, "-c", COMMAND, self.folder, "agent", "--port", str(self.port)]
+        command = [sys.executable, "-c", COMMAND, str(self.folder), "agent", "--port", str(self.port)]
         self.process = subprocess.Popen(command, env=environment)
 
     def set_gpus(self, *more: str) -> None:
@@ -145,6 +147,15 @@ def relief(agents: Mapping[str, Agent]) -> None:
     agents["euler"].set_pressure(0)
 
 
+def contains(sign: str, said: str) -> bool:
+    return sign in said
+
+
+def begins_alike(before: str, said: str) -> bool:
+    """In the same state."""
+    return said[:4] == before[:4]
+
+
 def pause(what: str, seconds: float) -> None:
     """Time to look at the page."""
     print(f"{what}; {seconds:.0f} s to look", file=sys.stderr)
@@ -157,11 +168,11 @@ def measure(agents: Mapping[str, Agent], watch: Watch) -> bool:
     before = watch.said()
     pause("all is well", 15)
     trouble(agents)
-    told = watch.until({name: lambda said, sign=sign: sign in said for name, (_, sign) in TROUBLES.items()})
+    told = watch.until({name: partial(contains, sign) for name, (_, sign) in TROUBLES.items()})
     oldest = max(watch.oldest_seconds[name] for name in ("dirac", "euler"))
     pause("trouble everywhere", 15)
     relief(agents)
-    back = watch.until({name: lambda said, name=name: said[:4] == before[name][:4] for name in agents})
+    back = watch.until({name: partial(begins_alike, before[name]) for name in agents})
     print("| What happened | what is said | after | once mended, well again after |\n|---|---|---|---|")
     for name, (what, _) in TROUBLES.items():
         after, said = told.get(name, (float("nan"), "nothing"))

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,7 +91,7 @@ def sample_cost(folder: Path, others: str | None) -> None:
         figures = [f"{float(span):.1f} ms" for span in done.stdout.split()] or ["does not run here", ""]
         show(f"{name}, {GPUS} stand-in GPUs", *figures)
     began = time.perf_counter()
-    command = [Path(others).with_name("glances"), "--stdout", "cpu.user,mem.used", "--stop-after", "1"]
+    command = [str(Path(others).with_name("glances")), "--stdout", "cpu.user,mem.used", "--stop-after", "1"]
     subprocess.run(command, capture_output=True, check=False, timeout=60)
     show("glances, one reading from start to end", f"{1000 * (time.perf_counter() - began):.0f} ms", "")
 
@@ -145,7 +145,7 @@ async def serve_agents(count: int, hanging: int) -> None:
     body = example().model_dump_json().encode()
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
-    def agent(hangs: bool) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]:
+    def agent(hangs: bool) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
                 while await reader.readuntil(b"\r\n\r\n"):
@@ -180,7 +180,7 @@ def polling(folder: Path, count: int, rounds: int) -> None:
         for _ in range(5):
             known: list[float] = []
             began, worked_before = time.perf_counter(), time.process_time()
-            asked.poll(lambda _snapshot, known=known: known.append(time.perf_counter()))
+            asked.poll(lambda _: known.append(time.perf_counter()))  # noqa: B023 - the round ends here
             over.append(time.perf_counter() - began)
             worked.append(time.process_time() - worked_before)
             live.append(known[-1] - began)

@@ -95,8 +95,8 @@ def formatted(value: float, shape: Format) -> str:
             return f"{value:.0%}"
         case "accuracy":
             return f"{value:.2%}"
-        case "change":
-            return f"{value:+.2%}"
+        case "points":
+            return f"{100 * value:+.2f} pp"
         case "gib":
             return f"{value:.1f} GiB"
         case "seconds":

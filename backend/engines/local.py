@@ -46,10 +46,7 @@ class LocalEngine:
         return str(child.pid)
 
     def poll(self, job: Job) -> Life:
-        if self._pid(job) is not None:
-            return Life.ALIVE
-        self._children.pop(job.id, None)
-        return Life.GONE
+        return Life.GONE if self._pid(job) is None else Life.ALIVE
 
     def stop(self, job: Job) -> None:
         pid = self._pid(job)
@@ -65,13 +62,18 @@ class LocalEngine:
         self.poll(job)
 
     def _pid(self, job: Job) -> int | None:
-        """Whoever holds the run's lock; before it has it, the process that was started for the job."""
+        """Whoever holds the run's lock, or else the process that was started for the job.
+
+        That one has no lock yet while it begins, and none any more while it ends.
+        """
         folder = RunFolder(self._runs / job.id)
         if pid := folder.trainer_pid():
             return pid
         if child := self._children.get(job.id):
             # poll() also collects the exit status: an uncollected child would stay as a zombie.
-            return child.pid if child.poll() is None else None
+            if child.poll() is None:
+                return child.pid
+            self._children.pop(job.id, None)
         if job.handle is None:
             return None
         with suppress(psutil.Error):

@@ -3,15 +3,19 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from backend.probe.sampler import Sampler
 from backend.server import Server
 from backend.snapshot import Failure, Snapshot
+
+if TYPE_CHECKING:
+    from backend.probe.remote import RemoteAgent
 
 Answer = TypeVar("Answer")
 
@@ -37,10 +41,15 @@ class Poller:
         self._samplers = [sampler(server.name) for server in servers if server.is_here]
         self._places = asyncio.Semaphore(_SERVERS_AT_ONCE)
         self._open = AsyncExitStack()
+        self._agents = self._run(self._remote(servers))
         self._ask: list[Callable[[], Awaitable[Snapshot]]] = [
             *(partial(asyncio.to_thread, sampler.sample) for sampler in self._samplers),
-            *self._run(self._remote(servers)),
+            *(agent.sample for agent in self._agents.values()),
         ]
+
+    def history(self, since: Mapping[str, datetime]) -> list[list[Snapshot]]:
+        """What each agent in `since` read after that moment while nobody asked, oldest first."""
+        return self._run(self._history(since))
 
     def poll(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
         """A snapshot of every server; `answered` is told of each that is no failure as it arrives."""
@@ -58,17 +67,24 @@ class Poller:
     def _run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _remote(self, servers: Sequence[Server]) -> list[Callable[[], Awaitable[Snapshot]]]:
+    async def _remote(self, servers: Sequence[Server]) -> "dict[str, RemoteAgent]":
         remote = [server for server in servers if not server.is_here]
         if not remote:
-            return []
+            return {}
         from backend.probe.remote import RemoteAgent  # noqa: PLC0415 - httpx takes 0.2 s to import
 
         certificates = ssl.create_default_context()
-        agents = [RemoteAgent(server, certificates) for server in remote]
-        for agent in agents:
+        agents = {server.name: RemoteAgent(server, certificates) for server in remote}
+        for agent in agents.values():
             self._open.push_async_callback(agent.close)
-        return [agent.sample for agent in agents]
+        return agents
+
+    async def _history(self, since: Mapping[str, datetime]) -> list[list[Snapshot]]:
+        async def read(agent: "RemoteAgent", after: datetime) -> list[Snapshot]:
+            async with self._places:
+                return await agent.history(after)
+
+        return await asyncio.gather(*(read(self._agents[name], after) for name, after in since.items()))
 
     async def _poll(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
         async def told(ask: Callable[[], Awaitable[Snapshot]]) -> Snapshot:

@@ -4,10 +4,11 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from backend.errors import InvalidError
 from backend.server import Server, read_agent_token
@@ -17,6 +18,12 @@ ATTEMPT_SECONDS = 1.5
 _CONNECT_SECONDS = 1.2  # less, so that a machine that is off is not taken for an agent that hangs
 _KEPT_SECONDS = 60  # connections are kept between rounds
 _LARGEST_BYTES = 1 << 20
+_HISTORY_SECONDS = 5
+_LARGEST_HISTORY_BYTES = 16 << 20
+
+
+class _History(BaseModel):
+    snapshots: list[Snapshot]
 
 
 class RemoteAgent:
@@ -39,6 +46,25 @@ class RemoteAgent:
             snapshot = await self._attempt()
         return snapshot
 
+    async def history(self, since: datetime) -> list[Snapshot]:
+        """What the agent read after `since`, by its own clock, oldest first; empty where it does not say."""
+        try:
+            token = read_agent_token(self._server.token_file)
+            async with asyncio.timeout(_HISTORY_SECONDS):
+                body = await self._get(
+                    "/history", token, {"since": since.isoformat()}, _LARGEST_HISTORY_BYTES
+                )
+            # An hour of a large server takes longer to read than other agents may be kept waiting.
+            answer = await asyncio.to_thread(_History.model_validate_json, body)
+        except (InvalidError, ValidationError, TimeoutError, httpx.HTTPError):
+            return []
+        until = now()
+        return [
+            snapshot.model_copy(update={"server": self._server.name})
+            for snapshot in answer.snapshots
+            if since < snapshot.at <= until and not snapshot.failure
+        ]
+
     async def close(self) -> None:
         await self._client.aclose()
 
@@ -46,7 +72,7 @@ class RemoteAgent:
         try:
             token = read_agent_token(self._server.token_file)
             async with asyncio.timeout(ATTEMPT_SECONDS):
-                body = await self._get(token)
+                body = await self._get("/snapshot", token)
             snapshot = Snapshot.model_validate_json(body)
         except InvalidError as error:
             return self._failed(Failure.REFUSED, error.message.rstrip("."))
@@ -67,16 +93,18 @@ class RemoteAgent:
             update={"server": self._server.name, "at": now(), "failure": None, "failure_text": None}
         )
 
-    async def _get(self, token: str) -> bytes:
+    async def _get(
+        self, path: str, token: str, query: Mapping[str, str] | None = None, most_bytes: int = _LARGEST_BYTES
+    ) -> bytes:
         headers = {"Authorization": f"Bearer {token}"}
-        async with self._client.stream("GET", "/snapshot", headers=headers) as answer:
+        async with self._client.stream("GET", path, params=query, headers=headers) as answer:
             answer.raise_for_status()
-            body = b""
+            body = bytearray()
             async for part in answer.aiter_bytes():
                 body += part
-                if len(body) > _LARGEST_BYTES:
-                    raise httpx.DecodingError("too much for a snapshot")
-            return body
+                if len(body) > most_bytes:
+                    raise httpx.DecodingError(f"too much for {path}")
+            return bytes(body)
 
     def _not_connected(self, error: httpx.ConnectError) -> Snapshot:
         for cause in _causes(error):

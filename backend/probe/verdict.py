@@ -159,8 +159,9 @@ def _answering(past: Past, answer: Snapshot, at: datetime) -> Verdict:
     since, parts = past.use_since, []
     if past.overloaded:
         state = State.OVERLOADED
-        since = min(past.strained_since[sign] for sign in past.overloaded)
-        parts = reasons.overload(answer.host, {s: past.strained_since[s] for s in past.overloaded}, at)
+        lasting = {sign: since for sign, since in past.strained_since.items() if sign in past.overloaded}
+        since = min(lasting.values())
+        parts = reasons.overload(answer.host, lasting, at)
     parts += reasons.use(answer, past.fault_since, at)
     held = {
         index: since
@@ -175,8 +176,9 @@ def _answering(past: Past, answer: Snapshot, at: datetime) -> Verdict:
 def suggest(statuses: Sequence[ServerStatus]) -> list[ServerStatus]:
     """All of them, best first; the first is marked if anything is free there.
 
-    Servers with free GPUs lead, then the order of states. Only what changes seldom decides further, so
-    that rows do not jump about: free GPUs, their memory, cores, name.
+    Servers with free GPUs that nobody has reserved lead, then others that can be taken, then the order of
+    states. Only what changes seldom decides further, so that rows do not jump about: free GPUs, their
+    memory, cores, name.
     """
     ordered = sorted(statuses, key=_rank)
     return [
@@ -191,16 +193,17 @@ def _free_gpus_mib(status: ServerStatus) -> list[float]:
 
 
 def _is_takeable(status: ServerStatus) -> bool:
-    return status.verdict.state is State.IDLE or (
-        status.verdict.state is State.BUSY and bool(_free_gpus_mib(status))
-    )
+    state = status.verdict.state
+    has_room = state is State.IDLE or (state is State.BUSY and bool(_free_gpus_mib(status)))
+    return has_room and not status.reserved
 
 
-def _rank(status: ServerStatus) -> tuple[bool, int, int, float, int, str]:
+def _rank(status: ServerStatus) -> tuple[bool, bool, int, int, float, int, str]:
     free = _free_gpus_mib(status)
     host = status.snapshot.host if status.snapshot else None
     return (
         not (free and _is_takeable(status)),
+        not _is_takeable(status),
         list(State).index(status.verdict.state),
         -len(free),
         -max(free, default=0),

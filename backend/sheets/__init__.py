@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Protocol
 
+from backend.errors import UnavailableError
 from backend.sheets.table import Table
+
+
+class MismatchError(UnavailableError):
+    """The sheet does not take this as it is now: somebody changed or locked a part of it, or a name is wrong."""
 
 
 class Sheet(Protocol):
@@ -17,7 +22,8 @@ class Sheet(Protocol):
         harmless.
 
         Raises:
-            UnavailableError: the sheet could not be written; nothing of `tables` can be relied on.
+            MismatchError: it does not take all of `tables`; fewer it may.
+            UnavailableError: it could not be written; nothing of `tables` can be relied on.
         """
 
     def read(self, tab: str) -> list[list[str | int | float | bool | None]]:

@@ -34,7 +34,7 @@ def _facts(comparison: Comparison) -> Section:
             "Accuracy",
             Number(value=a.accuracy, format="accuracy", bold=a.accuracy > b.accuracy),
             Number(value=b.accuracy, format="accuracy", bold=b.accuracy > a.accuracy),
-            Number(value=b.accuracy - a.accuracy, format="change"),
+            Number(value=b.accuracy - a.accuracy, format="points"),
         ),
         (
             "Test clips",

@@ -8,7 +8,7 @@ NUMBER_FORMATS: dict[Format, str] = {
     "decimal": "0.0000",
     "percent": "0%",
     "accuracy": "0.00%",
-    "change": "+0.00%;-0.00%;0.00%",
+    "points": '+0.00" pp";-0.00" pp";0.00" pp"',
     "gib": '0.0" GiB"',
     "seconds": '[h]"h" mm"min" ss"s"',
     "time": "yyyy-mm-dd hh:mm:ss",
@@ -29,5 +29,11 @@ TONES: dict[Tone, str] = {
 
 
 def stored(value: float, shape: Format) -> float:
-    """Spreadsheets count time in days."""
-    return value / 86_400 if shape == "seconds" else value
+    """Spreadsheets count time in days, and scale a number only for a per cent sign."""
+    match shape:
+        case "seconds":
+            return value / 86_400
+        case "points":
+            return value * 100
+        case _:
+            return value

@@ -96,7 +96,7 @@ def _beside_columns(choice: Choice) -> tuple[Column, ...]:
     return (
         Column(title=_title(choice), format="accuracy", width=14),
         Column(title="published", format="accuracy", width=10),
-        Column(title="difference", format="change", width=10),
+        Column(title="difference", format="points", width=10),
     )
 
 

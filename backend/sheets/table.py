@@ -14,7 +14,7 @@ Format = Literal[
     "decimal",  # 0.1234, four places
     "percent",  # of a fraction: 0.41 -> 41 %
     "accuracy",  # of a fraction: 0.9533 -> 95.33 %
-    "change",  # of a difference of fractions: -0.0125 -> -1.25 %
+    "points",  # percentage points, of a difference of fractions: -0.0125 -> -1.25 pp
     "gib",  # 47.1 GiB
     "seconds",  # of a duration: 754 -> 12 min 34 s
     "time",  # of an ISO 8601 UTC string: local time in a sheet, "4 s ago" on a page

@@ -28,7 +28,7 @@ def servers_table(servers: Sequence[ServerStatus], *, reservations: bool = False
         Column(title="CPU", format="percent", width=7),
         Column(title="Memory", format="percent", width=8),
         Column(title="Users", width=16),
-        *((Column(title="Reserved", width=30),) if reservations else ()),
+        *((Column(title="Reserved", width=18),) if reservations else ()),
         Column(title="Last hour", width=14),
         Column(title="Seen", format="time", width=18),
     )

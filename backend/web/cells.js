@@ -51,7 +51,7 @@ function content(cell, column) {
   switch (cell.kind) {
     case 'text': return text(cell);
     case 'number': return [toned(say(cell.value, cell.format), cell)];
-    case 'bars': return cell.fractions.length ? [bars(cell)] : [];
+    case 'bars': return cell.fractions.length ? [bars(cell, column)] : [];
     case 'spark': return cell.values.length ? [spark(cell, column)] : [];
     default: return ['(this page is older than the backend: reload it)'];
   }
@@ -87,28 +87,33 @@ function time(iso) {
   return element;
 }
 
-/** @param {Record<string, any>} cell */
-function bars({ fractions, label }) {
-  const step = BAR_WIDTH + 3;
-  const svg = picture(fractions.length * step - 3, BAR_HEIGHT, label);
+/** @param {Column} column @returns {number} pixels for what is drawn in one of its cells */
+const drawingWidth = ({ width }) => Math.round(width * 6.5);
+
+/** @param {Record<string, any>} cell @param {Column} column */
+function bars({ fractions, label }, column) {
+  const [count, gap] = [fractions.length, fractions.length > 8 ? 1 : 3];
+  const width = Math.min(BAR_WIDTH, round((drawingWidth(column) - gap * (count - 1)) / count));
+  const step = width + gap;
+  const svg = picture(round(count * step - gap), BAR_HEIGHT, label);
   fractions.forEach((/** @type {number | null} */ fraction, /** @type {number} */ place) => {
-    const at = { x: place * step, y: 0, height: BAR_HEIGHT };
+    const at = { x: round(place * step), y: 0, height: BAR_HEIGHT };
     if (fraction === null) {
-      svg.append(shape('rect', { ...at, x: at.x + 0.5, y: 0.5, width: BAR_WIDTH - 1, height: BAR_HEIGHT - 1, class: 'unknown' }));
+      svg.append(shape('rect', { ...at, x: at.x + 0.5, y: 0.5, width: width - 1, height: BAR_HEIGHT - 1, class: 'unknown' }));
     } else {
-      svg.append(shape('rect', { ...at, width: BAR_WIDTH, class: 'track' }));
-      svg.append(shape('rect', { ...at, width: Math.min(1, Math.max(0, fraction)) * BAR_WIDTH, class: 'fill' }));
+      svg.append(shape('rect', { ...at, width, class: 'track' }));
+      svg.append(shape('rect', { ...at, width: Math.min(1, Math.max(0, fraction)) * width, class: 'fill' }));
     }
   });
   return svg;
 }
 
 /** @param {Record<string, any>} cell @param {Column} column */
-function spark({ values, style, low, high, label }, { width }) {
+function spark({ values, style, low, high, label }, column) {
   const known = values.filter((/** @type {number | null} */ value) => value !== null);
   const bottom = low ?? Math.min(...known);
   const span = (high ?? Math.max(...known)) - bottom || 1;
-  const wide = Math.round(width * 6.5);
+  const wide = drawingWidth(column);
   const svg = picture(wide, SPARK_HEIGHT, label);
   const step = wide / (style === 'line' ? Math.max(1, values.length - 1) : values.length);
   const y = (/** @type {number} */ value) => round(SPARK_HEIGHT - 2 - Math.min(1, Math.max(0, (value - bottom) / span)) * (SPARK_HEIGHT - 4));

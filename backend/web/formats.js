@@ -10,7 +10,7 @@ const NUMBERS = {
   decimal: (value) => decimal.format(value),
   percent: (value) => `${Math.round(value * 100)} %`,
   accuracy: (value) => `${(value * 100).toFixed(2)} %`,
-  change: (value) => `${value > 0 ? '+' : ''}${(value * 100).toFixed(2)} %`,
+  points: (value) => `${value > 0 ? '+' : ''}${(value * 100).toFixed(2)} pp`,
   gib: (value) => `${gib.format(value)} GiB`,
   seconds: duration,
 };

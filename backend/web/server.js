@@ -61,7 +61,8 @@ function drawHead({ name, verdict, snapshot, seen_at: seenAt, reserved }) {
   const section = make('section', '', 'head');
   const says = make('p');
   says.append(make('span', verdict.state, `tone ${verdict.state}`), ' ', make('span', verdict.reason, 'soft'));
-  if (reserved) says.append(make('span', ` · reserved by ${reserved}`, 'soft'));
+  const whose = `reserved by ${reserved}`;
+  if (reserved && !verdict.reason.includes(whose)) says.append(make('span', ` · ${whose}`, 'soft'));
   section.append(make('h2', name), says);
   const facts = factsOf(snapshot?.host ?? {});
   if (!snapshot?.host && seenAt) facts.push(`last seen ${moment(Date.parse(seenAt))}`);

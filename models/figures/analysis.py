@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.facts import broken
-from models.figures.spectra import centroid, magnitude_response, mel
+from models.figures.spectra import centroid, magnitude_response
+from models.mel import mel
 from models.run_folder import RunFolder
 
 Floats = NDArray[np.float32]

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from models.figures.analysis import Analysis, Layer
 from models.figures.facts import Facts
-from models.figures.spectra import mel
 from models.figures.style import CONTRAST, HALO, INTENSITY, RULE, SOFT, picture, quiet
+from models.mel import mel
 
 _WIDTH_PX, _HEIGHT_PX = 1000, 980
 _TICKS_HZ = np.array([100, 500, 1000, 2000, 4000])

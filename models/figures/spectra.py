@@ -1,20 +1,16 @@
 """The little signal processing that pictures need; frequencies in Hz."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+
+from models.mel import hertz, mel
 
 Floats = NDArray[np.floating]
 
 
-def mel(frequencies_hz: ArrayLike) -> Floats:
-    """The mel scale, 2595 log10(1 + f / 700) (O'Shaughnessy, Speech Communication, 1987)."""
-    return np.asarray(2595 * np.log10(1 + np.asarray(frequencies_hz) / 700))
-
-
 def mel_spaced(count: int, highest_hz: float) -> Floats:
     """Centres of `count` bands of equal width in mel between 0 and `highest_hz`, (count,)."""
-    mels = (np.arange(count) + 0.5) / count * mel(highest_hz)
-    return np.asarray(700 * (10 ** (mels / 2595) - 1))
+    return hertz((np.arange(count) + 0.5) / count * mel(highest_hz))
 
 
 def magnitude_response(filters: Floats, rate_hz: float, frequencies_hz: Floats) -> Floats:

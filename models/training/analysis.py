@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.architectures import Convolution, Network
 from models.data.audio import RATE_HZ, SAMPLES
+from models.mel import hertz, mel
 from models.run_folder import RunFolder, write_atomically
 from models.training.batches import Batches
 from models.training.evaluate import Heard
@@ -36,7 +36,7 @@ def write_analysis(folder: RunFolder, network: Network, batches: Batches, heard:
     """
     clips = batches.clips
     convolutions = [module for module in network.modules() if isinstance(module, Convolution)]
-    tones_hz = mel_spaced_hz()
+    tones_hz = hertz(np.linspace(mel(LOWEST_HZ), mel(HIGHEST_HZ), TONES)).astype(np.float32)
     chosen = int(np.lexsort((heard.clips, -heard.probability, ~heard.right))[0])
     clip = heard.clips[chosen]
     sound, _ = batches.get(clip[None])
@@ -76,12 +76,6 @@ def write_analysis(folder: RunFolder, network: Network, batches: Batches, heard:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **contents)  # type: ignore[arg-type]
     write_atomically(folder.analysis_file, buffer.getvalue())
-
-
-def mel_spaced_hz() -> NDArray[np.float32]:
-    """Frequencies evenly spaced on O'Shaughnessy's mel scale, 2595 log10(1 + f / 700)."""
-    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOWEST_HZ, HIGHEST_HZ))
-    return (700 * (10 ** (np.linspace(low, high, TONES) / 2595) - 1)).astype(np.float32)
 
 
 @contextmanager

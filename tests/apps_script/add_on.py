@@ -3,27 +3,57 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 HOST = Path(__file__).parent / "host.mjs"
 
 
+class OpenSheet:
+    """The sheet as one person has it open, the add-on in it; the sidebar is the page `address`/openSidebar."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def choose(self, name: str) -> None:
+        """Runs a function of the menu."""
+        answer = httpx.post(f"{self.address}/{name}", json=[], timeout=60)
+        assert answer.json() == {"answer": None}
+
+    def change(self, **world: Any) -> None:
+        """From now on the world is like this; see host.mjs for what it can be."""
+        httpx.post(f"{self.address}/world", json=world).raise_for_status()
+
+    def seen(self) -> dict[str, Any]:
+        """What the person has seen so far; see `seen` in host.mjs."""
+        seen: dict[str, Any] = httpx.post(f"{self.address}/world", json={}).raise_for_status().json()
+        return seen
+
+
+@contextmanager
+def opened(**world: Any) -> Iterator[OpenSheet]:
+    """Serves the sidebar, and what it calls, while the block lasts."""
+    with _host(stdin=subprocess.PIPE, serves=True, **world) as process:
+        assert process.stdout
+        yield OpenSheet(f"http://127.0.0.1:{int(process.stdout.readline())}")
+
+
 def start(*calls: list[Any], **world: Any) -> subprocess.Popen[str]:
     """Makes the calls, each `[name, *arguments]`, in one world; see host.mjs for what a world can be."""
+    return _host(stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, calls=calls, **world)
+
+
+def _host(*, stdin: int, stderr: int | None = None, **world: Any) -> subprocess.Popen[str]:
     node = shutil.which("node")
     if node is None:
         pytest.fail("needs Node 20 or newer: sudo apt-get install nodejs")
-    process = subprocess.Popen(
-        [node, str(HOST)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdin
-    process.stdin.write(json.dumps({"calls": calls, **world}))
-    process.stdin.close()
-    process.stdin = None
-    return process
+    command = [node, str(HOST), json.dumps(world)]
+    return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def finish(process: subprocess.Popen[str]) -> dict[str, Any]:

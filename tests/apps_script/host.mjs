@@ -1,13 +1,22 @@
 // Runs the add-on's real server files in a world of their own, as Apps Script does, with what they use of Google's
 // services. UrlFetchApp makes real requests, and waits for them.
 //
-// Reads from standard input: the calls to make, as [name, ...arguments], and how the world is.
-// Writes to standard output: what came of each call, and what the person saw.
+// The argument says how the world is. Writes to standard output what came of the world's calls, each
+// [name, ...arguments], and what the person saw.
+//
+// In a world that `serves`, writes a port of this machine instead, and answers there until standard input ends:
+//   GET /openSidebar       the sidebar, as this function of the menu shows it
+//   POST /NAME [argument]  one call of the page's google.script.run, or a choice in the menu
+//   POST /world {change}   changes the world; answers what the person saw
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
+
+import { carried, googleScript } from './google_script.mjs';
 
 const ADD_ON = fileURLToPath(new URL('../../apps_script/', import.meta.url));
 const FETCHER = fileURLToPath(new URL('fetch_all.mjs', import.meta.url));
@@ -15,9 +24,9 @@ const FIGURE_HEIGHT = 420;
 const ROW_HEIGHT = 21;
 
 const world = {
-  calls: [], address: null, token: 'token', mode: 'FULL', limit_ms: 20_000, lock_is_free: true,
-  cell: { row: 1, column: 1, text: '', tab: 'Notes' }, answers: [],
-  ...JSON.parse(readFileSync(0, 'utf8')),
+  calls: [], serves: false, address: null, tunnels: {}, token: 'token', mode: 'FULL', limit_ms: 20_000,
+  lock_is_free: true, cell: { row: 1, column: 1, text: '', tab: 'Notes' }, answers: [], more_script: '',
+  ...JSON.parse(process.argv[2]),
 };
 const properties = world.address ? { backend: world.address } : {};
 const seen = { results: [], menu: [], alerts: [], toasts: [], images: [], active: null, page: '' };
@@ -32,7 +41,7 @@ const authorized = (service) => new Proxy(service, {
 
 function fetchAll(requests) {
   const answers = JSON.parse(execFileSync(process.execPath, [FETCHER], {
-    input: JSON.stringify({ requests, limit_ms: world.limit_ms }), maxBuffer: 64e6,
+    input: JSON.stringify({ requests, limit_ms: world.limit_ms, tunnels: world.tunnels }), maxBuffer: 64e6,
   }));
   return answers.map(({ status, body, fault }) => {
     if (fault) throw new Error(fault);
@@ -87,7 +96,7 @@ const output = (content) => ({
 });
 const evaluate = (text) => text.replace(/<\?!= (.*?) \?>/g, (_, code) => vm.runInContext(code, context));
 
-const context = vm.createContext({
+const services = {
   HtmlService: authorized({
     createHtmlOutputFromFile: (name) => output(read(name)),
     createTemplateFromFile: (name) => ({ evaluate: () => output(evaluate(read(name))) }),
@@ -114,17 +123,53 @@ const context = vm.createContext({
     }),
   },
   UrlFetchApp: authorized({ fetchAll }),
-});
-const own = new Set(Object.keys(context));
-for (const file of readdirSync(ADD_ON).filter((name) => name.endsWith('.js')).sort()) {
-  vm.runInContext(readFileSync(ADD_ON + file, 'utf8'), context, { filename: file });
+};
+
+let context;
+
+/** Each call is an execution of its own: nothing that one leaves in a variable reaches the next. */
+function begin() {
+  context = vm.createContext({ ...services });
+  for (const file of readdirSync(ADD_ON).filter((name) => name.endsWith('.js')).sort()) {
+    vm.runInContext(readFileSync(ADD_ON + file, 'utf8'), context, { filename: file });
+  }
+  vm.runInContext(world.more_script, context);
 }
-for (const [name, ...given] of world.calls) {
+
+function execute(name, given) {
+  begin();
   try {
-    seen.results.push({ answer: context[name](...given) ?? null });
+    return { answer: JSON.parse(carried(context[name](...given) ?? null)) };
   } catch (error) {
-    seen.results.push({ fault: error.message });
+    return { fault: error.message, thrown: String(error) }; // the page gets the error's class before the sentence
   }
 }
-const functions = Object.keys(context).filter((name) => !own.has(name));
-process.stdout.write(JSON.stringify({ ...seen, properties, functions }));
+
+begin();
+const functions = Object.keys(context).filter((name) => !(name in services));
+const callable = functions.filter((name) => !name.endsWith('_'));
+const everything = () => JSON.stringify({ ...seen, properties, functions });
+
+async function answer(request, response) {
+  const [name, body] = [request.url.slice(1), await text(request)];
+  if (name === 'world') {
+    Object.assign(world, JSON.parse(body));
+    response.end(everything());
+  } else if (!callable.includes(name)) {
+    response.writeHead(404).end();
+  } else if (request.method === 'POST') {
+    response.end(JSON.stringify(execute(name, JSON.parse(body))));
+  } else {
+    execute(name, []);
+    const script = `<script>${carried}\n(${googleScript})(${JSON.stringify(callable)})</script>`;
+    response.setHeader('Content-Type', 'text/html').end(seen.page.replace('<head>', () => `<head>${script}`));
+  }
+}
+
+if (world.serves) {
+  const server = createServer(answer).listen(0, '127.0.0.1', () => console.log(server.address().port));
+  process.stdin.on('end', () => process.exit()).resume();
+} else {
+  for (const [name, ...given] of world.calls) seen.results.push(execute(name, given));
+  process.stdout.write(everything());
+}

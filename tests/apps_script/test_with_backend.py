@@ -113,8 +113,7 @@ def test_servers_are_kept_from_being_taken_and_given_back(world: dict[str, Any],
     verdict = lab.current()[0].verdict
     assert (verdict.state, verdict.reason) == (State.MAINTENANCE, "new disk")
     results = run(["setMaintenance", "gpu2", ""], ["setMaintenance", "gpu2", ""], **world)["results"]
-    assert results[0] == {"answer": None}
-    assert results[1]["fault"].startswith("gpu2 is not in maintenance.")
+    assert results == [{"answer": None}] * 2
     assert lab.current()[0].verdict.state is State.IDLE
 
 

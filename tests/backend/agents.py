@@ -18,12 +18,14 @@ TOKEN = "a long random text"
 
 SERVE = """
 import sys
+from functools import partial
 from pathlib import Path
-from backend.agent import serve_agent
+from backend import agent
 from backend.probe import sampler
 from backend.settings import Home
+agent.Recorder = partial(agent.Recorder, interval_seconds=0.2)
 sampler._PATIENCE_SECONDS = 1
-serve_agent(Home(Path(sys.argv[1])), host="127.0.0.1", port=int(sys.argv[2]), token_file=Path(sys.argv[3]))
+agent.serve_agent(Home(Path(sys.argv[1])), host="127.0.0.1", port=int(sys.argv[2]), token_file=Path(sys.argv[3]))
 """
 
 
@@ -41,9 +43,9 @@ def token_file(folder: Path, token: str = TOKEN) -> Path:
 
 
 class AgentProcess:
-    """One agent, with a home and, where there are any, GPUs of its own."""
+    """One agent, with a home and GPUs of its own."""
 
-    def __init__(self, name: str, folder: Path, gpus: FakeGpus | None = None) -> None:
+    def __init__(self, name: str, folder: Path, gpus: FakeGpus) -> None:
         self.folder = folder
         self.gpus = gpus
         self.port = free_port()
@@ -53,8 +55,8 @@ class AgentProcess:
 
     def start(self) -> None:
         """Returns at once; `wait` until it answers."""
-        command = [sys.executable, "-c", SERVE, self.folder, str(self.port), self.server.token_file]
-        self.process = subprocess.Popen(command, env=self.gpus and self.gpus.environment)
+        command = [sys.executable, "-c", SERVE, str(self.folder), str(self.port), str(self.server.token_file)]
+        self.process = subprocess.Popen(command, env=self.gpus.environment)
 
     def wait(self) -> None:
         for _ in range(600):

@@ -16,6 +16,7 @@ import psutil
 
 from backend.settings import Home
 from tests.backend.agents import AgentProcess, free_port
+from tests.backend.conftest import FakeGpus
 
 SERVER = "far"
 NAMED_NOWHERE = "nowhere"
@@ -125,7 +126,7 @@ def ray_cluster() -> Iterator[Cluster]:
             head = subprocess.Popen(
                 [sys.executable, *command], env=environment, stdout=log, stderr=log, start_new_session=True
             )
-        agent = AgentProcess(SERVER, home)
+        agent = AgentProcess(SERVER, home, FakeGpus(home / "no such library", home / "no such file"))
         try:
             with Wire(ports["dashboard-port"]) as wire:
                 cluster = Cluster(folder, ports["dashboard-port"], wire, agent)

@@ -48,7 +48,12 @@ class Person:
         return next(tab for tab in self._state().tabs if tab.id == 77)
 
     def do_something(self) -> None:
-        actions = (self.sort, self.insert_row, self.insert_column, self.move_column)
+        actions: tuple[Callable[[], None], ...] = (
+            self.sort,
+            self.insert_row,
+            self.insert_column,
+            self.move_column,
+        )
         actions += (self.insert_row_on_top, self.hide, self.move_row, self.add_tab)
         actions += (self.rename_column, self.rename_tab) if self._renames else ()
         self._done += 1

@@ -97,6 +97,8 @@ def _box(tab: Tab, place: Body) -> tuple[int, int, int, int]:
 
 
 def _write(state: Spreadsheet, tab: Tab, at: tuple[int, int], new: Body, fields: list[str]) -> None:
+    if tab.is_locked:
+        raise RefusedError("You are trying to edit a protected cell or object.")
     cell: Cell = {**tab.cell(*at)}
     for field in fields:
         if field == "userEnteredValue":

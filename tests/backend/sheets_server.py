@@ -173,13 +173,14 @@ class SheetsServer:
                 self.faults.append(f"{method.id}: unknown parameters {unknown}")
             if method.body is not None:
                 self.faults += [f"{method.id}: {error}" for error in method.body.iter_errors(body)]
+            headers: dict[str, str] = {}
             try:
                 if match["spreadsheetId"] != "lab":
-                    status, answer, headers = 404, _error(404, "Requested entity was not found."), {}
+                    status, answer = 404, _error(404, "Requested entity was not found.")
                 else:
                     status, answer, headers = self._do(method, match, query, body)
             except RefusedError as error:
-                status, answer, headers = 400, _error(400, str(error)), {}
+                status, answer = 400, _error(400, str(error))
             if status == 200:
                 answer = sheets_views.masked(answer, query["fields"][0]) if "fields" in query else answer
                 self.faults += [

@@ -41,6 +41,8 @@ class Tab:
         self.rules: list[dict[str, Any]] = []
         self.merges: list[dict[str, int]] = []
         self.protections: dict[int, dict[str, Any]] = {}
+        self.is_locked = False
+        """Whether its owner lets nobody else edit it."""
 
     def resize(self, rows: int, columns: int) -> None:
         self.rows = self.rows[:rows] + [Row() for _ in range(rows - len(self.rows))]

@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -42,7 +42,7 @@ def client(tmp_path: Path, runs: Path) -> Iterator[FlaskClient]:
     with Sampler("ada", tmp_path) as sampler:
         kept = [sampler.sample(), sampler.sample()]
 
-        def since(moment: object) -> list[str]:
+        def since(moment: datetime | None) -> list[str]:
             return [s.model_dump_json() for s in kept if moment is None or s.at >= moment]
 
         with create_agent(sampler.sample, since, runs, TOKEN).test_client() as client:
@@ -176,7 +176,7 @@ def test_a_real_agent(tmp_path: Path, fake_gpus: FakeGpus) -> None:
 def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-c", SERVE, tmp_path, str(port), token_file(tmp_path)]
+        command = [sys.executable, "-c", SERVE, str(tmp_path), str(port), str(token_file(tmp_path))]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
     assert answer.returncode == 1
     assert f"ConflictError: Port {port} is in use." in answer.stderr

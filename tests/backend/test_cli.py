@@ -136,7 +136,7 @@ def test_launch_queues_and_cancel_ends(home: Home, tmp_path: Path) -> None:
     assert job["id"] in run("jobs").stdout
     assert data(run("cancel", job["id"], "--json"))["state"] == "cancelled"
     assert [entry["state"] for entry in data(run("jobs", "--json"))] == ["cancelled"]
-    assert "cancelled already" in complaint(run("cancel", job["id"]), 1)
+    assert data(run("cancel", job["id"], "--json"))["state"] == "cancelled"
 
 
 def test_status_tells_of_this_machine(home: Home) -> None:
@@ -153,7 +153,7 @@ def test_maintenance_begins_and_ends(home: Home) -> None:
     verdict = data(run("status", "--json"))[0]["verdict"]
     assert (verdict["state"], verdict["reason"]) == ("maintenance", begun.stdout.split(": ", 1)[1].strip())
     assert run("maintenance", server, "--end").stdout == f"{server} may be taken again.\n"
-    assert "not in maintenance" in complaint(run("maintenance", server, "--end"), 1)
+    assert run("maintenance", server, "--end").returncode == 0  # what is so already is no mistake
     assert "Say why" in complaint(run("maintenance", server), 2)
     assert "goes alone" in complaint(run("maintenance", server, "why", "--end"), 2)
     assert "'soon' is not like 18:00" in complaint(run("maintenance", server, "why", "--until", "soon"), 2)

@@ -1,15 +1,17 @@
 """Google alone: what people do meanwhile, what goes wrong on the way, and what one refresh costs."""
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.settings import GoogleSettings
+from backend.sheets import MismatchError
 from backend.sheets.google import api
-from backend.sheets.google.api import WRITES_PER_MINUTE, GoogleApi, MismatchError
+from backend.sheets.google.api import WRITES_PER_MINUTE, GoogleApi
 from backend.sheets.google.sheet import GoogleSheet
 from backend.sheets.run_tabs import run_table
 from backend.sheets.table import Column, Section, Spark, Table
@@ -66,6 +68,11 @@ def named(*names: str) -> list[ServerStatus]:
     ]
 
 
+def all_do_something(people: Sequence[Person]) -> None:
+    for person in people:
+        person.do_something()
+
+
 def titles(server: SheetsServer) -> list[str]:
     return [tab.title for tab in server.state.tabs]
 
@@ -91,11 +98,11 @@ class TestADay:
             sheets_person.reserve(state, [*names[:20], "gpu007", "unknown", "*", "gpu00?"])
         sheet.publish([servers_table(named(*names))])
         calm = [Person(lambda: server.state, renames=False), Person(lambda: alone, renames=False)]
-        server.before_call = lambda: [person.do_something() for person in calm]
+        server.before_call = partial(all_do_something, calm)
         sheet.annotate(sheets_person.TITLE, "Server", SHOWN)
         assert calm[0].work() == calm[1].work()
         busy = [Person(lambda: server.state, seed=2), Person(lambda: alone, seed=2)]
-        server.before_call = lambda: [person.do_something() for person in busy]
+        server.before_call = partial(all_do_something, busy)
         before = len(server.writes)
         for _ in range(100):
             clock.now += 15

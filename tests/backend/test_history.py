@@ -140,7 +140,8 @@ def test_however_often_it_is_summarized_each_reading_counts_once(history: Histor
         (10, 50, 50)
     }
     [usage] = history.usage("ada", *day)
-    assert (usage.person, usage.gpu_hours) == ("kim", pytest.approx((60 * 60 - 15) / 3600, abs=0.005))
+    assert usage.person == "kim"
+    assert usage.gpu_hours == pytest.approx((60 * 60 - 15) / 3600, abs=0.005)
 
 
 def test_a_long_absence_is_made_up_for_at_once(database: sa.Engine, store: Store) -> None:
@@ -151,7 +152,8 @@ def test_a_long_absence_is_made_up_for_at_once(database: sa.Engine, store: Store
     points = slow.points("ada", NOON, NOON + timedelta(days=1))
     assert len(points) == 12 * 24
     [usage] = slow.usage("ada", NOON, NOON + timedelta(days=4))
-    assert (usage.person, usage.gpu_hours) == ("kim", pytest.approx(24 - 1 / 12, abs=0.005))
+    assert usage.person == "kim"
+    assert usage.gpu_hours == pytest.approx(24 - 1 / 12, abs=0.005)
 
 
 def test_a_server_that_is_silent_leaves_gaps(history: History, store: Store) -> None:
@@ -174,9 +176,8 @@ def test_a_short_time_is_drawn_from_readings_and_a_long_one_from_few_means(
     store.forget_snapshots_before(NOON + timedelta(days=1))
     assert len(history.points("ada", NOON, NOON + timedelta(hours=1))) == 12
     year = history.points("ada", NOON - timedelta(days=200), NOON + timedelta(days=165))
-    assert [(found.cpu_percent, found.at <= NOON) for found in year] == [
-        (pytest.approx(sum(step % 100 for step in range(720)) / 720, abs=0.01), True)
-    ]
+    assert [found.at <= NOON for found in year] == [True]
+    assert year[0].cpu_percent == pytest.approx(sum(step % 100 for step in range(720)) / 720, abs=0.01)
     assert history.points("bob", NOON, NOON + timedelta(hours=4)) == []
 
 

@@ -74,8 +74,7 @@ def test_what_makes_no_sense_is_refused(maintenances: Maintenances) -> None:
         maintenances.begin("here", "new fans", "kim", now())
     with pytest.raises(InvalidError, match="reason"):
         maintenances.begin("here", "x" * 201, "kim")
-    with pytest.raises(ConflictError, match="not in maintenance"):
-        maintenances.end("here")
+    maintenances.end("here")  # what is so already is no mistake
     with pytest.raises(ConflictError, match=r"by servers\.toml"):
         maintenances.end("cleo")
     assert maintenances.known() == {}

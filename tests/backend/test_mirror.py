@@ -26,7 +26,10 @@ def listed(tmp_path: Path) -> Iterator[Callable[..., tuple[Mirror, Job, RunFiles
     told: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
 
     def answer(request: BaseHTTPRequestHandler) -> None:
-        told.get(request.path, lambda request: send(request, b"evil"))(request)
+        told.get(request.path, evil)(request)
+
+    def evil(request: BaseHTTPRequestHandler) -> None:
+        send(request, b"evil")
 
     def mirror(
         *names: str, size_bytes: int = 4, file: Callable[[BaseHTTPRequestHandler], None] | None = None

@@ -78,6 +78,35 @@ def test_what_google_missed_is_there_once_afterwards(
     assert len(server.writes) == 1
 
 
+def test_a_tab_that_google_does_not_take_holds_up_no_other(
+    database: sa.Engine,
+    server: SheetsServer,
+    google: GoogleSheet,
+    workbook: Workbook,
+) -> None:
+    publisher = Publisher(Store(database), workbook, lambda: google)
+    publisher.publish([texts("one"), texts("one", name="Results")])
+    assert publisher.flush()
+    server.state.tab("Results").is_locked = True
+    publisher.publish([texts("two"), texts("two", name="Results")])
+    assert not publisher.flush()
+    assert [google.read(tab)[1][0] for tab in ("Jobs", "Results")] == ["two", "one"]
+    assert publisher.trouble == (
+        "Results: Somebody protects it from being written. Let anyone edit it, or rename it."
+    )
+    publisher.publish([texts("three")])
+    assert not publisher.flush()
+    writes = len(server.writes)
+    assert not publisher.flush()
+    assert len(server.writes) == writes  # it rests
+    assert "Results" in publisher.trouble
+    server.state.tab("Results").is_locked = False
+    publisher.publish([texts("four", name="Results")])
+    assert publisher.flush()
+    assert publisher.trouble == ""
+    assert [google.read(tab)[1][0] for tab in ("Jobs", "Results")] == ["three", "four"]
+
+
 def test_nobody_waits_for_google(
     database: sa.Engine, server: SheetsServer, google: GoogleSheet, workbook: Workbook
 ) -> None:

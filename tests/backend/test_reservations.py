@@ -17,7 +17,7 @@ from backend.reservations import (
 )
 from backend.settings import ReservationSettings
 from backend.sheets.workbook import Workbook
-from backend.snapshot import State
+from backend.snapshot import ServerStatus, State, Verdict
 from tests.backend import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -99,27 +99,62 @@ def test_who_asks_may_be_who_reserved(asker: str) -> None:
     assert not is_same_person(asker, "?")
 
 
-def test_what_a_reservation_means_now() -> None:
+UNTIL = datetime(2026, 3, 4, 18, 30, tzinfo=BERLIN)
+
+
+def test_who_has_reserved_a_server_and_until_when() -> None:
     busy = examples.busy_server()
-    idle = busy.model_copy(
-        update={"name": "gpu2", "verdict": busy.verdict.model_copy(update={"state": State.IDLE})}
-    )
-    free = busy.model_copy(update={"name": "gpu3"})
-    until = datetime(2026, 3, 4, 18, 30, tzinfo=BERLIN)
+
+    def said(end: datetime | None, at: datetime) -> str | None:
+        return with_reservations([busy], {"gpu1": Reservation("gpu1", "Max", end=end)}, at)[0].reserved
+
     day = datetime(2026, 3, 4, 23, 59, tzinfo=BERLIN)
-
-    def said(person: str, at: datetime = examples.NOON - timedelta(days=1)) -> list[str | None]:
-        current = {
-            "gpu1": Reservation("gpu1", person, end=until),
-            "gpu2": Reservation("gpu2", person, end=day),
-        }
-        return [server.reserved for server in with_reservations([busy, idle, free], current, at)]
-
-    assert said("Kim Lee") == ["Kim Lee until 2026-03-04 18:30", "Kim Lee until 2026-03-04, but idle", None]
-    assert said("Max")[0] == "Max until 2026-03-04 18:30, but used by kim"
+    before = examples.NOON - timedelta(days=1)
+    assert said(UNTIL, before) == "Max until 2026-03-04 18:30"
+    assert said(day, before) == "Max until 2026-03-04"
     # In Berlin it is the 4th already.
     night = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
-    assert said("Max", night)[:2] == ["Max until 18:30, but used by kim", "Max until 23:59, but idle"]
+    assert [said(end, night) for end in (UNTIL, day, None)] == ["Max until 18:30", "Max until 23:59", "Max"]
+    assert with_reservations([busy], {}, before) == [busy]
+
+
+@pytest.mark.parametrize(
+    ("person", "state", "reason"),
+    [
+        ("Kim Lee", State.BUSY, None),
+        ("Max", State.BUSY, "reserved by Max until 18:30, used by kim"),
+        ("Max", State.OVERLOADED, "reserved by Max until 18:30, used by kim"),
+        ("Kim Lee", State.IDLE, "reserved by Kim Lee until 18:30, but idle"),
+    ],
+)
+def test_a_verdict_says_where_a_server_is_not_used_as_it_is_reserved(
+    person: str, state: State, reason: str | None
+) -> None:
+    server = examples.busy_server()
+    server = server.model_copy(update={"verdict": server.verdict.model_copy(update={"state": state})})
+    (shown,) = with_reservations([server], {"gpu1": Reservation("gpu1", person, end=UNTIL)}, examples.NOON)
+    before = server.verdict.reason
+    assert shown.verdict == server.verdict.model_copy(
+        update={"reason": f"{before}; {reason}" if reason else before}
+    )
+
+
+def test_nobody_is_sent_to_a_server_that_is_reserved() -> None:
+    idle = Verdict(state=State.IDLE, reason="CPU 2 %")
+    full = Verdict(state=State.FULL, reason="CPU 99 %")
+    servers = [
+        ServerStatus(name="gpu1", verdict=idle, suggested=True),
+        ServerStatus(name="gpu2", verdict=idle),
+        ServerStatus(name="gpu3", verdict=full),
+    ]
+
+    def order(*names: str) -> list[tuple[str, bool]]:
+        current = {name: Reservation(name, "Max") for name in names}
+        return [(s.name, s.suggested) for s in with_reservations(servers, current, examples.NOON)]
+
+    assert order() == [("gpu1", True), ("gpu2", False), ("gpu3", False)]
+    assert order("gpu1") == [("gpu2", True), ("gpu1", False), ("gpu3", False)]
+    assert order("gpu1", "gpu2") == [("gpu1", False), ("gpu2", False), ("gpu3", False)]
 
 
 def test_the_tab_is_followed_and_kept_where_it_fails(tmp_path: Path) -> None:
@@ -131,7 +166,8 @@ def test_the_tab_is_followed_and_kept_where_it_fails(tmp_path: Path) -> None:
     followed = Reservations(lambda: workbook, ReservationSettings(tab="Reservations.csv"))
     followed.refresh()
     (server,) = followed.shown_on([examples.busy_server()])
-    assert server.reserved == "Max, but used by kim"
+    assert server.reserved == "Max"
+    assert server.verdict.reason.endswith("; reserved by Max, used by kim")
     file.write_text("Server\ngpu1\n")
     followed.refresh()
     assert "does not say who" in followed.trouble

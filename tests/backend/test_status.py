@@ -1,6 +1,6 @@
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
@@ -91,11 +91,14 @@ def test_maintenance_hides_no_number(store: Store, tmp_path: Path) -> None:
     assert not here.suggested
 
 
-def refuse(code: int) -> object:
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def refuse(code: int) -> Answer:
     return lambda request: request.send_error(code)
 
 
-def say(content: bytes) -> object:
+def say(content: bytes) -> Answer:
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
         request.end_headers()
@@ -119,7 +122,7 @@ def say(content: bytes) -> object:
     ],
 )
 def test_answers_that_are_none(
-    store: Store, tmp_path: Path, answer: object, failure: Failure, text: str
+    store: Store, tmp_path: Path, answer: Answer, failure: Failure, text: str
 ) -> None:
     with answering(answer) as address:
         server = Server(name="ada", agent=address, token_file=token_file(tmp_path))
@@ -173,7 +176,7 @@ def test_a_retry_inside_the_round(store: Store, tmp_path: Path) -> None:
 
     def second_time(request: BaseHTTPRequestHandler) -> None:
         asked.append(request.path)
-        if len(asked) == 1:
+        if len(asked) <= 2:
             request.connection.close()
         else:
             good_snapshot(request)
@@ -182,7 +185,7 @@ def test_a_retry_inside_the_round(store: Store, tmp_path: Path) -> None:
         server = Server(name="ada", agent=address, token_file=token_file(tmp_path))
         with status_of(store, tmp_path, server) as status:
             [ada] = status.refresh()
-    assert asked == ["/snapshot", "/snapshot"]
+    assert [path.partition("?")[0] for path in asked] == ["/history", "/snapshot", "/snapshot"]
     assert ada.verdict.state is State.IDLE
     assert len(stored(store, "ada")) == 1
 
@@ -307,6 +310,29 @@ def test_a_new_backend_goes_on_from_what_is_stored(store: Store, tmp_path: Path)
     assert ada.verdict.state is State.BUSY
     assert ada.seen_at == before
     assert 70 in ada.last_hour
+
+
+def test_what_an_agent_read_while_no_backend_asked_is_taken_up(
+    store: Store, tmp_path: Path, fake_gpus: FakeGpus
+) -> None:
+    agent = AgentProcess("ada", tmp_path, fake_gpus)
+    try:
+        agent.wait()
+        for known in (0, 1):  # a server that is new, then a backend that was away
+            before = stored(store, "ada")
+            while len(agent.get("/history").json()["snapshots"]) < len(before) + 3:
+                threading.Event().wait(0.05)
+            with status_of(store, tmp_path, agent.server) as status:
+                [ada] = status.refresh()
+            after = stored(store, "ada")
+            assert ada.seen_at == after[-1].at
+            assert after[: len(before)] == before
+            assert len(after) >= len(before) + 3 + 1 - known
+            moments = [snapshot.at for snapshot in after]
+            assert moments == sorted(set(moments))
+            assert {snapshot.server for snapshot in after} == {"ada"}
+    finally:
+        agent.kill()
 
 
 def test_agents_in_every_kind_of_trouble(

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from backend.database import SCHEMA, database_error, open_database
 from backend.errors import ConflictError, NotFoundError, UnavailableError
 from backend.job import Job, JobState, Progress
+from backend.sheets.table import Column, Number, Section, Table
+from backend.sheets.workbook import Workbook
 from backend.snapshot import Snapshot, now
 from backend.store import Store
 from models.recipe import Recipe
@@ -99,6 +101,30 @@ def test_the_newest_state_of_a_tab_is_sent_once_and_only_once(store: Store) -> N
 def test_the_schema_is_the_newest_migration() -> None:
     migrations = Path(__file__).parents[2] / "backend" / "migrations" / "versions"
     assert max(file.name[:4] for file in migrations.glob("[0-9]*.py")) == SCHEMA
+
+
+def test_tables_that_an_older_sheetrack_stored_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    database = open_database(file)
+    number = Number(value=0.25, format="points")
+    Workbook(database, tmp_path).publish(
+        [
+            Table(
+                name="Compare a b",
+                sections=(Section(columns=(Column(title="B less A"),), rows=((number,),)),),
+            )
+        ]
+    )
+    database.dispose()
+    connection = sqlite3.connect(file)
+    with connection:
+        connection.execute("""UPDATE workbook_tabs SET content = replace(content, '"points"', '"change"')""")
+        connection.execute("UPDATE alembic_version SET version_num = '0005'")
+    connection.close()
+    database = open_database(file)
+    table, _ = Workbook(database, tmp_path).table("Compare a b")
+    assert table.sections[0].rows == ((number,),)
+    database.dispose()
 
 
 def test_a_store_of_a_newer_sheetrack_is_left_alone(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ def test_a_busy_server_shows_its_gpus_and_users() -> None:
 
 
 def test_who_has_reserved_a_server_stands_there_where_the_lab_keeps_reservations() -> None:
-    server = examples.busy_server().model_copy(update={"reserved": "Max until 18:00, but used by kim"})
+    server = examples.busy_server().model_copy(update={"reserved": "Max until 18:00"})
     kept, not_kept = (named(servers_table([server], reservations=kept).sections[0]) for kept in (True, False))
-    assert kept["Reserved"] == "Max until 18:00, but used by kim"
+    assert kept["Reserved"] == "Max until 18:00"
     assert not_kept == {title: cell for title, cell in kept.items() if title != "Reserved"}
 
 
@@ -145,7 +145,7 @@ def test_a_comparison_shows_what_changed_and_whether_it_is_chance() -> None:
     assert facts.rows[2][1:] == (
         Number(value=4470 / 4815, format="accuracy"),
         Number(value=4590 / 4815, format="accuracy", bold=True),
-        Number(value=4590 / 4815 - 4470 / 4815, format="change"),
+        Number(value=4590 / 4815 - 4470 / 4815, format="points"),
     )
     assert facts.rows[-1][1] == "two-proportion z-test: p < 0.0001"
     assert "McNemar" in facts.note

@@ -1,9 +1,12 @@
-"""Traces replayed: what a server said, and the verdict expected at each moment."""
+"""Traces replayed, recorded and written by hand: what a server said, and the verdict expected at each moment."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import groupby
 from math import log1p
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -139,6 +142,52 @@ def test_one_snapshot(snapshot: Snapshot, state: State, reason: str) -> None:
     assert (verdict.state, verdict.reason) == (state, reason)
 
 
+def recorded(name: str) -> list[Snapshot]:
+    """What an agent kept, or a backend stored, without the names of processes."""
+    file = Path(__file__).parent / "traces" / f"{name}.jsonl"
+    return [Snapshot.model_validate_json(line) for line in file.read_text().splitlines()]
+
+
+def test_a_recorded_overload() -> None:
+    """Two cores, read every 10 s, while people worked on them.
+
+    From 23:39:00 to 23:43:15 eight processes read a file of 30 MiB again and again from a memory group of
+    24 MiB; from 23:46:35 to 23:50:40 eight processes at the lowest priority did nothing but count.
+    """
+    trace = recorded("overload")
+    seen = [
+        (f"{snapshot.at:%H:%M:%S}", state, reason)
+        for snapshot, (_, state, reason) in zip(trace, replay(trace, interval=10), strict=True)
+    ]
+    stretches = [next(stretch)[:2] for _, stretch in groupby(seen, key=lambda moment: moment[1])]
+    assert stretches == [
+        ("23:37:30", State.IDLE),
+        ("23:38:20", State.BUSY),
+        ("23:41:20", State.OVERLOADED),  # memory pressure of 10 % and more since 23:39:20
+        ("23:44:31", State.BUSY),  # below 8 % since 23:44:21, CPU pressure below 40 % now
+        ("23:45:41", State.IDLE),
+        ("23:46:11", State.BUSY),
+        ("23:46:21", State.IDLE),
+        ("23:46:41", State.BUSY),
+        ("23:49:21", State.OVERLOADED),  # CPU pressure of 50 % and more since 23:47:21
+    ]
+    reasons = {at: reason for at, _, reason in seen}
+    rest = "CPU 83 %; 23 GiB of memory free"
+    assert reasons["23:41:20"] == f"memory pressure 23 % for 2 min; {rest}"
+    both = "memory pressure 31 % for 3 min; CPU pressure 68 %, load 4.4 per core for 2 min; "
+    assert reasons["23:42:00"].startswith(both)
+    assert reasons["23:44:21"].startswith("CPU pressure 41 %, load 2.4 per core for 4 min; ")
+    assert reasons["23:53:31"].startswith("CPU pressure 65 %, load 2.1 per core for 6 min; ")
+
+
+def test_a_recorded_death() -> None:
+    """Stored by `benchmarks/five_agents.py`: an agent killed at 23:57:12, started again two and a half minutes later."""
+    seen = [(state, reason) for _, state, reason in replay(recorded("killed"))]
+    assert [state for state, _ in seen] == [*[State.BUSY] * 4, *[State.DOWN] * 9, State.BUSY]
+    assert seen[4][1] == "agent not answering (connection refused) since 23:57, 3 tries"
+    assert seen[0][1].startswith("7 of 8 GPUs free; CPU ")
+
+
 def test_overload_builds_up_lasts_and_goes() -> None:
     pressures = [0, 4, 12, 15, 18, 21, 23, 23, 23, 23, 23, 23, 11, 9, 8.1, 7.9, 3, 0]
     trace = [answer(15 * i, HALF, memory_full=pressure) for i, pressure in enumerate(pressures)]
@@ -164,7 +213,7 @@ def test_overload_builds_up_lasts_and_goes() -> None:
         ({"available": 0.0999}, "10 % of memory left"),
     ],
 )
-def test_each_sign_at_its_threshold(reading: dict[str, float], reason: str) -> None:
+def test_each_sign_at_its_threshold(reading: dict[str, Any], reason: str) -> None:
     verdict = verdict_of(*(answer(t, **reading) for t in range(0, 121, 15)))
     assert verdict.state is State.OVERLOADED
     assert verdict.reason.startswith(f"{reason} for 2 min")
@@ -183,7 +232,7 @@ def test_each_sign_at_its_threshold(reading: dict[str, float], reason: str) -> N
         {"memory_full": None, "io_full": None},
     ],
 )
-def test_high_use_is_not_overload(reading: dict[str, float]) -> None:
+def test_high_use_is_not_overload(reading: dict[str, Any]) -> None:
     assert State.OVERLOADED not in states([answer(t, **reading) for t in range(0, 1200, 15)])
 
 

@@ -46,7 +46,7 @@ def make_run(
     folder.history_file.write_text(
         "".join(json.dumps(line) + "\n" for line in _history(random, epochs)), encoding="utf-8"
     )
-    np.savez_compressed(folder.analysis_file, **_analysis(random, SHAPES[architecture]))
+    np.savez_compressed(folder.analysis_file, allow_pickle=False, **_analysis(random, SHAPES[architecture]))
     folder.result_file.write_text(
         json.dumps(
             {
@@ -110,7 +110,8 @@ def _history(random: np.random.Generator, epochs: int) -> list[dict[str, float]]
 
 
 def _analysis(random: np.random.Generator, shape: Shape) -> dict[str, np.ndarray]:
-    mels = np.linspace(*(2595 * np.log10(1 + np.array([50, 7900]) / 700)), 64)
+    lowest, highest = 2595 * np.log10(1 + np.array([50, 7900]) / 700)
+    mels = np.linspace(lowest, highest, 64)
     tones = (700 * (10 ** (mels / 2595) - 1)).astype(np.float32)
     time = np.arange(16000) / 16000
     arrays: dict[str, np.ndarray] = {

@@ -88,6 +88,7 @@ def test_the_fast_form_equals_the_plain_form(name: str, batch_norm: bool) -> Non
         if isinstance(module, torch.nn.BatchNorm2d):
             # A negative scale is where pooling before batch norm would go wrong.
             torch.nn.init.normal_(module.weight)
+            assert module.running_mean is not None
             torch.nn.init.normal_(module.running_mean, std=0.1)
     clips = 0.1 * torch.randn(2, 16000)
     with torch.inference_mode():

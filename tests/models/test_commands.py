@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tone_words import write_tones
 
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.models.tone_words import write_tones
 
 
 def models(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_run import make_run
 
 from models.compare import CompareError, compare
 from models.facts import BrokenRunError
 from models.run_folder import RunFolder
 from models.significance import mcnemar, two_proportions
+from tests.models.made_run import make_run
 
 
 def rewrite_result(folder: RunFolder, **changes: object) -> None:
@@ -175,7 +175,8 @@ def test_comparing_needs_neither_torch_nor_numpy_nor_matplotlib() -> None:
 
 def test_the_command_prints_json_and_draws_a_picture(tmp_path: Path) -> None:
     run, picture = make_run(tmp_path), tmp_path / "difference.png"
-    command = [sys.executable, "-m", "models", "compare", "published:ch32", run.path, "--picture", picture]
+    asked = ["compare", "published:ch32", str(run.path), "--picture", str(picture)]
+    command = [sys.executable, "-m", "models", *asked]
     printed = subprocess.run(command, check=True, capture_output=True).stdout
     assert json.loads(printed)["b"]["name"] == run.id
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tone_words import write_tones
 
 from models.data import DataError
 from models.data.clips import Clips, open_clips
-from models.data.speech_commands import WORDS, find, hashed_split, read_folder
+from models.data.speech_commands import find, hashed_split, read_folder
+from models.recipe import WORDS
+from tests.models.tone_words import write_tones
 
 
 @pytest.fixture
@@ -123,14 +124,19 @@ def test_hidden_folders_and_noise_are_no_words(tones: Path) -> None:
     assert read_folder(tones).words == ("high", "low", "middle")
 
 
+def remove(folder: Path, *words: str) -> None:
+    for word in words:
+        shutil.rmtree(folder / word)
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
         (
-            lambda folder: [shutil.rmtree(folder / word) for word in ("low", "middle", "high")],
+            lambda folder: remove(folder, "low", "middle", "high"),
             "has no folders of .wav",
         ),
-        (lambda folder: [shutil.rmtree(folder / word) for word in ("low", "middle")], "has 1 folder of .wav"),
+        (lambda folder: remove(folder, "low", "middle"), "has 1 folder of .wav"),
         (
             lambda folder: [file.unlink() for file in (folder / "low").glob("training*")],
             "'low' has no training clip",

@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tone_words import write_tones
 
 from models.data import DataError
 from models.data.download import FRUITLESS_ATTEMPTS, prepare
 from models.data.speech_commands import read_folder
+from tests.models.tone_words import write_tones
 
 
 @dataclass

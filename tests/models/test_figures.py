@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_run import make_run
 
 from models.facts import BrokenRunError
 from models.figures import PICTURES, draw
 from models.figures.style import PIXEL_LIMIT, picture
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.models.made_run import make_run
 
 
 def assert_fit_a_sheet(files: list[Path]) -> None:

@@ -11,7 +11,8 @@ pytest.importorskip("py_nanotts", reason="needs pip install 'sheetrack[synthetic
 
 from models.data import DataError, synthetic
 from models.data.clips import open_clips
-from models.data.speech_commands import WORDS, read_folder
+from models.data.speech_commands import read_folder
+from models.recipe import WORDS
 
 FEW = {
     "training": ("en-us+m1", "pico:en-US"),

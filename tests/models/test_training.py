@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tone_words import write_tones
 
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.models.tone_words import write_tones
 
 SMALL = {"architecture": "ch32", "depth": 3, "epochs": 5, "batch_size": 8, "dropout": 0.2}
 

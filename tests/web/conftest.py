@@ -3,11 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from backend.errors import ConflictError
+from backend.serving import serving
 from backend.settings import Home
+from backend.wiring import Sheetrack
 from tests.web.lab import TOKEN, Lab
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -50,26 +54,56 @@ def address(lab: Lab) -> Iterator[str]:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
-    """Opens a path in a window of its own; what goes wrong in its scripts fails the test."""
+def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a window of its own; what goes wrong in its scripts fails the test."""
     faults: list[str] = []
     contexts = []
 
-    def opened(path: str = "/", *, width: int = 1280, height: int = 800) -> Page:
+    def opened(*, width: int = 1280, height: int = 800) -> Page:
         context = chromium.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(f"a dialog: {dialog.message}"))
-        context.request.get(f"{address}/?token={TOKEN}")  # sets the session's cookie
-        page.goto(address + path)
         return page
 
     yield opened
     for context in contexts:
         context.close()
     assert faults == []
+
+
+@pytest.fixture
+def open_page(new_page: Callable[..., Page], address: str) -> Callable[..., Page]:
+    """Opens a path of the lab's page."""
+
+    def opened(path: str = "/", **size: int) -> Page:
+        page = new_page(**size)
+        page.context.request.get(f"{address}/?token={TOKEN}")  # sets the session's cookie
+        page.goto(address + path)
+        return page
+
+    return opened
+
+
+@pytest.fixture
+def google_page(new_page: Callable[..., Page]) -> Page:
+    """Empty, and as wide as Google makes a sidebar."""
+    return new_page(width=300, height=900)
+
+
+@contextmanager
+def backend(sheetrack: Sheetrack, port: int = 0) -> Iterator[dict[str, str]]:
+    """Serves while the block lasts and ends what trainings are left; yields its address, and its token apart."""
+    with serving(sheetrack, port) as page:
+        address, token = page.split("/?token=")
+        try:
+            yield {"address": address, "token": token}
+        finally:
+            for job in sheetrack.store.unfinished_jobs():
+                with suppress(ConflictError):
+                    sheetrack.training.cancel(job.id, "the test")
 
 
 def show_tab(page: Page, tab: str) -> None:

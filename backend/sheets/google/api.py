@@ -29,6 +29,7 @@ from gspread.utils import absolute_range_name
 
 from backend.errors import InvalidError, UnavailableError
 from backend.settings import GoogleSettings
+from backend.sheets import MismatchError
 
 WRITES_PER_MINUTE = 50
 """Google allows 60 for each account; the rest is for whoever else uses the key."""
@@ -42,10 +43,6 @@ _LONGEST_WAIT_SECONDS = 10.0
 _PASSING = {429, 500, 502, 503, 504}
 _SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 _FROM_VALUES = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "SERIAL_NUMBER"}
-
-
-class MismatchError(UnavailableError):
-    """The request does not fit the spreadsheet as it is now: somebody changed it, or a name is wrong."""
 
 
 class GoogleApi:
@@ -175,6 +172,10 @@ class GoogleApi:
     def _explained(self, status: int, said: str) -> UnavailableError:
         said = said.strip().rstrip(".")
         match status:
+            case 400 if "protected cell" in said:
+                return MismatchError(
+                    "Somebody protects it from being written.", f"Let {self.account} edit it, or rename it."
+                )
             case 400:
                 return MismatchError(f"Google does not accept what was sent: {said}.")
             case 401:

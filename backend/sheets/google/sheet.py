@@ -6,8 +6,9 @@ from datetime import UTC, datetime, tzinfo
 from gspread.utils import absolute_range_name
 
 from backend.errors import NotFoundError, UnavailableError
+from backend.sheets import MismatchError
 from backend.sheets.google import tabs
-from backend.sheets.google.api import GoogleApi, MismatchError
+from backend.sheets.google.api import GoogleApi
 from backend.sheets.google.cells import Values
 from backend.sheets.google.columns import KEY, TAB_FIELDS, PeoplesTab
 from backend.sheets.google.drawing import LOOKED_UP
