@@ -42,7 +42,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[train,synthetic,google,notify]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[train,synthetic,google,notify,ray]"
 	touch $@
 
 node_modules/.ready: package.json

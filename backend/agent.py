@@ -3,9 +3,11 @@
 import errno
 import hmac
 import json
+import stat
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -19,9 +21,11 @@ from backend.errors import ConflictError, InvalidError, NotFoundError, RefusedEr
 from backend.probe.metrics import METRICS_TYPE, metrics_text
 from backend.probe.sampler import Sampler
 from backend.routes.reply import ErrorReply, Fault, reply
+from backend.run_files import RunFile, RunFiles
 from backend.server import read_agent_token, this_machine
 from backend.settings import Home
 from backend.snapshot import Snapshot
+from models.run_folder import RunFolder
 
 PORT = 8765
 INTERVAL_SECONDS = 10.0
@@ -95,6 +99,10 @@ def create_agent(
     def metrics() -> Response:
         return Response(metrics_text([sample()]), content_type=METRICS_TYPE)
 
+    @app.get("/runs/<run>")
+    def run_files(run: str) -> Response:
+        return reply(_run_files(runs, run))
+
     @app.get("/runs/<run>/<path:name>")
     def run_file(run: str, name: str) -> Response:
         return send_file(_run_file(runs, run, name), conditional=True, max_age=0)
@@ -132,6 +140,23 @@ def _run_file(runs: Path, run: str, name: str) -> Path:
         if file.is_file() and file.is_relative_to(folder) and folder.parent == runs.resolve():
             return file
     raise NotFoundError(f"There is no file {name!r} of a run {run!r} here.", "")
+
+
+def _run_files(runs: Path, run: str) -> RunFiles:
+    """The files of a run that `_run_file` hands out, but for those that are being written."""
+    folder = (runs / run).absolute()
+    if "\0" in run or run in (".", "..") or folder.is_symlink() or not folder.is_dir():
+        raise NotFoundError(f"There is no run {run!r} here.", "")
+    # First: what is not listed now was not there when the training had ended.
+    is_training = RunFolder(folder).trainer_pid() is not None
+    there, files = folder.resolve(), []
+    for file in sorted([*there.iterdir(), *there.glob("figures/*")]):
+        with suppress(FileNotFoundError):
+            facts = file.lstat()
+            if stat.S_ISREG(facts.st_mode) and file.resolve() == file and not file.name.startswith("."):
+                name = str(file.relative_to(there))
+                files.append(RunFile(name=name, size_bytes=facts.st_size, modified_ns=facts.st_mtime_ns))
+    return RunFiles(is_training=is_training, files=tuple(files))
 
 
 def serve_agent(home: Home, *, host: str, port: int, token_file: Path | None) -> None:

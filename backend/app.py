@@ -80,7 +80,7 @@ def create_app(parts: Parts, token: str) -> OpenAPI:
     app.register_api(sweeps(parts.fine_tuning))
     app.register_api(metrics(parts.current_servers, parts.store, parts.notifier))
     app.register_api(runs(parts.home, parts.store))
-    app.register_api(choices(parts.training))
+    app.register_api(choices(parts.home, parts.store))
     app.register_api(tables(parts.settings.title, parts.tabs))
     app.register_blueprint(pages())
 

@@ -1,10 +1,13 @@
-"""Whether Google, the lab's own tab and the public address work together: each a sentence or an error."""
+"""Whether Google, the lab's own tab, the public address and Ray work together: each a sentence or an error."""
 
 import httpx
 
 from backend.database import open_database
+from backend.engines.ray import absent, ray_jobs
+from backend.engines.remote import open_client
 from backend.errors import SheetrackError
 from backend.reservations import reservations
+from backend.server import read_servers
 from backend.settings import Home
 from backend.sheets import Sheet
 from backend.sheets.workbook import Workbook
@@ -79,3 +82,22 @@ def public_address(home: Home) -> str:
         )
     listed = len(people.see) + len(people.launch)
     return f"{people.public_address} answers; {len(people.audiences)} add-ons and {listed} people are listed"
+
+
+def ray(home: Home) -> str:
+    """Asks Ray which servers are part of its cluster.
+
+    Raises:
+        SheetrackError: it does not answer, or a server that trains through it is not there.
+    """
+    settings = home.settings().ray
+    if settings is None:
+        return _NOT_ASKED_FOR
+    with open_client() as client:
+        jobs = ray_jobs(settings, home.path, client)
+        version, there = jobs.version(), jobs.servers()
+    wanted = [server.name for server in read_servers(home).values() if server.ray]
+    if missing := [name for name in wanted if name not in there]:
+        raise absent(missing[0])
+    said = f"Ray {version} at {settings.address}"
+    return f"{said}; trains on {', '.join(wanted)}" if wanted else f"{said}; no server says `ray = true`"

@@ -42,6 +42,7 @@ def examine(home: Home | None = None) -> list[Finding]:
         "Google sheet": connection.google_sheet,
         "Reservations": connection.reserved,
         "Public address": connection.public_address,
+        "Ray": connection.ray,
     }
     findings = []
     for what, check in checks.items():

@@ -29,6 +29,9 @@ class Server(BaseModel):
         Path | None,
         Field(description=f"Holds what its agent asks for; empty: the variable {TOKEN_VARIABLE}"),
     ] = None
+    ray: Annotated[
+        bool, Field(description="Whether trainings run there, through the Ray cluster of settings.toml")
+    ] = False
     maintenance: Annotated[
         str, Field(max_length=200, description="Why nobody shall take it now; empty: it may be taken")
     ] = ""
@@ -36,6 +39,17 @@ class Server(BaseModel):
     @property
     def is_here(self) -> bool:
         return self.agent is None
+
+    @property
+    def trains(self) -> bool:
+        """Whether trainings can be launched on it; others are only watched."""
+        return self.is_here or self.ray
+
+    @model_validator(mode="after")
+    def _ray_needs_the_agent(self) -> Self:
+        if self.ray and self.agent is None:
+            raise ValueError(f"{self.name} has no agent: trainings on the backend's own machine need no ray")
+        return self
 
 
 class ServerList(BaseModel):

@@ -76,6 +76,19 @@ class PeopleSettings(BaseModel):
         return self.public_address.split("://")[1].casefold()
 
 
+class RaySettings(BaseModel):
+    """The Ray cluster through which trainings run on other servers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: Annotated[
+        str, Field(pattern=r"^https?://[^/\s]+$", description="Its dashboard, such as http://gpu1:8265")
+    ]
+    token_file: Annotated[
+        Path, Field(description="What Ray asks for; a relative path starts at the home")
+    ] = Path("ray-token")
+
+
 Event = Literal["down", "overloaded", "back", "gpu_fault", "job_ended", "reservation_idle"]
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 
@@ -116,6 +129,9 @@ class Settings(BaseModel):
     ] = None
     people: Annotated[PeopleSettings | None, Field(description="Who may use the add-on")] = None
     notify: Annotated[NotifySettings | None, Field(description="Who is told of what")] = None
+    ray: Annotated[RaySettings | None, Field(description="The Ray cluster that trains on other servers")] = (
+        None
+    )
 
 
 class Home:

@@ -141,6 +141,8 @@ class ServerStatus(_Reading):
     """When it last answered."""
     suggested: bool = False
     """Whether it is the one to take."""
+    trains: bool = True
+    """Whether trainings can be launched on it; others are only watched."""
     last_hour: tuple[float | None, ...] = ()
     """Use in per cent, evenly spaced over the last hour: of its GPUs, or of its CPU where it has none."""
     reserved: str | None = None

@@ -159,5 +159,6 @@ class _Known:
             verdict=verdict,
             snapshot=past.answer if holds else failed,
             seen_at=past.answer.at if past.answer else None,
+            trains=self.server.trains,
             last_hour=last_hour,
         )

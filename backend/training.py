@@ -8,15 +8,16 @@ import getpass
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from backend import architectures
+from backend.data_sets import check_elsewhere, data_folder
 from backend.display import SHOWN_FINISHED_JOBS, Display
-from backend.engines import Engine, Life
-from backend.errors import ConflictError, InvalidError, NotFoundError, SheetrackError
+from backend.engines import Engine, Life, LostError
+from backend.errors import ConflictError, InvalidError, NotFoundError, SheetrackError, UnavailableError
 from backend.job import Job, JobState, Progress, Result, RunResult
 from backend.server import Server, this_machine
 from backend.settings import Home
@@ -27,19 +28,8 @@ from models.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
+_START_PAUSE_SECONDS = 15
 _CLOSED = (State.FULL, State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)
-
-
-class DataSet(BaseModel):
-    """Data that a training can be given."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    """What a recipe calls it: its name below the home's data folder, elsewhere its path."""
-    path: str
-    synthetic: bool | None
-    """None: not known before a run has read it."""
 
 
 class Training:
@@ -63,6 +53,10 @@ class Training:
         self._verdict_of = verdict_of
         self._reserved_against = reserved_against
         self._advancing = threading.Lock()
+        self._followed: dict[str, Job] = {}
+        """What may run, as far as this process has seen: somebody may cancel it in another one."""
+        self._obstacles: dict[str, tuple[float, str]] = {}
+        """What kept a training from starting on a server, and when it is tried again."""
 
     def launch(self, server: str, recipe: Recipe, asked_by: str, key: str | None = None) -> Job:
         """Stores the job; it starts when the server admits it. The same `key` launches once.
@@ -80,15 +74,21 @@ class Training:
 
         Raises:
             NotFoundError: there is no such server.
-            InvalidError: there is no such architecture or data.
+            InvalidError: nothing trains there, or there is no such architecture or data.
         """
         if server not in self._servers:
             raise NotFoundError(
                 f"There is no server {server!r}.", f"Choose one of {', '.join(self._servers)}."
             )
+        if server not in self._engines:
+            others = ", ".join(self._engines) or "none yet"
+            raise InvalidError(
+                f"{server} is only watched: it takes no trainings.", f"Those that do: {others}."
+            )
         recipe = architectures.check(recipe)
         if self._servers[server].is_here:
-            recipe = recipe.model_copy(update={"data": str(self.data_folder(recipe.data))})
+            return recipe.model_copy(update={"data": str(data_folder(self._home, recipe.data))})
+        check_elsewhere(server, recipe.data)
         return recipe
 
     def queue(
@@ -102,36 +102,6 @@ class Training:
             folder.recipe_file.unlink()
             folder.path.rmdir()
         return stored
-
-    def data_folder(self, data: str) -> Path:
-        """The folder on this machine that a recipe's `data` means.
-
-        Raises:
-            InvalidError: there is no such folder.
-        """
-        named = self._home.data / data
-        is_name = Path(data).name == data and named.is_dir()
-        folder = named if is_name else Path(data).expanduser()
-        if not folder.is_absolute() or not folder.is_dir():
-            raise InvalidError(
-                f"There is no data folder {data!r} on this machine.",
-                "Give a folder's full path, or make one with `sheetrack data prepare`.",
-            )
-        return folder
-
-    def data_sets(self) -> list[DataSet]:
-        """Those prepared below the home, then those that finished runs were trained on."""
-        sets = {}
-        for folder in sorted(self._home.data.glob("*/")):
-            synthetic = True if (folder / "synthetic.json").exists() else None
-            sets[str(folder)] = DataSet(name=folder.name, path=str(folder), synthetic=synthetic)
-        for result in self._store.results(limit=SHOWN_FINISHED_JOBS):
-            facts, path = result.content.data, result.content.recipe.data
-            if path in sets:
-                sets[path] = sets[path].model_copy(update={"synthetic": facts.synthetic})
-            elif Path(path).is_dir():
-                sets[path] = DataSet(name=path, path=path, synthetic=facts.synthetic)
-        return list(sets.values())
 
     def cancel(self, job_id: str, by: str) -> Job:
         """Ends the job wherever it stands; once is as good as twice.
@@ -150,7 +120,11 @@ class Training:
             job, state=JobState.CANCELLED, reason=f"cancelled by {by}", ended_at=now()
         )
         if job.state.holds_server:
-            self._engine(job).stop(job)
+            try:
+                self._engine(job).stop(job)
+            except LostError as lost:
+                reason = f"{ended.reason}, and ended as soon as it can be: {lost.message}"
+                ended = self._store.change_job(ended, reason=reason)
         self._display.show_jobs()
         return ended
 
@@ -158,7 +132,7 @@ class Training:
         """Takes every unfinished job one step further."""
         with self._advancing:
             before = self._store.unfinished_jobs()
-            occupied = {job.server for job in before if job.state.holds_server}
+            occupied = {job.server for job in before if job.state.holds_server} | self._end_cancelled(before)
             paused = {sweep.id: sweep.paused_by for sweep in self._store.sweeps() if sweep.paused_by}
             changed = False
             for job in before:
@@ -169,7 +143,9 @@ class Training:
                         after = self._follow(job) if job.state.holds_server else self._admit(job, occupied)
                 except ConflictError:
                     changed = True
-                    self._obey(job.id)
+                    if not self._obey(job.id):
+                        self._followed[job.id] = job
+                        occupied.add(job.server)
                 except SheetrackError as error:
                     after = self._store.change_job(
                         job, state=JobState.FAILED, reason=str(error), ended_at=now()
@@ -177,20 +153,33 @@ class Training:
                     changed = True
                 else:
                     changed = changed or after != job
+                    if after.state.holds_server:
+                        self._followed[job.id] = after
             if changed:
                 self._display.show_jobs()
 
-    def _obey(self, job_id: str) -> None:
-        """Somebody cancelled the job while a step was under way, or just before the backend died."""
+    def _end_cancelled(self, unfinished: list[Job]) -> set[str]:
+        """Ends what was cancelled and may still run; returns the servers where that is not certain yet."""
+        for job_id in self._followed.keys() - {job.id for job in unfinished}:
+            if self._obey(job_id):
+                del self._followed[job_id]
+        return {job.server for job in self._followed.values()}
+
+    def _obey(self, job_id: str) -> bool:
+        """Ends a job if somebody has cancelled it; returns whether nothing works against their will any more."""
         job = self._store.job(job_id)
-        if job.state is JobState.CANCELLED and self._engine(job).poll(job) is Life.ALIVE:
-            self._engine(job).stop(job)
+        if job.state is JobState.CANCELLED and job.server in self._engines:
+            try:
+                self._engine(job).stop(job)
+            except LostError:
+                return False
+        return True
 
     def recover(self) -> None:
         """Takes up everything that an earlier backend left half done."""
         for job in self._store.finished_jobs(SHOWN_FINISHED_JOBS):
-            if job.server in self._engines:
-                self._obey(job.id)
+            if not self._obey(job.id):
+                self._followed[job.id] = job
         self.collect()
         self._display.show_jobs()
         self._display.show_results()
@@ -208,29 +197,44 @@ class Training:
         if verdict.state in _CLOSED:
             state = "in maintenance" if verdict.state is State.MAINTENANCE else verdict.state
             return self._wait(job, f"{job.server} is {state}: {verdict.reason}")
-        occupied.add(job.server)
-        job = self._store.change_job(job, state=JobState.STARTING, reason="", started_at=now())
-        return self._store.change_job(job, handle=self._engine(job).start(job))
+        tried_again_at, obstacle = self._obstacles.get(job.server, (0, ""))
+        if time.monotonic() < tried_again_at:
+            return self._wait(job, obstacle)
+        job = self._start(self._store.change_job(job, state=JobState.STARTING, started_at=now()))
+        if job.state.holds_server:
+            occupied.add(job.server)
+        return job
+
+    def _start(self, job: Job) -> Job:
+        try:
+            handle = self._engine(job).start(job)
+        except LostError as lost:
+            return self._change(job, state=JobState.LOST, reason=lost.message)
+        except UnavailableError as error:
+            self._obstacles[job.server] = (time.monotonic() + _START_PAUSE_SECONDS, str(error))
+            return self._store.change_job(job, state=JobState.QUEUED, reason=str(error), started_at=None)
+        return self._store.change_job(job, handle=handle, reason="")
 
     def _wait(self, job: Job, reason: str) -> Job:
         return job if job.reason == reason else self._store.change_job(job, reason=reason)
 
     def _follow(self, job: Job) -> Job:
         folder = RunFolder(self._home.runs / job.id)
-        life = self._engine(job).poll(job)
+        try:
+            life = self._engine(job).poll(job)
+        except LostError as lost:
+            return self._change(job, state=JobState.LOST, reason=lost.message)
         if folder.result_file.exists() and life is not Life.ALIVE:
             self.collect()
             changes: dict[str, object] = {"state": JobState.DONE, "reason": ""}
             if job.id not in self._store.result_ids():
                 changes = {"state": JobState.FAILED, "reason": f"{folder.result_file} cannot be read"}
             return self._store.change_job(job, progress=_progress(folder, job), ended_at=now(), **changes)
-        if life is Life.UNKNOWN:
-            return self._change(job, state=JobState.LOST, reason=f"{job.server} does not answer")
         if life is Life.ALIVE:
             return self._change(job, state=JobState.RUNNING, reason="", progress=_progress(folder, job))
-        if job.state is JobState.STARTING and job.handle is None:
-            # The backend died between storing the job and storing the handle.
-            return self._store.change_job(job, handle=self._engine(job).start(job))
+        if job.handle is None and job.state is not JobState.RUNNING:
+            # It is not known to have started: the backend died meanwhile, or whoever starts it said nothing.
+            return self._start(job)
         return self._store.change_job(
             job, state=JobState.FAILED, reason=_last_words(self._engine(job).log(job)), ended_at=now()
         )

@@ -64,6 +64,8 @@ class Sheetrack:
     def close(self) -> None:
         """Lets go of the store and the sensors. Trainings go on."""
         self.status.close()
+        for engine in self.engines.values():
+            engine.close()
         if self.google and self.google.cache_info().currsize:
             self.google().close()
         self.database.dispose()
@@ -123,8 +125,7 @@ def build(home: Home | None = None) -> Sheetrack:
     history = History(database, store, list(servers), settings.refresh_seconds)
     troubles = Troubles(database)
     notifier = Notifier(database, settings.notify, home.path) if settings.notify else None
-    local = LocalEngine(home.runs)
-    engines: dict[str, Engine] = {server.name: local for server in servers.values() if server.is_here}
+    engines = _engines(home, settings, servers)
     display = Display(home, store, publisher, settings.run_tabs)
     training = Training(
         home=home,
@@ -166,6 +167,27 @@ def build(home: Home | None = None) -> Sheetrack:
             notifier=notifier,
         ),
     )
+
+
+def _engines(home: Home, settings: Settings, servers: dict[str, Server]) -> dict[str, Engine]:
+    """By the server's name; a server without one is only watched.
+
+    Raises:
+        InvalidError: a server trains through Ray, and there is no Ray.
+    """
+    local = LocalEngine(home.runs)
+    engines: dict[str, Engine] = {server.name: local for server in servers.values() if server.is_here}
+    if far := [server for server in servers.values() if server.ray]:
+        if settings.ray is None:
+            raise InvalidError(
+                f"{far[0].name} trains through Ray, and {home.settings_file} names no Ray.",
+                "Add [ray] with its address there, as deploy/settings.toml shows.",
+            )
+        from backend.engines.ray import RayEngine  # noqa: PLC0415 - httpx takes 0.2 s to import
+
+        ray = RayEngine(settings.ray, home.path, home.runs, far)
+        engines |= dict.fromkeys((server.name for server in far), ray)
+    return engines
 
 
 def open_google(home: Home, settings: GoogleSettings) -> "GoogleSheet":

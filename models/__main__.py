@@ -14,9 +14,11 @@ from rich.progress import Progress, TaskID
 from models.compare import CompareError
 from models.compare import compare as compare_sides
 from models.data.errors import DataError
+from models.data.speech_commands import home
 from models.facts import BrokenRunError
 from models.published import CLIPS
-from models.run_folder import AlreadyTrainingError, RunFolder
+from models.recipe import Recipe
+from models.run_folder import AlreadyTrainingError, ForeignRunError, RunFolder
 from models.training.errors import Stopped, TrainingError
 
 PATH = click.Path(path_type=Path)
@@ -46,6 +48,24 @@ def train(run_folder: Path, *, progress: bool) -> None:
             f"stopped after epoch {epochs}; go on with: sheetrack train --resume {folder.id}", err=True
         )
         sys.exit(stopped.exit_code)
+
+
+@main.command()
+@click.argument("run")
+@click.argument("recipe")
+def job(run: str, recipe: str) -> NoReturn:
+    """Trains RECIPE, as JSON, in the run folder RUN of this machine's home, for a backend elsewhere."""
+    folder = RunFolder.receive(home() / "runs", run, Recipe.model_validate_json(recipe))
+    log = os.open(folder.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(log, stream.fileno())
+    os.nice(10)  # others' work goes first
+    os.environ.pop("OMP_NUM_THREADS", None)  # Ray says 1 to whoever reserves no processors
+    # A name of data means what lies below the home's data folder, whatever lies where Ray was started.
+    (home() / "data").mkdir(exist_ok=True)
+    os.chdir(home() / "data")
+    # In place of this process: the one that Ray knows, and ends with its job, is the one that trains.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "models", "train", str(folder.path)])  # noqa: S606 - a shell is not wanted
 
 
 @main.command()
@@ -180,7 +200,14 @@ def run() -> None:
     """Runs the command line; every failure that a person can mend becomes one sentence and exit code 1."""
     try:
         main(prog_name="python -m models")
-    except (DataError, TrainingError, AlreadyTrainingError, BrokenRunError, CompareError) as error:
+    except (
+        DataError,
+        TrainingError,
+        AlreadyTrainingError,
+        ForeignRunError,
+        BrokenRunError,
+        CompareError,
+    ) as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
         _fail(

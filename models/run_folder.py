@@ -20,6 +20,10 @@ class AlreadyTrainingError(RuntimeError):
     """Another process holds the lock of this run."""
 
 
+class ForeignRunError(RuntimeError):
+    """A run folder belongs to somebody else's run of the same name."""
+
+
 class RunFolder:
     """Every file name of a run, in one place.
 
@@ -55,6 +59,21 @@ class RunFolder:
                 continue
             write_atomically(folder.recipe_file, recipe.model_dump_json(indent=2))
             return folder
+
+    @classmethod
+    def receive(cls, runs: Path, run: str, recipe: Recipe) -> "RunFolder":
+        """The folder of a run that another machine asks for; asked for again, it is the same one.
+
+        Raises:
+            ForeignRunError: a run of that name with another recipe is here.
+        """
+        folder = cls(runs / run)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        if not folder.recipe_file.exists():
+            write_atomically(folder.recipe_file, recipe.model_dump_json(indent=2))
+        if folder.recipe() != recipe:
+            raise ForeignRunError(f"another run {run} is on this server already; launch it again")
+        return folder
 
     @property
     def id(self) -> str:

@@ -63,7 +63,7 @@ def test_every_setting_is_in_the_examples() -> None:
         ]
 
     assert missing(Settings) == []
-    for name in ("google", "reservations"):
+    for name in ("google", "reservations", "ray"):
         section = getattr(Settings.model_validate(settings), name)
         assert missing(type(section)) == []
     servers = tomllib.loads((ROOT / "deploy" / "servers.toml").read_text())

@@ -11,7 +11,8 @@ from backend import architectures
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
 from backend.cli.show import show_json, show_table
-from backend.cli.train import absolute
+from backend.cli.train import data_on
+from backend.data_sets import data_sets
 from backend.errors import NotFoundError
 from backend.settings import sentence
 from backend.sweep import GRID_FIELDS, Grid
@@ -85,11 +86,11 @@ def _mark(sheetrack: Sheetrack, name: str | None, step: str, *, is_json: bool) -
 
 
 def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_json: bool) -> None:
-    prepared = sheetrack.training.data_sets()
+    prepared = data_sets(sheetrack.home, sheetrack.store)
     if options["data"] is None and len(prepared) == 1:
-        options["data"] = prepared[0].path
+        options["data"] = prepared[0].name
     recipe = recipe_from({name: value for name, value in options.items() if name in Recipe.model_fields})
-    recipe = recipe.model_copy(update={"data": absolute(recipe.data)})
+    recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
     started = sheetrack.fine_tuning.start(server, recipe, _grid(recipe, options), getpass.getuser())
     if is_json:
         show_json(started)

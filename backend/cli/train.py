@@ -12,6 +12,7 @@ from backend import architectures
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
 from backend.cli.show import show_json
+from backend.data_sets import data_folder
 from backend.errors import NotFoundError
 from backend.settings import Home
 from backend.wiring import Sheetrack, build
@@ -46,13 +47,19 @@ def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
 
 def _new_run(sheetrack: Sheetrack, options: dict[str, Any]) -> RunFolder:
     recipe = architectures.check(recipe_from(options))
-    data = str(sheetrack.training.data_folder(absolute(recipe.data)))
+    data = str(data_folder(sheetrack.home, absolute(recipe.data)))
     return RunFolder.create(sheetrack.home.runs, recipe.model_copy(update={"data": data}))
 
 
 def absolute(data: str) -> str:
     """On a command line a relative path means the folder one stands in."""
     return str(Path(data).absolute()) if Path(data).is_dir() else data
+
+
+def data_on(sheetrack: Sheetrack, server: str, data: str) -> str:
+    """On another server a path means a folder there."""
+    known = sheetrack.servers.get(server)
+    return absolute(data) if known and known.is_here else data
 
 
 def _stopped_run(home: Home, run: str) -> RunFolder:
@@ -75,9 +82,9 @@ def run_models(*arguments: str) -> None:
 @as_json
 def launch(*, server: str, is_json: bool, **options: Any) -> None:
     """Queues a training of ARCHITECTURE on a server; the backend starts it when the server has room."""
-    recipe = recipe_from(options)
-    recipe = recipe.model_copy(update={"data": absolute(recipe.data)})
-    job = build().training.launch(server, recipe, getpass.getuser())
+    sheetrack, recipe = build(), recipe_from(options)
+    recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
+    job = sheetrack.training.launch(server, recipe, getpass.getuser())
     if is_json:
         show_json(job)
     else:

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Protocol
 
+from backend.errors import UnavailableError
 from backend.job import Job
 
 
@@ -11,23 +12,39 @@ class Life(StrEnum):
 
     ALIVE = "alive"
     GONE = "gone"
-    UNKNOWN = "unknown"  # the server does not answer: lost is not stopped
+
+
+class LostError(UnavailableError):
+    """Whoever would know does not answer. Lost is not stopped: the training may well go on."""
 
 
 class Engine(Protocol):
     """Every call can be repeated without harm."""
 
     def start(self, job: Job) -> str:
-        """Starts the training of the job's run folder; returns the handle to store with the job.
+        """Starts the training of the job's recipe; returns the handle to store with the job.
 
         Raises:
-            UnavailableError: it could not be started.
+            UnavailableError: it was not started, and can be once something else works.
+            LostError: it may have been started or not; `poll` will know.
         """
 
-    def poll(self, job: Job) -> Life: ...
+    def poll(self, job: Job) -> Life:
+        """While it is alive the run folder here shows its progress; once it is gone, all that it left.
+
+        Raises:
+            LostError: it cannot be known now, or what it left cannot be had yet.
+        """
 
     def stop(self, job: Job) -> None:
-        """Ends the whole tree of processes; returns when it has ended."""
+        """Ends the whole tree of processes; returns when it has ended.
+
+        Raises:
+            LostError: it may go on; try again.
+        """
 
     def log(self, job: Job) -> str:
-        """The last lines that the training wrote."""
+        """The last lines that the training wrote, as far as they are known here."""
+
+    def close(self) -> None:
+        """Lets go of connections. Trainings go on."""

@@ -26,7 +26,7 @@ class LocalEngine:
 
     def start(self, job: Job) -> str:
         folder = RunFolder(self._runs / job.id)
-        if pid := folder.trainer_pid():
+        if pid := self._pid(job):
             return str(pid)
         try:
             with folder.log_file.open("ab") as log:
@@ -85,6 +85,8 @@ class LocalEngine:
 
     def log(self, job: Job) -> str:
         return RunFolder(self._runs / job.id).log_tail()
+
+    def close(self) -> None: ...
 
 
 def _tree(pid: int) -> list[psutil.Process]:

@@ -3,8 +3,10 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from backend.architectures import Architecture, architectures
+from backend.data_sets import DataSet, data_sets
 from backend.routes.reply import reply
-from backend.training import DataSet, Training
+from backend.settings import Home
+from backend.store import Store
 
 
 class ArchitecturesReply(BaseModel):
@@ -15,7 +17,7 @@ class DataReply(BaseModel):
     data: list[DataSet]
 
 
-def choices(training: Training) -> APIBlueprint:
+def choices(home: Home, store: Store) -> APIBlueprint:
     routes = APIBlueprint("choices", __name__, url_prefix="/api", abp_tags=[Tag(name="choices")])
 
     @routes.get("/architectures", responses={200: ArchitecturesReply})
@@ -26,6 +28,6 @@ def choices(training: Training) -> APIBlueprint:
     @routes.get("/data", responses={200: DataReply})
     def list_data() -> Response:
         """The data sets that are prepared, or were used before."""
-        return reply(DataReply(data=training.data_sets()))
+        return reply(DataReply(data=data_sets(home, store)))
 
     return routes

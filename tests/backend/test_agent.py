@@ -14,8 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from backend.agent import create_agent
 from backend.errors import InvalidError
 from backend.probe.sampler import Sampler
+from backend.run_files import RunFiles
 from backend.server import TOKEN_VARIABLE, read_agent_token
 from backend.snapshot import Snapshot, iso, now
+from models.run_folder import RunFolder
 from tests.backend.agents import SERVE, TOKEN, AgentProcess, token_file
 from tests.backend.conftest import FakeGpus
 
@@ -48,7 +50,7 @@ def client(tmp_path: Path, runs: Path) -> Iterator[FlaskClient]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/snapshot", "/history", "/metrics", "/runs/r123456/result.json", "/nothing"]
+    "path", ["/snapshot", "/history", "/metrics", "/runs/r123456", "/runs/r123456/result.json", "/nothing"]
 )
 @pytest.mark.parametrize("given", [None, "", "Bearer ", "Bearer wrong", TOKEN, f"bearer {TOKEN}", "Bearer ä"])
 def test_nothing_answers_without_the_token(client: FlaskClient, path: str, given: str | None) -> None:
@@ -101,6 +103,31 @@ def test_files_of_runs(client: FlaskClient) -> None:
         assert (answer.status_code, answer.json) == (200, {"words": []})
     with client.get("/runs/r123456/figures/confusion.png", headers=BEARER) as answer:
         assert answer.data == b"\x89PNG"
+
+
+def test_the_list_of_a_run(client: FlaskClient, runs: Path) -> None:
+    folder = RunFolder(runs / "r123456")
+    (folder.path / ".result.json.123").write_text("half of")
+    with folder.lock():
+        told = RunFiles.model_validate_json(client.get("/runs/r123456", headers=BEARER).data)
+    assert told.is_training
+    assert {file.name: file.size_bytes for file in told.files} == {
+        "figures/confusion.png": 4,
+        "lock": len(str(os.getpid())),
+        "result.json": 13,
+    }
+    modified = {file.name: file.modified_ns for file in told.files}["result.json"]
+    assert modified == folder.result_file.stat().st_mtime_ns
+    assert not client.get("/runs/r123456", headers=BEARER).get_json()["is_training"]
+
+
+@pytest.mark.parametrize(
+    "run", ["r999999", "secret", "linked", ".", "..", "%2E%2E", "..%2Fruns", "r123456%00"]
+)
+def test_what_is_no_run_has_no_list(client: FlaskClient, run: str) -> None:
+    answer = client.get(f"/runs/{run}", headers=BEARER)
+    assert answer.status_code == 404
+    assert b"secret" not in answer.data.replace(b"'secret'", b"").replace(b"/secret", b"")
 
 
 @pytest.mark.parametrize(

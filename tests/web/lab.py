@@ -52,9 +52,11 @@ class Lab:
         # Nothing answers there, so no job ever leaves the queue.
         home.servers_file.write_text(
             "\n".join(
-                f'[[server]]\nname = "{server.name}"\nagent = "http://127.0.0.1:9"' for server in self.servers
+                f'[[server]]\nname = "{server.name}"\nagent = "http://127.0.0.1:9"\nray = true'
+                for server in self.servers
             )
         )
+        home.settings_file.write_text('[ray]\naddress = "http://127.0.0.1:9"\n')
         architectures()  # the first time takes seconds; a page would give up
         self._sheetrack = build(home)
         self.store = self._sheetrack.store

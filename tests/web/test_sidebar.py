@@ -39,8 +39,17 @@ def test_the_form_begins_with_the_recipe_s_own_defaults(sidebar: Page, lab: Lab)
     sidebar.get_by_role("button", name="Train on gpu2").click()
     expect(sidebar.locator("#answer")).to_contain_text("Launched on gpu2: r")
     (job,) = new_jobs(lab)
-    folder = str(lab.home.data / "speech16")
-    assert job.recipe == Recipe(data=folder, depth=8)
+    assert job.recipe == Recipe(data="speech16", depth=8)
+
+
+def test_a_server_that_is_only_watched_is_not_offered(sidebar: Page, lab: Lab) -> None:
+    offered = sidebar.locator("#server option")
+    expect(offered).to_have_count(5)
+    lab.servers = [server.model_copy(update={"trains": server.name != "gpu2"}) for server in lab.servers]
+    refresh(sidebar)
+    expect(offered).to_have_count(4)
+    assert all(not text.startswith("gpu2") for text in offered.all_inner_texts())
+    expect(sidebar.get_by_role("button", name="Train on gpu2")).to_have_count(0)
 
 
 def test_the_hint_follows_the_network(sidebar: Page) -> None:
