@@ -1,7 +1,7 @@
 """Trainings as process groups on this machine. They outlive the backend."""
 
 import os
-import subprocess
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -22,28 +22,35 @@ class LocalEngine:
 
     def __init__(self, runs: Path) -> None:
         self._runs = runs
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, int] = {}
+        """What this process started and has not seen end."""
 
     def start(self, job: Job) -> str:
         folder = RunFolder(self._runs / job.id)
         if pid := self._pid(job):
             return str(pid)
+        command = [sys.executable, "-m", "models", "train", str(folder.path)]
+        nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+        written = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        log = (os.POSIX_SPAWN_OPEN, 1, str(folder.log_file), written, 0o644)
+        both = (os.POSIX_SPAWN_DUP2, 1, 2)
         try:
-            with folder.log_file.open("ab") as log:
-                child = subprocess.Popen(
-                    [sys.executable, "-m", "models", "train", str(folder.path)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+            # Not a Popen, which wants to be waited for: this one outlives us.
+            pid = os.posix_spawn(
+                sys.executable,
+                command,
+                os.environ,
+                file_actions=[nothing, log, both],
+                setsid=True,
+                setsigdef=[signal.SIGPIPE],
+            )
         except OSError as error:
             raise UnavailableError(
                 f"The training could not be started: {error.strerror}.", "Free disk space or memory."
             ) from error
-        _be_modest(child.pid)
-        self._children[job.id] = child
-        return str(child.pid)
+        _be_modest(pid)
+        self._children[job.id] = pid
+        return str(pid)
 
     def poll(self, job: Job) -> Life:
         return Life.GONE if self._pid(job) is None else Life.ALIVE
@@ -70,9 +77,8 @@ class LocalEngine:
         if pid := folder.trainer_pid():
             return pid
         if child := self._children.get(job.id):
-            # poll() also collects the exit status: an uncollected child would stay as a zombie.
-            if child.poll() is None:
-                return child.pid
+            if not _has_ended(child):
+                return child
             self._children.pop(job.id, None)
         if job.handle is None:
             return None
@@ -100,6 +106,14 @@ def _tree(pid: int) -> list[psutil.Process]:
             if os.getpgid(process.pid) == pid:
                 tree.add(process)
     return list(tree)
+
+
+def _has_ended(child: int) -> bool:
+    """Also collects the exit status: an uncollected child would stay as a zombie."""
+    try:
+        return os.waitpid(child, os.WNOHANG) != (0, 0)
+    except ChildProcessError:
+        return True  # collected by whoever stopped it
 
 
 def _be_modest(pid: int) -> None:
