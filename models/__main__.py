@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -59,13 +60,21 @@ def job(run: str, recipe: str) -> NoReturn:
     log = os.open(folder.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log, stream.fileno())
-    os.nice(10)  # others' work goes first
+    _be_modest()
     os.environ.pop("OMP_NUM_THREADS", None)  # Ray says 1 to whoever reserves no processors
     # A name of data means what lies below the home's data folder, whatever lies where Ray was started.
     (home() / "data").mkdir(exist_ok=True)
     os.chdir(home() / "data")
     # In place of this process: the one that Ray knows, and ends with its job, is the one that trains.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "models", "train", str(folder.path)])  # noqa: S606 - a shell is not wanted
+
+
+def _be_modest() -> None:
+    """Others' work goes first, and where memory runs out the training goes, not the server."""
+    os.nice(10)
+    adjustment = Path("/proc/self/oom_score_adj")
+    with suppress(OSError):
+        adjustment.write_text(str(max(500, int(adjustment.read_text()))))
 
 
 @main.command()

@@ -1,9 +1,16 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from backend.errors import ConflictError
+from backend.settings import Home
+from backend.wiring import Sheetrack, build
+from tests.speech import write_words
 
 
 class FakeGpus:
@@ -36,3 +43,21 @@ def fake_gpus(nvml_library: Path, tmp_path: Path) -> FakeGpus:
     gpus = FakeGpus(nvml_library, tmp_path / "gpus")
     gpus.become("gpus=1")
     return gpus
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of words that a small network learns within seconds."""
+    return write_words(tmp_path_factory.mktemp("tones") / "tones")
+
+
+@pytest.fixture
+def sheetrack(home: Home) -> Iterator[Sheetrack]:
+    """That has read this machine; its trainings end with the test."""
+    parts = build(home)
+    parts.status.refresh()
+    yield parts
+    for job in parts.store.unfinished_jobs():
+        with suppress(ConflictError):
+            parts.training.cancel(job.id, "the test")
+    parts.close()

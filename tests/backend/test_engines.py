@@ -205,6 +205,7 @@ def test_a_training_sees_the_whole_server_and_dies_with_whoever_runs_it(far: Pla
     seen = trainer.environ()
     assert {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"} & seen.keys() == set()
     assert trainer.nice() >= 10
+    assert int(Path(f"/proc/{trainer.pid}/oom_score_adj").read_text()) >= 500
     supervisor = trainer.parent()
     assert supervisor
     assert supervisor.cmdline() == ["ray::JobSupervisor"] or "ray" in supervisor.name()

@@ -2,8 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,18 +14,16 @@ from pydantic import ValidationError
 from backend import database as database_module
 from backend.cli import sheetrack as command_line
 from backend.database import open_database
-from backend.errors import ConflictError, InvalidError, NotFoundError
+from backend.errors import InvalidError, NotFoundError
 from backend.job import DataFacts, Job, JobState, Progress, Result
-from backend.settings import Home
 from backend.sheets.sweep_tabs import fine_tuning_table
 from backend.sheets.table import Number, Section, Text
 from backend.store import Store
 from backend.sweep import Grid, Sweep, cells, sweep_id, trials
-from backend.wiring import Sheetrack, build
+from backend.wiring import Sheetrack
 from models import published
 from models.recipe import Recipe
 from tests.backend import examples
-from tests.speech import write_words
 
 SPEECH = DataFacts(name="speech", hash="abc", synthetic=False)
 LAYERS = {depth: f"CONV(5, {32 if depth <= 4 else 64})" for depth in range(1, 9)}
@@ -221,22 +217,6 @@ def test_a_store_of_the_first_version_gets_sweeps_and_keeps_its_jobs(tmp_path: P
     with pytest.raises(NotFoundError):
         store.pause_sweep("s2", "lee")
     database.dispose()
-
-
-@pytest.fixture(scope="module")
-def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_words(tmp_path_factory.mktemp("tones") / "tones")
-
-
-@pytest.fixture
-def sheetrack(home: Home) -> Iterator[Sheetrack]:
-    parts = build(home)
-    parts.status.refresh()
-    yield parts
-    for job in parts.store.unfinished_jobs():
-        with suppress(ConflictError):
-            parts.training.cancel(job.id, "the test")
-    parts.close()
 
 
 def run_command(*arguments: str, command: str = "sweep") -> object:

@@ -5,40 +5,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from backend.engines import Life
-from backend.errors import ConflictError, InvalidError, NotFoundError
+from backend.errors import InvalidError, NotFoundError
 from backend.job import Job, JobState
 from backend.server import this_machine
 from backend.settings import Home
 from backend.wiring import Sheetrack, build
 from models.recipe import Recipe
 from models.run_folder import RunFolder
-from tests.speech import write_words
 
 PATIENCE_SECONDS = 240
-
-
-@pytest.fixture(scope="module")
-def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_words(tmp_path_factory.mktemp("tones") / "tones")
-
-
-@pytest.fixture
-def sheetrack(home: Home) -> Iterator[Sheetrack]:
-    parts = build(home)
-    parts.status.refresh()
-    yield parts
-    for job in parts.store.unfinished_jobs():
-        with suppress(ConflictError):
-            parts.training.cancel(job.id, "the test")
-    parts.close()
 
 
 def recipe(speech: Path, **changes: object) -> Recipe:
