@@ -93,7 +93,9 @@ def _readings(home: Home) -> str:
         sampler.close()
     if snapshot.gpu_fault:
         raise SheetrackError(snapshot.gpu_fault, "Check the driver with `nvidia-smi`.")
-    gpus = len(snapshot.gpus or ())
+    if snapshot.gpus is None:
+        return "CPU and memory; the GPU driver has not answered yet"
+    gpus = len(snapshot.gpus)
     return f"CPU and memory, {gpus} GPU{'' if gpus == 1 else 's'}"
 
 

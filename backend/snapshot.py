@@ -98,6 +98,8 @@ class Snapshot(_Reading):
     host: HostReading | None = None
     gpus: tuple[GpuReading, ...] | None = None
     gpu_fault: str | None = None
+    gpu_fault_seconds: float | None = None
+    """How long the driver has not answered, where that is its fault."""
     failure: Failure | None = None
     failure_text: str | None = None
 

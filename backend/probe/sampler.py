@@ -37,15 +37,16 @@ class Sampler:
         with self._lock:
             host = self._host.read()
         disk, top, gpus = self._disk.latest(0), self._top.latest(0), self._gpus.latest(_WAIT_SECONDS)
-        readings = gpus.value
+        readings, silent_seconds = gpus.value, None
         if gpus.age_seconds > _PATIENCE_SECONDS:
-            readings = GpuReadings(None, "GPU driver not answering")
+            readings, silent_seconds = GpuReadings(None, "GPU driver not answering"), gpus.age_seconds
         return Snapshot(
             server=self._server,
             at=now(),
             host=host.model_copy(update={"disk_free_gib": disk.value, "top": top.value or ()}),
             gpus=readings.gpus if readings else None,
             gpu_fault=readings.fault if readings else None,
+            gpu_fault_seconds=silent_seconds and round(silent_seconds, 1),
         )
 
     def close(self) -> None:

@@ -99,10 +99,16 @@ def _answered(past: Past, snapshot: Snapshot, interval_seconds: float) -> Past:
             for gpu in snapshot.gpus or ()
             if is_idle_but_held(gpu)
         },
-        fault_since=(past.fault_since or at) if snapshot.gpu_fault else None,
+        fault_since=_fault_since(past, snapshot),
         use=use,
         use_since=past.use_since if use is past.use else at,
     )
+
+
+def _fault_since(past: Past, snapshot: Snapshot) -> datetime | None:
+    if not snapshot.gpu_fault:
+        return None
+    return past.fault_since or snapshot.at - timedelta(seconds=snapshot.gpu_fault_seconds or 0)
 
 
 def _strain(past: Past, snapshot: Snapshot) -> tuple[dict[str, datetime], frozenset[str]]:

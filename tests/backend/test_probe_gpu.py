@@ -229,6 +229,7 @@ def test_a_driver_that_hangs_leaves_the_host_readings(gpus: FakeGpus, sample: As
     gpus.become("gpus=2", "hang=1")
     hung = sampled(sample, lambda snapshot: snapshot["gpu_fault"])
     assert hung["gpu_fault"] == "GPU driver not answering"
+    assert hung["gpu_fault_seconds"] > 0
     assert hung["gpus"] is None
     assert hung["host"]["memory_total_mib"] > 0
     gpus.become("gpus=3")

@@ -387,6 +387,14 @@ def test_a_hung_driver_is_a_fault_and_never_down() -> None:
     assert verdict_of(*trace).reason == "GPU driver not answering for 3 min"
 
 
+def test_how_long_a_driver_hangs_is_counted_from_its_last_answer() -> None:
+    fault = "GPU driver not answering"
+    hung = answer(45, None, gpu_fault=fault).model_copy(update={"gpu_fault_seconds": 31})
+    assert verdict_of(answer(0, FREE), hung).reason == f"{fault} for 31 s"
+    later = hung.model_copy(update={"at": moment(60), "gpu_fault_seconds": 46})
+    assert verdict_of(answer(0, FREE), hung, later).reason == f"{fault} for 46 s"
+
+
 def test_times_of_day_are_those_of_whoever_reads() -> None:
     seoul = timezone(timedelta(hours=9))
     past = past_of([failure(t, Failure.UNREACHABLE) for t in (0, 15, 30)], INTERVAL)

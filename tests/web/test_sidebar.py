@@ -50,6 +50,11 @@ def test_a_server_that_is_only_watched_is_not_offered(sidebar: Page, lab: Lab) -
     expect(offered).to_have_count(4)
     assert all(not text.startswith("gpu2") for text in offered.all_inner_texts())
     expect(sidebar.get_by_role("button", name="Train on gpu2")).to_have_count(0)
+    lab.servers = [server.model_copy(update={"trains": False}) for server in lab.servers]
+    refresh(sidebar)
+    expect(offered).to_have_text(["none trains yet"])
+    sidebar.get_by_role("button", name="Train on …").click()
+    assert new_jobs(lab) == []
 
 
 def test_the_hint_follows_the_network(sidebar: Page) -> None:
