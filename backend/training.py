@@ -187,6 +187,10 @@ class Training:
     def _admit(self, job: Job, occupied: set[str]) -> Job:
         """First come, first served on every server; one in trouble, or reserved by others, gets nothing new."""
         verdict = self._verdict_of(job.server)
+        try:
+            self._engine(job)
+        except LostError as lost:
+            return self._wait(job, lost.message)
         if job.server in occupied:
             return self._wait(job, "another training runs on this server")
         # Whoever reserved the server overtakes those who wait for the reservation's end.
@@ -248,8 +252,9 @@ class Training:
         try:
             return self._engines[job.server]
         except KeyError:
-            raise NotFoundError(
-                f"{job.server} is no longer in servers.toml.", "Put it back, or cancel the job."
+            # Taken out of servers.toml, or no longer for trainings: what runs there goes on.
+            raise LostError(
+                f"{job.server} takes no trainings any more: put it back into servers.toml, or cancel.", ""
             ) from None
 
     def collect(self) -> list[Result]:

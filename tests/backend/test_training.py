@@ -123,6 +123,21 @@ def test_cancelling_ends_the_whole_tree_of_processes(sheetrack: Sheetrack, speec
     assert sheetrack.training.cancel(job.id, "kim") == ended
 
 
+def test_a_server_taken_out_of_the_file_loses_no_training(sheetrack: Sheetrack, speech: Path) -> None:
+    running = sheetrack.training.launch(server(sheetrack), recipe(speech, epochs=500), "kim")
+    advance_until(sheetrack, lambda: state(sheetrack, running) is JobState.RUNNING)
+    waiting = sheetrack.training.launch(server(sheetrack), recipe(speech), "kim")
+    sheetrack.home.servers_file.write_text('[[server]]\nname = "another"\n')
+    without = build(sheetrack.home)
+    without.training.advance()
+    jobs = [without.store.job(job.id) for job in (running, waiting)]
+    assert [job.state for job in jobs] == [JobState.LOST, JobState.QUEUED]
+    assert all("put it back into servers.toml" in job.reason for job in jobs)
+    without.close()
+    sheetrack.training.advance()
+    assert state(sheetrack, running) is JobState.RUNNING
+
+
 def test_a_training_that_dies_is_failed_with_its_last_words(sheetrack: Sheetrack, tmp_path: Path) -> None:
     empty = tmp_path / "nothing"
     empty.mkdir()
