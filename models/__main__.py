@@ -1,5 +1,6 @@
 """What runs on a server: `python -m models train RUN_FOLDER` and its neighbours. Thin."""
 
+import atexit
 import errno
 import json
 import os
@@ -205,8 +206,17 @@ def _fail(sentence: str) -> NoReturn:
     sys.exit(1)
 
 
+def _flush() -> None:
+    """A reader who went away is no failure: Python would end with code 120."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def run() -> None:
     """Runs the command line; every failure that a person can mend becomes one sentence and exit code 1."""
+    atexit.register(_flush)
     try:
         main(prog_name="python -m models")
     except (

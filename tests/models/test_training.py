@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -285,7 +286,9 @@ def test_a_progress_bar_is_drawn_on_stderr(tmp_path: Path, tones: Path) -> None:
 
 def test_a_reader_who_goes_away_does_not_stop_the_training(tmp_path: Path, tones: Path) -> None:
     folder = new_run(tmp_path, tones)
-    process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=quiet, env=buffered)
     assert process.stdout is not None
     process.stdout.close()
     assert process.wait(120) == 0
