@@ -18,13 +18,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.security import safe_join
 
 from backend.errors import ConflictError, InvalidError, NotFoundError, RefusedError, SheetrackError
-from backend.probe.metrics import METRICS_TYPE, metrics_text
+from backend.jobs.run_files import RunFile, RunFiles
+from backend.probe.prometheus import METRICS_TYPE, metrics_text
 from backend.probe.sampler import Sampler
-from backend.routes.reply import ErrorReply, Fault, reply
-from backend.run_files import RunFile, RunFiles
-from backend.server import read_agent_token, this_machine
+from backend.probe.snapshot import Snapshot
+from backend.reply import ErrorReply, Fault, reply
+from backend.servers.server import read_agent_token, this_machine
 from backend.settings import Home
-from backend.snapshot import Snapshot
 from models.run_folder import RunFolder
 
 PORT = 8765

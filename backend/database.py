@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from backend.errors import SheetrackError, UnavailableError
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The newest revision in `migrations/versions`."""
 
 

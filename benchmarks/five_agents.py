@@ -1,4 +1,4 @@
-"""Five agents, five kinds of trouble, at the intervals of daily use: `python benchmarks/five_agents.py`.
+"""Five agents, five kinds of error, at the intervals of daily use: `python benchmarks/five_agents.py`.
 
 Four minutes. A backend and five agents run as they do in a lab, but on loopback, with stand-in GPUs and replayed
 pressure: the agents read it from a folder of their own instead of /proc/pressure.
@@ -19,7 +19,8 @@ from pathlib import Path
 
 import httpx
 
-from backend.snapshot import ServerStatus, now
+from backend.servers.state import ServerStatus
+from backend.times import now
 
 STUB = Path(__file__).parents[1] / "tests" / "backend" / "fake_nvml.c"
 FIRST_PORT = 18031
@@ -129,7 +130,7 @@ class Watch:
         return found
 
 
-def trouble(agents: Mapping[str, Agent]) -> None:
+def error(agents: Mapping[str, Agent]) -> None:
     agents["ada"].end()
     agents["bell"].process.send_signal(signal.SIGSTOP)
     agents["curie"].end()
@@ -167,10 +168,10 @@ def measure(agents: Mapping[str, Agent], watch: Watch) -> bool:
     watch.until(dict.fromkeys(agents, lambda said: "stale" not in said))
     before = watch.said()
     pause("all is well", 15)
-    trouble(agents)
+    error(agents)
     told = watch.until({name: partial(contains, sign) for name, (_, sign) in TROUBLES.items()})
     oldest = max(watch.oldest_seconds[name] for name in ("dirac", "euler"))
-    pause("trouble everywhere", 15)
+    pause("error everywhere", 15)
     relief(agents)
     back = watch.until({name: partial(begins_alike, before[name]) for name in agents})
     print("| What happened | what is said | after | once mended, well again after |\n|---|---|---|---|")

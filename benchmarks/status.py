@@ -25,13 +25,15 @@ import psutil
 
 from backend.database import open_database
 from backend.probe.host import HostProbe
-from backend.probe.poller import Poller
 from backend.probe.sampler import Sampler
-from backend.probe.verdict import Past, follow, judge
-from backend.server import Server
-from backend.snapshot import Failure, GpuReading, HostReading, Snapshot, State, now
-from backend.status import Status
-from backend.store import Store
+from backend.probe.snapshot import Failure, GpuReading, HostReading, Snapshot
+from backend.servers.poller import Poller
+from backend.servers.readings import Readings
+from backend.servers.server import Server
+from backend.servers.state import State
+from backend.servers.status import Status
+from backend.servers.verdict import Past, follow, judge
+from backend.times import now
 
 GPUS = 8
 HANGING = 10
@@ -188,7 +190,7 @@ def polling(folder: Path, count: int, rounds: int) -> None:
         asked.close()
         database = open_database(folder / f"{count}.db")
         with Status(
-            servers, Store(database), interval_seconds=15, sampler=lambda name: Sampler(name, folder)
+            servers, Readings(database), interval_seconds=15, sampler=lambda name: Sampler(name, folder)
         ) as status:
             whole, memory = [], []
             for _ in range(rounds):

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from backend.cli import COMMANDS
-from backend.server import Server, ServerList
+from backend.servers.server import Server, ServerList
 from backend.settings import Settings
 
 ROOT = Path(__file__).parents[1]

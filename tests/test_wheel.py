@@ -15,7 +15,7 @@ def test_the_wheel_carries_everything_that_is_not_python(tmp_path: Path) -> None
         inside = set(wheel.namelist())
     needed = [
         *(ROOT / "apps_script").iterdir(),
-        *(ROOT / "backend" / "web").iterdir(),
+        *(ROOT / "backend" / "page").iterdir(),
         *(ROOT / "backend" / "migrations" / "versions").glob("*.py"),
         *(ROOT / "models" / "published_tables").iterdir(),
     ]

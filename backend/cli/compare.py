@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from backend.ask import ask
 from backend.cli.look import as_json
 from backend.cli.show import show_json, show_table
 from backend.errors import InvalidError, NotFoundError
+from backend.jobs.models_cli import ask
+from backend.service.wiring import Sheetrack
 from backend.settings import Home
-from backend.sheets.compare_tabs import comparison_table
 from backend.sheets.table import Picture
-from backend.wiring import build
+from backend.tabs.comparison import comparison_table
 from models.compare import PUBLISHED, CompareError
 from models.compare import compare as compare_sides
 from models.facts import BrokenRunError
@@ -32,7 +32,7 @@ def compare(*, a: str, b: str, picture: Path | None, is_json: bool) -> None:
 
     A published matrix can be one: published:base or published:ch32. The tab `Compare A B` shows the same.
     """
-    sheetrack = build()
+    sheetrack = Sheetrack()
     sides = [_side(sheetrack.home, name) for name in (a, b)]
     try:
         comparison = compare_sides(*sides)

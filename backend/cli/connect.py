@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import ValidationError
 
-from backend import connection
 from backend.errors import InvalidError, SheetrackError
+from backend.service import connections as connection
+from backend.service.wiring import Sheetrack, open_google
 from backend.settings import GoogleSettings, Home, sentence
-from backend.sheets.tabs import servers_table
-from backend.wiring import build, open_google
+from backend.tabs.servers import servers_table
 
 if TYPE_CHECKING:
     from backend.sheets.google.sheet import GoogleSheet
@@ -91,7 +91,7 @@ def _keep(key: Path, place: Path) -> None:
 
 
 def _fill(home: Home, sheet: "GoogleSheet") -> None:
-    sheetrack = build(home)
+    sheetrack = Sheetrack(home)
     try:
         workbook, kept = sheetrack.workbook, sheetrack.settings.reservations
         tables = [workbook.table(name)[0] for name, _ in workbook.tabs() if not name.endswith(".csv")]

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from backend import architectures as networks
-from backend import doctor as health
 from backend.cli.show import show_json, show_table
-from backend.sheets.run_tabs import results_table
-from backend.sheets.tabs import jobs_table, servers_table
+from backend.jobs import architectures as networks
+from backend.service import doctor as health
+from backend.service.wiring import Sheetrack
 from backend.sheets.xlsx import write_workbook
-from backend.wiring import build
+from backend.tabs.jobs import jobs_table
+from backend.tabs.results import results_table
+from backend.tabs.servers import servers_table
 from models.run_folder import RunFolder
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Data for programs, on stdout.")
@@ -20,7 +21,7 @@ as_json = click.option("--json", "is_json", is_flag=True, help="Data for program
 @as_json
 def status(*, is_json: bool) -> None:
     """Shows every server, the one to take first."""
-    sheetrack = build()
+    sheetrack = Sheetrack()
     try:
         servers = sheetrack.status.refresh()
     finally:
@@ -33,7 +34,7 @@ def status(*, is_json: bool) -> None:
 @as_json
 def jobs(*, limit: int, is_json: bool) -> None:
     """Shows what runs, what waits and why, and what ended."""
-    store = build().store
+    store = Sheetrack().jobs
     unfinished, finished = store.unfinished_jobs(), store.finished_jobs(limit)
     show_json([*unfinished, *finished]) if is_json else show_table(jobs_table(unfinished, finished))
 
@@ -42,9 +43,9 @@ def jobs(*, limit: int, is_json: bool) -> None:
 @as_json
 def results(*, is_json: bool) -> None:
     """Shows every finished run, the newest first."""
-    sheetrack = build()
-    sheetrack.training.collect()
-    found = sheetrack.store.results()
+    sheetrack = Sheetrack()
+    sheetrack.results.collect()
+    found = sheetrack.jobs.results()
     show_json(found) if is_json else show_table(results_table(found))
 
 
@@ -70,8 +71,8 @@ def architectures(*, is_json: bool) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export(*, file: Path) -> None:
     """Writes all tabs, with their pictures, into an .xlsx FILE."""
-    sheetrack = build()
-    sheetrack.training.collect()
+    sheetrack = Sheetrack()
+    sheetrack.results.collect()
     sheetrack.display.show_jobs()
     tables = [sheetrack.workbook.table(name)[0] for name, _ in sheetrack.workbook.tabs()]
     write_workbook(file, tables, lambda run: RunFolder(sheetrack.home.runs / run).figures)

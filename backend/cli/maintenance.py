@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 
 import click
 
-from backend.wiring import build
+from backend.service.wiring import Sheetrack
 
 
 def moment_of(text: str, here: datetime) -> datetime:
@@ -39,7 +39,7 @@ def _until(_context: click.Context, _option: click.Parameter, text: str | None) 
 @click.option("--end", "is_end", is_flag=True, help="It may be taken again.")
 def maintenance(*, server: str, reason: str | None, until: datetime | None, is_end: bool) -> None:
     """Says that nobody shall take SERVER, and for what REASON; no training starts there, no alarm is sent."""
-    sheetrack = build()
+    sheetrack = Sheetrack()
     if is_end:
         if reason or until:
             raise click.UsageError("--end goes alone.")

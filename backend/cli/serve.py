@@ -16,10 +16,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from backend.cli.show import duration
 from backend.cli.train import run_models
 from backend.errors import SheetrackError
-from backend.job import Job, JobState
-from backend.serving import serving
+from backend.jobs.job import Job, JobState
+from backend.service.serving import serving
+from backend.service.wiring import Sheetrack
 from backend.sheets.xlsx import write_workbook
-from backend.wiring import Sheetrack, build
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 
@@ -46,7 +46,7 @@ def up(*, port: int) -> None:
     Ctrl-C ends it; trainings go on.
     """
     stop_signal = _stop_signal()
-    sheetrack = build()
+    sheetrack = Sheetrack()
     with serving(sheetrack, port) as address:
         click.echo(f"Sheetrack is at {address}")
         stop_signal.recv(1)
@@ -75,7 +75,7 @@ def demo(*, port: int, is_brief: bool) -> None:
 
     Makes the speech, serves the page, launches a training over HTTP, and writes the workbook.
     """
-    sheetrack = build()
+    sheetrack = Sheetrack()
     data = sheetrack.home.data / "synthetic"
     run_models("data", "prepare", "synthetic", str(data))
     with serving(sheetrack, port) as address:
@@ -133,7 +133,7 @@ def _job(answer: httpx.Response) -> Job:
 
 
 def _tell(sheetrack: Sheetrack, job: Job, address: str) -> None:
-    result = next(result for result in sheetrack.store.results() if result.run == job.id).content
+    result = next(result for result in sheetrack.jobs.results() if result.run == job.id).content
     file = sheetrack.home.path / "demonstration.xlsx"
     tables = [sheetrack.workbook.table(name)[0] for name, _ in sheetrack.workbook.tabs()]
     write_workbook(file, tables, lambda run: RunFolder(sheetrack.home.runs / run).figures)

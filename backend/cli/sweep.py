@@ -7,16 +7,16 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from backend import architectures
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
 from backend.cli.show import show_json, show_table
 from backend.cli.train import data_on
-from backend.data_sets import data_sets
 from backend.errors import NotFoundError
+from backend.jobs import architectures
+from backend.jobs.data_sets import data_sets
+from backend.jobs.sweep import GRID_FIELDS, Grid
+from backend.service.wiring import Sheetrack
 from backend.settings import sentence
-from backend.sweep import GRID_FIELDS, Grid
-from backend.wiring import Sheetrack, build
 from models.recipe import Recipe
 
 _BATCH_NORMS = {"both": (False, True), "on": (True,), "off": (False,)}
@@ -60,7 +60,7 @@ def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any
     What is measured already with the same recipe and data is not run again. Asked for again with more
     depths, dropouts or seeds the sweep grows. Without --server it shows how far the sweeps are.
     """
-    sheetrack = build()
+    sheetrack = Sheetrack()
     if step:
         _mark(sheetrack, options["architecture"], step, is_json=is_json)
     elif server:
@@ -74,7 +74,7 @@ def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any
 def _mark(sheetrack: Sheetrack, name: str | None, step: str, *, is_json: bool) -> None:
     if name is None:
         raise click.UsageError(f"Say which: sheetrack sweep ARCHITECTURE --{step}.")
-    fine_tuning = sheetrack.fine_tuning
+    fine_tuning = sheetrack.sweeps
     views = fine_tuning.pause(name, getpass.getuser()) if step == "pause" else fine_tuning.resume(name)
     if is_json:
         show_json(views)
@@ -86,12 +86,12 @@ def _mark(sheetrack: Sheetrack, name: str | None, step: str, *, is_json: bool) -
 
 
 def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_json: bool) -> None:
-    prepared = data_sets(sheetrack.home, sheetrack.store)
+    prepared = data_sets(sheetrack.home, sheetrack.jobs)
     if options["data"] is None and len(prepared) == 1:
         options["data"] = prepared[0].name
     recipe = recipe_from({name: value for name, value in options.items() if name in Recipe.model_fields})
     recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
-    started = sheetrack.fine_tuning.start(server, recipe, _grid(recipe, options), getpass.getuser())
+    started = sheetrack.sweeps.start(server, recipe, _grid(recipe, options), getpass.getuser())
     if is_json:
         show_json(started)
         return
@@ -122,7 +122,7 @@ def _grid(recipe: Recipe, options: dict[str, Any]) -> Grid:
 def _show(sheetrack: Sheetrack, architecture: str | None, *, is_json: bool) -> None:
     views = [
         view
-        for view in sheetrack.fine_tuning.sweeps()
+        for view in sheetrack.sweeps.sweeps()
         if architecture in (None, view.id, view.recipe.architecture)
     ]
     if is_json:

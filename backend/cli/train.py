@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from backend import architectures
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
 from backend.cli.show import show_json
-from backend.data_sets import data_folder
 from backend.errors import NotFoundError
+from backend.jobs import architectures
+from backend.jobs.data_sets import data_folder
+from backend.service.wiring import Sheetrack
 from backend.settings import Home
-from backend.wiring import Sheetrack, build
 from models.run_folder import RunFolder
 
 
@@ -28,11 +28,11 @@ def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
 
     The run's row appears in the workbook like that of a launched job.
     """
-    sheetrack = build()
+    sheetrack = Sheetrack()
     folder = _stopped_run(sheetrack.home, resume) if resume else _new_run(sheetrack, options)
     click.echo(f"Run {folder.id}: {folder.recipe().title}", err=True)
     run_models("train", str(folder.path), "--progress")
-    sheetrack.training.collect()
+    sheetrack.results.collect()
     result = folder.result() or {}
     if is_json:
         show_json(result)
@@ -82,9 +82,9 @@ def run_models(*arguments: str) -> None:
 @as_json
 def launch(*, server: str, is_json: bool, **options: Any) -> None:
     """Queues a training of ARCHITECTURE on a server; the backend starts it when the server has room."""
-    sheetrack, recipe = build(), recipe_from(options)
+    sheetrack, recipe = Sheetrack(), recipe_from(options)
     recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
-    job = sheetrack.training.launch(server, recipe, getpass.getuser())
+    job = sheetrack.queue.launch(server, recipe, getpass.getuser())
     if is_json:
         show_json(job)
     else:
@@ -96,7 +96,7 @@ def launch(*, server: str, is_json: bool, **options: Any) -> None:
 @as_json
 def cancel(*, job: str, is_json: bool) -> None:
     """Ends JOB and the whole tree of its processes."""
-    ended = build().training.cancel(job, getpass.getuser())
+    ended = Sheetrack().queue.cancel(job, getpass.getuser())
     if is_json:
         show_json(ended)
     else:
@@ -111,7 +111,7 @@ def figures(*, run: str, clip: str | None) -> None:
 
     Needs its folder alone, neither torch nor a GPU; with --clip its data and torch too.
     """
-    sheetrack = build()
+    sheetrack = Sheetrack()
     chosen = ["--clip", clip] if clip else []
     run_models("figures", str(_stopped_run(sheetrack.home, run).path), *chosen)
     sheetrack.display.show_results(changed={run})

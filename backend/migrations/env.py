@@ -1,4 +1,4 @@
-"""Run by alembic with the connection that `backend.store` hands over."""
+"""Run by alembic with the connection that `backend.jobs.store` hands over."""
 
 from alembic import context
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend.probe.processes import owner_and_command
-from backend.snapshot import GpuProcess, GpuReading
+from backend.probe.snapshot import GpuProcess, GpuReading
 
 _MIB = 2**20
 _NOT_AVAILABLE = (2**32 - 1, 2**64 - 1)  # NVML_VALUE_NOT_AVAILABLE as unsigned numbers

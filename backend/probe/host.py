@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import psutil
 
-from backend.snapshot import HostReading, Pressure
+from backend.probe.snapshot import HostReading, Pressure
 
 Value = TypeVar("Value")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from backend.probe.command import short_command
-from backend.snapshot import Process
+from backend.probe.command_line import short_command
+from backend.probe.snapshot import Process
 
 _MIB = 2**20
 _NO_LOGIN = 2**32 - 1  # what the kernel writes for a process that nobody logged in to start

@@ -4,11 +4,12 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from backend.probe.background import BackgroundReader
 from backend.probe.gpu import GpuProbe, GpuReadings
 from backend.probe.host import HostProbe, disk_free_gib
 from backend.probe.processes import BusiestProcesses
-from backend.probe.watched import Watched
-from backend.snapshot import Process, Snapshot, now
+from backend.probe.snapshot import Process, Snapshot
+from backend.times import now
 
 _WAIT_SECONDS = 0.5
 _PATIENCE_SECONDS = 30  # how old the GPUs' readings may be before their driver counts as hung
@@ -26,12 +27,14 @@ class Sampler:
         self._server = server
         self._lock = threading.Lock()
         self._host = HostProbe()
-        self._disk = Watched("disk", lambda: disk_free_gib(disk), fresh_seconds=10)
-        self._top: Watched[tuple[Process, ...]] = Watched(
+        self._disk = BackgroundReader("disk", lambda: disk_free_gib(disk), fresh_seconds=10)
+        self._top: BackgroundReader[tuple[Process, ...]] = BackgroundReader(
             "processes", BusiestProcesses().read, fresh_seconds=5
         )
         gpus = GpuProbe()
-        self._gpus: Watched[GpuReadings] = Watched("GPUs", gpus.read, fresh_seconds=1, close=gpus.close)
+        self._gpus: BackgroundReader[GpuReadings] = BackgroundReader(
+            "GPUs", gpus.read, fresh_seconds=1, close=gpus.close
+        )
 
     def sample(self) -> Snapshot:
         with self._lock:

@@ -43,7 +43,7 @@ class Sheet(Protocol):
             UnavailableError: the sheet could not be written.
         """
 
-    def troubles(self) -> list[str]:
+    def errors(self) -> list[str]:
         """What people did that keeps the columns beside theirs from showing what they should, in sentences.
 
         Raises:

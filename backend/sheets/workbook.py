@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from backend.errors import NotFoundError, UnavailableError
 from backend.sheets import people
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text, tab_order
-from backend.snapshot import now
+from backend.times import now
 
 _TABS = sa.table(
     "workbook_tabs",
@@ -58,7 +58,7 @@ class Workbook:
         people.find_header(people.read_csv(self._file(tab)), key_column, tab)
         self._beside[tab] = (key_column, tuple(columns))
 
-    def troubles(self) -> list[str]:
+    def errors(self) -> list[str]:
         return []
 
     @property

@@ -101,7 +101,7 @@ def _attempt(client: httpx.Client, url: str, archive: Path, report: Report) -> b
     """Fetches what is missing and says whether that is all of it.
 
     Raises:
-        httpx.HTTPError: the connection broke, or the server is in trouble.
+        httpx.HTTPError: the connection broke, or the server is in error.
         DataError: the server has no such file.
     """
     done = _size(archive)

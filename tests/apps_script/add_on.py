@@ -58,8 +58,8 @@ def _host(*, stdin: int, stderr: int | None = None, **world: Any) -> subprocess.
 
 def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     """What came of it: `results`, what the person saw, `properties`, `functions`; see `seen` in host.mjs."""
-    output, trouble = process.communicate(timeout=60)
-    assert process.returncode == 0, trouble
+    output, error = process.communicate(timeout=60)
+    assert process.returncode == 0, error
     seen: dict[str, Any] = json.loads(output)
     return seen
 

@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
-from backend.job import JobState
-from backend.server import this_machine
-from backend.serving import serving
+from backend.jobs.job import JobState
+from backend.servers.server import this_machine
+from backend.servers.state import State
+from backend.service.serving import serving
+from backend.service.wiring import Sheetrack
 from backend.settings import Home
-from backend.snapshot import State, now
-from backend.wiring import build
+from backend.times import now
 from models.run_folder import RunFolder
 from tests.apps_script.add_on import answer, finish, run, start
+from tests.page.lab import TOKEN, Lab
+from tests.page.runs import FIGURES, RUN
 from tests.speech import write_words
-from tests.web.lab import TOKEN, Lab
-from tests.web.runs import FIGURES, RUN
 
 PATIENCE_SECONDS = 240
 
@@ -53,8 +54,8 @@ def test_the_sidebar_is_told_how_far_sweeps_are_without_their_cells(world: dict[
         "isOver": False,
         "fault": "1 failed: the disk is full",
     }
-    for job in lab.store.unfinished_jobs():
-        lab.store.change_job(job, state=JobState.CANCELLED, ended_at=now())
+    for job in lab.jobs.unfinished_jobs():
+        lab.jobs.change_job(job, state=JobState.CANCELLED, ended_at=now())
     (standing,) = answer(["getSidebar"], **world)["sweeps"]
     assert standing["isOver"]
 
@@ -68,13 +69,13 @@ def test_choices_are_networks_and_data(world: dict[str, Any]) -> None:
 
 
 def test_two_launches_at_once_with_one_key_are_one_job(world: dict[str, Any], lab: Lab) -> None:
-    before = len(lab.store.unfinished_jobs())
+    before = len(lab.jobs.unfinished_jobs())
     recipe = {"architecture": "ch32", "depth": 8, "data": "speech16"}
     request = {"key": "0123456789abcdef", "server": "gpu2", "recipe": recipe}
     processes = [start(["launchTraining", request], **world) for _ in range(3)]
     launched = [finish(process)["results"][0]["answer"]["id"] for process in processes]
     assert len(set(launched)) == 1
-    assert len(lab.store.unfinished_jobs()) == before + 1
+    assert len(lab.jobs.unfinished_jobs()) == before + 1
     other = answer(["launchTraining", request | {"key": "another-key"}], **world)
     assert other["id"] != launched[0]
 
@@ -93,8 +94,8 @@ def test_a_grid_is_queued_once_and_grows(world: dict[str, Any], lab: Lab) -> Non
     calls: list[list[Any]] = [["launchSweep", request], ["launchSweep", request], ["launchSweep", wider]]
     results = run(*calls, **world)["results"]
     assert [result["answer"] for result in results] == [4, 0, 2]
-    (sweep,) = lab.store.sweeps()
-    assert len(lab.store.jobs_of(sweep.id)) == 6
+    (sweep,) = lab.jobs.sweeps()
+    assert len(lab.jobs.jobs_of(sweep.id)) == 6
     too_large = request | {"grid": grid | {"seeds": 21}}
     (refused,) = run(["launchSweep", too_large], **world)["results"]
     assert "seeds" in refused["fault"]
@@ -103,9 +104,9 @@ def test_a_grid_is_queued_once_and_grows(world: dict[str, Any], lab: Lab) -> Non
 def test_a_sweep_is_paused_and_goes_on(world: dict[str, Any], lab: Lab) -> None:
     sweep = lab.add_sweep()
     assert run(["pauseSweep", sweep.id, True], **world)["results"] == [{"answer": None}]
-    assert lab.store.sweeps()[0].paused_by
+    assert lab.jobs.sweeps()[0].paused_by
     assert run(["pauseSweep", sweep.id, False], **world)["results"] == [{"answer": None}]
-    assert lab.store.sweeps()[0].paused_by is None
+    assert lab.jobs.sweeps()[0].paused_by is None
 
 
 def test_servers_are_kept_from_being_taken_and_given_back(world: dict[str, Any], lab: Lab) -> None:
@@ -121,14 +122,14 @@ def test_the_menu_has_the_servers_read(world: dict[str, Any], lab: Lab) -> None:
     seen = run(["refreshNow"], **world)
     assert lab.requests == ["POST /api/refresh"]
     assert seen["toasts"] == ["Take gpu2. 1 idle, 1 busy, 1 full, 1 overloaded, 1 down."]
-    assert [reading.server for reading in lab.store.recent_snapshots("gpu2", lab.servers[0].seen_at or now())]
+    assert [reading.server for reading in lab.readings.between("gpu2", lab.servers[0].seen_at or now())]
     stranger = run(["refreshNow"], **world | {"token": "somebody else"})
     assert stranger["alerts"][0].startswith("This address needs its token.")
 
 
 def test_a_job_is_cancelled(world: dict[str, Any], lab: Lab) -> None:
     assert answer(["cancelJob", "r000002"], **world)["state"] == "cancelled"
-    assert lab.store.job("r000002").state is JobState.CANCELLED
+    assert lab.jobs.job("r000002").state is JobState.CANCELLED
 
 
 def test_refusals_are_said_in_the_backend_s_words(world: dict[str, Any]) -> None:
@@ -170,7 +171,7 @@ def test_a_run_can_be_named_by_its_tab_or_by_the_person(world: dict[str, Any]) -
 
 def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home) -> None:
     write_words(home.data / "tones")
-    sheetrack = build(home)
+    sheetrack = Sheetrack(home)
     recipe = {"architecture": "ch32", "depth": 4, "epochs": 1, "data": "tones"}
     request = {"key": "0123456789abcdef", "server": this_machine(), "recipe": recipe}
     with serving(sheetrack, 0) as opened:
@@ -178,7 +179,7 @@ def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home) -> None:
         world = {"address": address, "token": token}
         job = answer(["launchTraining", request], **world)["id"]
         for _ in range(PATIENCE_SECONDS * 2):
-            if sheetrack.store.job(job).state.is_over:
+            if sheetrack.jobs.job(job).state.is_over:
                 break
             time.sleep(0.5)
         jobs = {shown["id"]: shown["state"] for shown in answer(["getSidebar"], **world)["jobs"]}

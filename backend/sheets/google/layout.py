@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 
 from backend.sheets.google.cells import Values, colour, ink
-from backend.sheets.google.drawing import Drawing, address, placed_columns, spanning
+from backend.sheets.google.grid import Drawing, address, placed_columns, spanning
 from backend.sheets.table import Number, Section
 
 _PICTURE_ROWS = 40

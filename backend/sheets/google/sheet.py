@@ -7,13 +7,13 @@ from gspread.utils import absolute_range_name
 
 from backend.errors import NotFoundError, UnavailableError
 from backend.sheets import MismatchError
-from backend.sheets.google import tabs
+from backend.sheets.google import book as tabs
+from backend.sheets.google.annotations import KEY, TAB_FIELDS, PeoplesTab
 from backend.sheets.google.api import GoogleApi
+from backend.sheets.google.book import Book
 from backend.sheets.google.cells import Values
-from backend.sheets.google.columns import KEY, TAB_FIELDS, PeoplesTab
-from backend.sheets.google.drawing import LOOKED_UP
-from backend.sheets.google.lookup import ServersTab
-from backend.sheets.google.tabs import Book
+from backend.sheets.google.formulas import ServersTab
+from backend.sheets.google.grid import LOOKED_UP
 from backend.sheets.table import Table
 
 _ROUNDS = 8
@@ -93,8 +93,8 @@ class GoogleSheet:
 
         self._settle(step)
 
-    def troubles(self) -> list[str]:
-        return [trouble for tab in self._annotated() for trouble in tab.troubles()]
+    def errors(self) -> list[str]:
+        return [error for tab in self._annotated() for error in tab.errors()]
 
     def remarks(self) -> list[str]:
         """Which of our tabs had to take another name, in sentences."""
@@ -112,7 +112,7 @@ class GoogleSheet:
 
     def _settle(self, step: Callable[[], Sequence[Values]]) -> None:
         """Does the next batch that `step` reads from the spreadsheet, until there is nothing to do."""
-        trouble = UnavailableError("The spreadsheet is being rearranged.", "Try again in a moment.")
+        failure = UnavailableError("The spreadsheet is being rearranged.", "Try again in a moment.")
         for _ in range(_ROUNDS):
             batch = step()
             if not batch:
@@ -120,8 +120,8 @@ class GoogleSheet:
             try:
                 self._api.batch_update(batch)
             except MismatchError as error:
-                trouble = error
-        raise trouble
+                failure = error
+        raise failure
 
     def _book(self) -> Book:
         book = Book.of(self._api.spreadsheet(tabs.METADATA))

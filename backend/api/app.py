@@ -1,0 +1,125 @@
+"""The Flask app: who may ask, what errors look like, and the document of it all."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from inspect import signature
+from pkgutil import iter_modules
+from typing import TypeVar
+
+from flask import Response, jsonify, request
+from flask_openapi3 import APIBlueprint, Info, OpenAPI
+from markupsafe import escape
+from pydantic import ValidationError
+from sqlalchemy.exc import DatabaseError
+from werkzeug.exceptions import HTTPException
+
+from backend.api import routes
+from backend.api.access import guard
+from backend.database import database_error
+from backend.errors import InvalidError, SheetrackError
+from backend.reply import ErrorReply, Fault, reply
+from backend.settings import sentence
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+LARGEST_BODY_BYTES = 1024 * 1024
+
+
+def create_app(sheetrack: object, token: str) -> OpenAPI:
+    """The app; nothing answers without `token`, as a cookie, a bearer or in the address.
+
+    `sheetrack` has the joined parts as attributes: each route file names those it needs as parameters.
+    """
+    app = OpenAPI(
+        __name__,
+        info=Info(title="Sheetrack", version="1"),
+        doc_ui=False,
+        static_folder=None,
+        responses={"4XX": ErrorReply, "5XX": ErrorReply},
+        validation_error_callback=_invalid,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
+    for module in iter_modules(routes.__path__):
+        blueprint = _with_parts(import_module(f"{routes.__name__}.{module.name}").routes, sheetrack)
+        if isinstance(blueprint, APIBlueprint):
+            app.register_api(blueprint)
+        else:
+            app.register_blueprint(blueprint)
+
+    @app.get("/healthz", doc_ui=False)
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/openapi.json", doc_ui=False)
+    def document() -> Response:
+        return jsonify(app.api_doc)
+
+    _with_parts(partial(guard, app, token), sheetrack)
+
+    @app.after_request
+    def harden(answer: Response) -> Response:
+        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+        answer.headers.setdefault("Referrer-Policy", "no-referrer")
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+    @app.errorhandler(SheetrackError)
+    def explain(error: SheetrackError) -> Response:
+        return _fault(error)
+
+    @app.errorhandler(DatabaseError)
+    def explain_database(error: DatabaseError) -> Response:
+        return _fault(database_error(error))
+
+    @app.errorhandler(HTTPException)
+    def explain_http(error: HTTPException) -> Response:
+        return _http_fault(error)
+
+    @app.errorhandler(Exception)
+    def explain_unexpected(error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.path, exc_info=error)
+        return _fault(SheetrackError("Something in Sheetrack failed.", "The backend's log says what."))
+
+    return app
+
+
+def _with_parts(make: Callable[..., Answer], sheetrack: object) -> Answer:
+    """Calls `make` with the parts that its remaining parameters name."""
+    parts = {name: getattr(sheetrack, name) for name in signature(make).parameters}
+    return make(**parts)
+
+
+def _fault(error: SheetrackError) -> Response:
+    if request.accept_mimetypes.best == "text/html":  # a person, in a browser's address line
+        page = f"<!doctype html><title>Sheetrack</title><p>{escape(error.message)}<p>{escape(error.hint)}"
+        return Response(page, error.status, mimetype="text/html")
+    fault = Fault(code=error.code, message=error.message, hint=error.hint)
+    return reply(ErrorReply(error=fault), error.status)
+
+
+def _invalid(error: ValidationError) -> Response:
+    if not all(fault["loc"] for fault in error.errors()):
+        return _fault(InvalidError(*_NOT_JSON))
+    return _fault(InvalidError(f"{sentence(error)}.", "Correct it and try again."))
+
+
+_NOT_JSON = ("The request cannot be understood.", "Its body must be one JSON object.")
+_HTTP_SENTENCES = {
+    400: ("invalid", *_NOT_JSON),
+    404: ("not_found", "There is nothing at this address.", "/openapi.json lists what there is."),
+    405: ("invalid", "This address does not take that method.", "/openapi.json lists what there is."),
+    413: ("too_large", "The request is larger than 1 MiB.", "Send less at once."),
+    429: ("too_often", "These are more requests than one person may send.", "Try again in a minute."),
+}
+
+
+def _http_fault(error: HTTPException) -> Response:
+    status = error.code or 500
+    code, message, hint = _HTTP_SENTENCES.get(status, ("failed", error.description or error.name, ""))
+    fault = SheetrackError(message, hint)
+    fault.status, fault.code = status, code
+    return _fault(fault)

@@ -1,0 +1,33 @@
+from flask import Response
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel
+
+from backend.jobs.architectures import Architecture, architectures
+from backend.jobs.data_sets import DataSet, data_sets
+from backend.jobs.store import JobStore
+from backend.reply import reply
+from backend.settings import Home
+
+
+class ArchitecturesReply(BaseModel):
+    architectures: tuple[Architecture, ...]
+
+
+class DataReply(BaseModel):
+    data: list[DataSet]
+
+
+def routes(home: Home, jobs: JobStore) -> APIBlueprint:
+    blueprint = APIBlueprint("choices", __name__, url_prefix="/api", abp_tags=[Tag(name="choices")])
+
+    @blueprint.get("/architectures", responses={200: ArchitecturesReply})
+    def list_architectures() -> Response:
+        """Every network that can be trained."""
+        return reply(ArchitecturesReply(architectures=architectures()))
+
+    @blueprint.get("/data", responses={200: DataReply})
+    def list_data() -> Response:
+        """The data sets that are prepared, or were used before."""
+        return reply(DataReply(data=data_sets(home, jobs)))
+
+    return blueprint

@@ -1,0 +1,66 @@
+from typing import Annotated
+
+from flask import Response, g
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from backend.reply import reply
+from backend.servers.maintenance import Maintenances
+from backend.servers.state import ServerStatus
+from backend.tabs.refresh import Refresh
+from backend.times import now
+
+_SHARED_SECONDS = 2.0
+
+
+class ServerPath(BaseModel):
+    name: str
+
+
+class ServersReply(BaseModel):
+    updated_at: AwareDatetime
+    servers: list[ServerStatus]
+    sheet_errors: Annotated[list[str], Field(description="What keeps the sheet from showing all of it")]
+
+
+class MaintenanceBody(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    until: Annotated[AwareDatetime | None, Field(description="By default until somebody ends it")] = None
+
+
+def routes(refresh: Refresh, maintenances: Maintenances) -> APIBlueprint:
+    blueprint = APIBlueprint("servers", __name__, url_prefix="/api", abp_tags=[Tag(name="servers")])
+
+    def shown() -> Response:
+        return reply(
+            ServersReply(
+                updated_at=now(), servers=list(refresh.servers()), sheet_errors=refresh.sheet_errors()
+            )
+        )
+
+    @blueprint.get("/servers", responses={200: ServersReply})
+    def list_servers() -> Response:
+        """Every server as it is now, the one to take first."""
+        return shown()
+
+    @blueprint.post("/refresh", responses={200: ServersReply})
+    def refresh_now() -> Response:
+        """Asks all servers now; those who ask at the same time share one round."""
+        refresh(_SHARED_SECONDS)
+        return shown()
+
+    @blueprint.post("/servers/<name>/maintenance", responses={200: ServersReply})
+    def begin_maintenance(path: ServerPath, body: MaintenanceBody) -> Response:
+        """Nobody shall take the server, and nobody is told of its incidents."""
+        maintenances.begin(path.name, body.reason, g.person, body.until)
+        return shown()
+
+    @blueprint.delete("/servers/<name>/maintenance", responses={200: ServersReply})
+    def end_maintenance(path: ServerPath) -> Response:
+        """The server may be taken again."""
+        maintenances.end(path.name)
+        return shown()
+
+    return blueprint

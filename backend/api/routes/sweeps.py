@@ -1,0 +1,52 @@
+from typing import Annotated
+
+from flask import Response, g
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.jobs.sweep import Grid
+from backend.jobs.sweeps import StartedSweep, Sweeps, SweepView
+from backend.reply import reply
+from models.recipe import Recipe
+
+
+class SweepPath(BaseModel):
+    sweep: Annotated[str, Field(description="A sweep, or an architecture for all of its sweeps")]
+
+
+class SweepBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    server: Annotated[str, Field(min_length=1, max_length=63)]
+    recipe: Annotated[Recipe, Field(description="What all cells share, and the first of their seeds")]
+    grid: Grid
+
+
+class SweepsReply(BaseModel):
+    sweeps: list[SweepView]
+
+
+def routes(sweeps: Sweeps) -> APIBlueprint:
+    blueprint = APIBlueprint("sweeps", __name__, url_prefix="/api/sweeps", abp_tags=[Tag(name="sweeps")])
+
+    @blueprint.get("", responses={200: SweepsReply})
+    def list_sweeps() -> Response:
+        """Every sweep with its cells, the newest first."""
+        return reply(SweepsReply(sweeps=sweeps.sweeps()))
+
+    @blueprint.post("", responses={201: StartedSweep})
+    def start(body: SweepBody) -> Response:
+        """Queues a grid of trainings, or what is missing of it; asked for twice, it is queued once."""
+        return reply(sweeps.start(body.server, body.recipe, body.grid, g.person), 201)
+
+    @blueprint.post("/<sweep>/pause", responses={200: SweepsReply})
+    def pause(path: SweepPath) -> Response:
+        """Holds what still waits; what runs goes on."""
+        return reply(SweepsReply(sweeps=sweeps.pause(path.sweep, g.person)))
+
+    @blueprint.post("/<sweep>/resume", responses={200: SweepsReply})
+    def resume(path: SweepPath) -> Response:
+        """Lets it go on."""
+        return reply(SweepsReply(sweeps=sweeps.resume(path.sweep)))
+
+    return blueprint

@@ -1,0 +1,88 @@
+"""A service on another machine: every question bounded in time and size, silence left alone for a while."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from backend.errors import InvalidError
+from backend.jobs.engines import LostError
+
+_CONNECT_SECONDS = 1.0
+_SILENCE_SECONDS = 4.0
+"""How long it may say nothing in the middle of an answer."""
+_ANSWER_SECONDS = 10.0
+_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
+_ADVICE = "It is tried again by itself."
+
+
+def open_client() -> httpx.Client:
+    """One for all services; to be closed."""
+    return httpx.Client(
+        timeout=httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
+        trust_env=False,  # a proxy for the web is none for the lab's servers
+    )
+
+
+class Remote:
+    def __init__(self, client: httpx.Client, what: str, address: str, token: Callable[[], str]) -> None:
+        """`what` names it in sentences: `Ray at http://...`."""
+        self._client = client
+        self._what = what
+        self._address = address.rstrip("/")
+        self._token = token
+        self._pause_seconds = 0.0
+        self._asked_again_at = 0.0
+        self._message = ""
+
+    def ask(
+        self, path: str, most_bytes: int, *, post: Any = None, headers: dict[str, str] | None = None
+    ) -> bytes | None:
+        """The answer; None: there is no such thing. `post` is sent as JSON.
+
+        Raises:
+            LostError: no answer that can be used, now or a moment ago.
+        """
+        if time.monotonic() < self._asked_again_at:
+            raise LostError(self._message, _ADVICE)
+        try:
+            content = self._answer(path, most_bytes, post, headers or {})
+        except InvalidError as error:
+            self._fail(error.message)
+        except httpx.HTTPStatusError as error:
+            code = error.response.status_code
+            refused = code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+            self._fail(f"{self._what} {'refuses our token' if refused else f'answers HTTP {code}'}.")
+        except httpx.DecodingError as error:
+            self._fail(f"{self._what} gives an answer that cannot be used: {error}.")
+        except (httpx.HTTPError, httpx.InvalidURL):
+            self._fail(f"{self._what} does not answer.")
+        self._pause_seconds = 0
+        return content
+
+    def _answer(self, path: str, most_bytes: int, post: Any, headers: dict[str, str]) -> bytes | None:
+        until = time.monotonic() + _ANSWER_SECONDS
+        headers = {"Authorization": f"Bearer {self._token()}", "Accept-Encoding": "identity", **headers}
+        method = "GET" if post is None else "POST"
+        url = f"{self._address}{path}"
+        with self._client.stream(method, url, json=post, headers=headers) as answer:
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return None
+            answer.raise_for_status()
+            parts, size = [], 0
+            for part in answer.iter_raw():
+                parts.append(part)
+                size += len(part)
+                if size > most_bytes:
+                    raise httpx.DecodingError("it is too long")
+                if time.monotonic() > until:
+                    raise httpx.ReadTimeout("it takes too long")
+            return b"".join(parts)
+
+    def _fail(self, message: str) -> None:
+        self._message = message
+        longer = max(2 * self._pause_seconds, _SHORTEST_PAUSE_SECONDS)
+        self._pause_seconds = min(longer, _LONGEST_PAUSE_SECONDS)
+        self._asked_again_at = time.monotonic() + self._pause_seconds
+        raise LostError(message, _ADVICE) from None

@@ -1,0 +1,95 @@
+"""Ray's Jobs API, spoken over HTTP: the backend runs without Ray's packages."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from backend.jobs.engines import LostError
+from backend.jobs.engines.http_client import Remote
+
+_MOST_BYTES = 4 << 20
+_RESOURCE = "server:"
+_SHARE = 0.001
+"""So little of a server's resource that it pins a job to the server and never keeps another away."""
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class RayJob(BaseModel):
+    status: str
+    """`PENDING`, `RUNNING`, `STOPPED`, `SUCCEEDED` or `FAILED`."""
+    message: str | None = None
+    """What Ray says of it; of one that failed with the last lines that it wrote."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in ("STOPPED", "SUCCEEDED", "FAILED")
+
+
+class _Version(BaseModel):
+    ray_version: str
+
+
+class _Raylet(BaseModel):
+    state: str
+    resources: Annotated[dict[str, float], Field(alias="resourcesTotal")] = {}
+
+
+class _Machine(BaseModel):
+    raylet: _Raylet
+
+
+class _Summary(BaseModel):
+    summary: list[_Machine]
+
+
+class _Machines(BaseModel):
+    data: _Summary
+
+
+class RayJobs:
+    """Every call raises LostError where Ray gives no answer that can be used."""
+
+    def __init__(self, ray: Remote) -> None:
+        self._ray = ray
+
+    def version(self) -> str:
+        return self._read("/api/version", _Version).ray_version
+
+    def servers(self) -> set[str]:
+        """The servers that are part of the cluster now, by the resource `server:<name>`."""
+        machines = self._read("/nodes?view=summary", _Machines).data.summary
+        living = [machine.raylet.resources for machine in machines if machine.raylet.state == "ALIVE"]
+        return {
+            name.removeprefix(_RESOURCE) for names in living for name in names if name.startswith(_RESOURCE)
+        }
+
+    def job(self, name: str) -> RayJob | None:
+        """None: Ray knows no such job."""
+        answer = self._ray.ask(f"/api/jobs/{name}", _MOST_BYTES)
+        return None if answer is None else _parsed(answer, RayJob)
+
+    def submit(self, name: str, command: str, server: str, environment: Mapping[str, str]) -> None:
+        """Has a shell on `server` run `command`. Ray takes no second job of the same name."""
+        job: dict[str, Any] = {
+            "submission_id": name,
+            "entrypoint": command,
+            "entrypoint_resources": {f"{_RESOURCE}{server}": _SHARE},
+            "runtime_env": {"env_vars": dict(environment)},
+        }
+        self._ray.ask("/api/jobs/", _MOST_BYTES, post=job)
+
+    def stop(self, name: str) -> None:
+        """Asks for the end of the job; `job` tells when it has come."""
+        self._ray.ask(f"/api/jobs/{name}/stop", _MOST_BYTES, post={})
+
+    def _read(self, path: str, model: type[Answer]) -> Answer:
+        return _parsed(self._ray.ask(path, _MOST_BYTES) or b"", model)
+
+
+def _parsed(answer: bytes, model: type[Answer]) -> Answer:
+    try:
+        return model.model_validate_json(answer)
+    except ValidationError:
+        raise LostError("Ray's answer cannot be read.", "Check [ray] address in settings.toml.") from None

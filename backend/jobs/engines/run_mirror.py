@@ -1,0 +1,133 @@
+"""What a run on another server leaves, brought into its run folder here by that server's agent.
+
+An agent is believed nothing: only the names of a run's own files are written, below its folder, and only so
+many bytes.
+"""
+
+import json
+import logging
+import os
+import re
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from backend.jobs.engines import LostError
+from backend.jobs.engines.http_client import Remote
+from backend.jobs.job import Job
+from backend.jobs.run_files import RunFile, RunFiles
+from models.recipe import Recipe
+from models.run_folder import RunFolder, write_atomically
+
+log = logging.getLogger(__name__)
+
+_LIST_BYTES = 1 << 20
+_LOG_BYTES = 1 << 20
+_GROWTH_BYTES = 1 << 20
+"""How much a file may have grown since it was listed."""
+_RUN_BYTES = 128 << 20
+_MOST_FILES = 64
+_BUDGET_SECONDS = 2.0
+"""How long one call may bring files; what is missing then comes with the next."""
+_FIGURE = re.compile(r"figures/\w{1,60}\.png")
+
+
+class Mirror:
+    """The runs of one server. Checkpoints stay there: they are large, and only go on where they are."""
+
+    def __init__(self, agent: Remote, runs: Path) -> None:
+        self._agent = agent
+        self._runs = runs
+        self._ours: set[str] = set()
+
+    def files(self, job: Job) -> RunFiles | None:
+        """What is on the server of the job's run; None: nothing.
+
+        Raises:
+            LostError: the agent gives no answer that can be used.
+        """
+        answer = self._agent.ask(f"/runs/{job.id}", _LIST_BYTES)
+        if answer is None or not self._is_ours(job):
+            return None
+        try:
+            return RunFiles.model_validate_json(answer)
+        except ValidationError:
+            raise LostError(
+                f"The agent of {job.server} gives no list of files.", "Is it up to date?"
+            ) from None
+
+    def bring(self, job: Job, there: RunFiles, *, is_over: bool) -> bool:
+        """Brings what is new or changed, the result at the end; returns whether nothing is missing.
+
+        Before the run `is_over` only what shows its progress is brought.
+
+        Raises:
+            LostError: something cannot be brought now.
+        """
+        folder = RunFolder(self._runs / job.id)
+        until = time.monotonic() + _BUDGET_SECONDS
+        for file in _wanted(folder, there, is_over=is_over):
+            here = folder.path / file.name
+            if here.exists() and here.stat().st_mtime_ns == file.modified_ns:
+                continue
+            if time.monotonic() > until:
+                return False
+            is_log = here == folder.log_file
+            if not is_log and file.size_bytes + _GROWTH_BYTES > _RUN_BYTES - _size_bytes(folder):
+                log.warning("%s of %s is too large to be brought here", file.name, job.id)
+                continue
+            content = self._log(job, file) if is_log else self._content(job, file)
+            if content is not None:
+                here.parent.mkdir(exist_ok=True)
+                write_atomically(here, content)
+                os.utime(here, ns=(file.modified_ns, file.modified_ns))
+        return True
+
+    def _content(self, job: Job, file: RunFile) -> bytes | None:
+        """None: it has gone since it was listed."""
+        content = self._agent.ask(f"/runs/{job.id}/{quote(file.name)}", file.size_bytes + _GROWTH_BYTES)
+        if content is not None and file.name.endswith(".json"):
+            try:
+                json.loads(content)
+            except ValueError:
+                sentence = f"The agent of {job.server} gives a broken {file.name} of {job.id}."
+                raise LostError(sentence, "Look at it there.") from None
+        return content
+
+    def _log(self, job: Job, file: RunFile) -> bytes | None:
+        """The end of the log, which is what is shown."""
+        last = {"Range": f"bytes=-{_LOG_BYTES}"} if file.size_bytes > _LOG_BYTES else {}
+        return self._agent.ask(f"/runs/{job.id}/{file.name}", _LOG_BYTES + _GROWTH_BYTES, headers=last)
+
+    def _is_ours(self, job: Job) -> bool:
+        """Whether the server's run of that name is this job's: names are short, and people train there too."""
+        if job.id not in self._ours:
+            recipe = self._agent.ask(f"/runs/{job.id}/recipe.json", _LIST_BYTES)
+            try:
+                if recipe is None or Recipe.model_validate_json(recipe) != job.recipe:
+                    return False
+            except ValidationError:
+                return False
+            self._ours.add(job.id)
+        return True
+
+
+def _wanted(folder: RunFolder, there: RunFiles, *, is_over: bool) -> list[RunFile]:
+    """What is brought of `there`, in the order in which it is brought."""
+    names = {folder.environment_file, folder.history_file, folder.log_file, folder.progress_file}
+    if is_over:
+        names |= {folder.predictions_file, folder.analysis_file, folder.filters_file, folder.result_file}
+    wanted = [
+        file
+        for file in there.files
+        if folder.path / file.name in names or (is_over and _FIGURE.fullmatch(file.name))
+    ]
+    # As they were written, which is the order in which pictures are shown; the result makes a run finished.
+    wanted.sort(key=lambda file: (file.name == folder.result_file.name, file.modified_ns))
+    return wanted[-_MOST_FILES:]
+
+
+def _size_bytes(folder: RunFolder) -> int:
+    return sum(file.stat().st_size for file in folder.path.rglob("*") if file.is_file())

@@ -1,0 +1,128 @@
+"""Sweeps: a grid of trainings queued, extended, paused and gone on with."""
+
+from collections.abc import Callable, Mapping
+
+from backend.errors import InvalidError, NotFoundError
+from backend.jobs.architectures import architectures
+from backend.jobs.job import Job
+from backend.jobs.models_cli import ask
+from backend.jobs.queue import Queue
+from backend.jobs.result import DataFacts
+from backend.jobs.results import Results
+from backend.jobs.store import JobStore
+from backend.jobs.sweep import GRID_FIELDS, Grid, Sweep, SweepCell, cells, sweep_id, trials
+from backend.servers.server import Server
+from backend.times import now
+from models.recipe import Recipe
+
+MOST_TRAININGS = 1000
+
+
+class SweepView(Sweep):
+    """A sweep with its cells as they stand."""
+
+    cells: list[SweepCell]
+
+
+class StartedSweep(SweepView):
+    queued: list[str]
+    """The jobs that are new."""
+
+
+class Sweeps:
+    def __init__(
+        self,
+        servers: Mapping[str, Server],
+        store: JobStore,
+        queue: Queue,
+        results: Results,
+        on_jobs_changed: Callable[[], None],
+    ) -> None:
+        self._servers = servers
+        self._store = store
+        self._queue = queue
+        self._results = results
+        self._on_jobs_changed = on_jobs_changed
+
+    def start(self, server: str, recipe: Recipe, grid: Grid, requested_by: str) -> StartedSweep:
+        """Queues what is not measured yet of `grid`, with all else from `recipe`; a known sweep grows.
+
+        A training that failed or was cancelled is queued again; one that waits or runs is not.
+
+        Raises:
+            NotFoundError: there is no such server.
+            InvalidError: there is no such architecture, depth or data, or the grid is too large.
+        """
+        if (count := len(grid.recipes(recipe))) > MOST_TRAININGS:
+            raise InvalidError(
+                f"The grid has {count:,} trainings, more than {MOST_TRAININGS:,}.", "Ask for a part of it."
+            )
+        data = {
+            self._queue.checked(server, recipe.model_copy(update={"depth": depth})).data
+            for depth in grid.depths
+        }.pop()
+        plain = {name: Recipe.model_fields[name].default for name in GRID_FIELDS}
+        recipe = recipe.model_copy(update=plain | {"data": data})
+        facts = self._read(data) if self._servers[server].is_here else None
+        sweep = self._store.add_sweep(
+            Sweep(
+                id=sweep_id(server, recipe, facts),
+                server=server,
+                recipe=recipe,
+                grid=grid,
+                layers={
+                    known.depth: known.layer
+                    for known in architectures()
+                    if known.architecture == recipe.architecture
+                },
+                data=facts,
+                requested_by=requested_by,
+                submitted_at=now(),
+            )
+        )
+        self._results.collect()
+        queued = self._queue_missing(sweep.model_copy(update={"grid": grid}), requested_by)
+        self._on_jobs_changed()
+        return StartedSweep(**dict(self._view(sweep)), queued=[job.id for job in queued])
+
+    def _read(self, folder: str) -> DataFacts:
+        return DataFacts.model_validate_json(ask("data", "describe", folder, "--json"))
+
+    def _queue_missing(self, sweep: Sweep, requested_by: str) -> list[Job]:
+        jobs = self._store.jobs_of(sweep.id)
+        queued = []
+        for recipe, result, job in trials(sweep, jobs, self._store.results()):
+            if result or (job and not job.state.is_over):
+                continue
+            # Two who ask for the same at once queue it once.
+            key = f"{sweep.id} {recipe.title} {recipe.seed} after {job.id if job else 'none'}"
+            queued.append(self._queue.queue(sweep.server, recipe, requested_by, key, sweep.id))
+        return queued
+
+    def pause(self, name: str, by: str) -> list[SweepView]:
+        """Holds what still waits of a sweep, or of all sweeps of an architecture; what runs goes on.
+
+        Raises:
+            NotFoundError: there is no such sweep.
+        """
+        return self._mark(name, by)
+
+    def resume(self, name: str) -> list[SweepView]:
+        """Raises: NotFoundError: there is no such sweep."""
+        return self._mark(name, None)
+
+    def _mark(self, name: str, paused_by: str | None) -> list[SweepView]:
+        chosen = [sweep for sweep in self._store.sweeps() if name in (sweep.id, sweep.recipe.architecture)]
+        if not chosen:
+            raise NotFoundError(f"There is no sweep {name!r}.", "`sheetrack sweep` lists them.")
+        marked = [self._store.pause_sweep(sweep.id, paused_by) for sweep in chosen]
+        self._on_jobs_changed()
+        return [self._view(sweep) for sweep in marked]
+
+    def sweeps(self) -> list[SweepView]:
+        """All of them, the newest first."""
+        return [self._view(sweep) for sweep in self._store.sweeps()]
+
+    def _view(self, sweep: Sweep) -> SweepView:
+        found = trials(sweep, self._store.jobs_of(sweep.id), self._store.results())
+        return SweepView(**dict(sweep), cells=cells(found))

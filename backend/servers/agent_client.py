@@ -1,0 +1,130 @@
+"""Another machine, read through its agent."""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from backend.errors import InvalidError
+from backend.probe.snapshot import Failure, Snapshot
+from backend.servers.server import Server, read_agent_token
+from backend.times import now
+
+ATTEMPT_SECONDS = 1.5
+_CONNECT_SECONDS = 1.2  # less, so that a machine that is off is not taken for an agent that hangs
+_KEPT_SECONDS = 60  # connections are kept between rounds
+_LARGEST_BYTES = 1 << 20
+_HISTORY_SECONDS = 5
+_LARGEST_HISTORY_BYTES = 16 << 20
+
+
+class _History(BaseModel):
+    snapshots: list[Snapshot]
+
+
+class RemoteAgent:
+    """Belongs to one event loop. A client of its own a server: pools of many connections are slow."""
+
+    def __init__(self, server: Server, certificates: ssl.SSLContext) -> None:
+        self._server = server
+        self._client = httpx.AsyncClient(
+            base_url=server.agent or "",
+            verify=certificates,
+            trust_env=False,  # a proxy for the web is none for the lab's servers
+            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
+            limits=httpx.Limits(keepalive_expiry=_KEPT_SECONDS),
+        )
+
+    async def sample(self) -> Snapshot:
+        """The server's own snapshot, at the time of its arrival, or why there is none. Tries twice."""
+        snapshot = await self._attempt()
+        if snapshot.failure in (Failure.UNREACHABLE, Failure.AGENT_DOWN):
+            snapshot = await self._attempt()
+        return snapshot
+
+    async def history(self, since: datetime) -> list[Snapshot]:
+        """What the agent read after `since`, by its own clock, oldest first; empty where it does not say."""
+        try:
+            token = read_agent_token(self._server.token_file)
+            async with asyncio.timeout(_HISTORY_SECONDS):
+                body = await self._get(
+                    "/history", token, {"since": since.isoformat()}, _LARGEST_HISTORY_BYTES
+                )
+            # An hour of a large server takes longer to read than other agents may be kept waiting.
+            answer = await asyncio.to_thread(_History.model_validate_json, body)
+        except (InvalidError, ValidationError, TimeoutError, httpx.HTTPError):
+            return []
+        until = now()
+        return [
+            snapshot.model_copy(update={"server": self._server.name})
+            for snapshot in answer.snapshots
+            if since < snapshot.at <= until and not snapshot.failure
+        ]
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _attempt(self) -> Snapshot:
+        try:
+            token = read_agent_token(self._server.token_file)
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                body = await self._get("/snapshot", token)
+            snapshot = Snapshot.model_validate_json(body)
+        except InvalidError as error:
+            return self._failed(Failure.REFUSED, error.message.rstrip("."))
+        except httpx.HTTPStatusError as error:
+            code = error.response.status_code
+            if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+                return self._failed(Failure.REFUSED, "agent refuses our token")
+            return self._failed(Failure.BROKEN, f"agent's answer cannot be read (HTTP {code})")
+        except (ValidationError, httpx.DecodingError):
+            return self._failed(Failure.BROKEN, "agent's answer cannot be read")
+        except httpx.ConnectTimeout:
+            return self._failed(Failure.UNREACHABLE, "not reachable")
+        except httpx.ConnectError as error:
+            return self._not_connected(error)
+        except (TimeoutError, httpx.HTTPError):
+            return self._failed(Failure.AGENT_DOWN, "agent not answering")
+        return snapshot.model_copy(
+            update={"server": self._server.name, "at": now(), "failure": None, "failure_text": None}
+        )
+
+    async def _get(
+        self, path: str, token: str, query: Mapping[str, str] | None = None, most_bytes: int = _LARGEST_BYTES
+    ) -> bytes:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with self._client.stream("GET", path, params=query, headers=headers) as answer:
+            answer.raise_for_status()
+            body = bytearray()
+            async for part in answer.aiter_bytes():
+                body += part
+                if len(body) > most_bytes:
+                    raise httpx.DecodingError(f"too much for {path}")
+            return bytes(body)
+
+    def _not_connected(self, error: httpx.ConnectError) -> Snapshot:
+        for cause in _causes(error):
+            if isinstance(cause, socket.gaierror):
+                return self._failed(Failure.UNREACHABLE, "not reachable (its name is not known)")
+            if isinstance(cause, ssl.SSLError):
+                return self._failed(Failure.BROKEN, "agent's certificate is not trusted")
+            if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
+                return self._failed(Failure.AGENT_DOWN, "agent not answering (connection refused)")
+        return self._failed(Failure.UNREACHABLE, "not reachable")
+
+    def _failed(self, failure: Failure, text: str) -> Snapshot:
+        return Snapshot(server=self._server.name, at=now(), failure=failure, failure_text=text)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for part in error.exceptions:
+                yield from _causes(part)
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,161 @@
+"""What the servers were: five-minute means for a year, and who had the GPUs."""
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.database import Moment, Row
+from backend.servers.means import Point, gpu_seconds, means, point
+from backend.servers.readings import Readings
+from backend.servers.verdict import stale_after
+from backend.times import HOUR, floor
+
+STEP = timedelta(minutes=5)
+KEPT = timedelta(days=366)
+MOST_POINTS = 300
+_READINGS_UP_TO = timedelta(hours=3)  # a longer time is drawn from means
+_AT_ONCE = timedelta(hours=6)  # readings of one server that are in memory together
+_STEP_MS = 300_000
+_WEEK_MS = 7 * 86_400_000
+_FIRST_MONDAY_MS = 4 * 86_400_000  # 1970-01-05
+
+
+class _Mean(Row):
+    __tablename__ = "means"
+    server: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    cpu_percent: Mapped[float | None]
+    memory_used_percent: Mapped[float | None]
+    gpu_percent: Mapped[float | None]
+    gpu_memory_percent: Mapped[float | None]
+
+
+class _GpuTime(Row):
+    __tablename__ = "gpu_time"
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    server: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    seconds: Mapped[float]
+
+
+class Usage(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    person: str
+    gpu_hours: float
+
+
+class History:
+    """Safe to use from several threads. Only the serving backend writes."""
+
+    def __init__(
+        self, database: sa.Engine, readings: Readings, servers: Sequence[str], interval_seconds: float
+    ) -> None:
+        self._database = database
+        self._reading = database.execution_options(reading=True)
+        self._readings = readings
+        self._servers = servers
+        self._interval_seconds = interval_seconds
+        self._summarizing = threading.Lock()
+
+    def summarize(self, at: datetime) -> None:
+        """Brings means and GPU time up to date; each reading counts once, however often this is called."""
+        # An answer belongs to whoever had the GPU until the next one, which is awaited.
+        ready = floor(at - stale_after(self._interval_seconds), STEP)
+        with self._summarizing:
+            for server in self._servers:
+                begin = self._begin(server)
+                while begin is not None and begin < ready:
+                    self._summarize(server, begin, min(begin + _AT_ONCE, ready))
+                    begin = self._begin(server)
+
+    def _begin(self, server: str) -> datetime | None:
+        """The beginning of the first step that has readings and no mean; None: there is none."""
+        newest = sa.select(sa.func.max(_Mean.at)).where(_Mean.server == server)
+        with self._reading.connect() as connection:
+            done = connection.scalar(newest)
+        first = self._readings.first_at(server, done + STEP if done else None)
+        return floor(first, STEP) if first else None
+
+    def _summarize(self, server: str, begin: datetime, end: datetime) -> None:
+        snapshots = self._readings.between(server, begin, end + stale_after(self._interval_seconds))
+        points = means((point(snapshot) for snapshot in snapshots if snapshot.at < end), STEP)
+        seconds = gpu_seconds(snapshots, end, self._interval_seconds)
+        added = insert(_GpuTime)
+        added = added.on_conflict_do_update(
+            ["hour", "server", "person"], set_={"seconds": _GpuTime.seconds + added.excluded.seconds}
+        )
+        with self._database.begin() as connection:
+            connection.execute(sa.insert(_Mean), [{"server": server, **mean.model_dump()} for mean in points])
+            if seconds:
+                rows = [
+                    {"server": server, "hour": hour, "person": person, "seconds": value}
+                    for (hour, person), value in seconds.items()
+                ]
+                connection.execute(added, rows)
+
+    def forget_before(self, moment: datetime) -> None:
+        with self._database.begin() as connection:
+            connection.execute(sa.delete(_Mean).where(_Mean.at < moment))
+            connection.execute(sa.delete(_GpuTime).where(_GpuTime.hour < moment))
+
+    def points(self, server: str, since: datetime, until: datetime) -> list[Point]:
+        """At most about `MOST_POINTS`, oldest first: readings of a short time, means of a long one."""
+        step = (until - since) / MOST_POINTS
+        if until - since <= _READINGS_UP_TO:
+            snapshots = self._readings.between(server, since, until)
+            if snapshots:
+                points = [point(snapshot) for snapshot in snapshots]
+                return points if len(points) <= MOST_POINTS else means(points, step)
+        step_ms = max(1, -(-step // STEP)) * _STEP_MS
+        at = sa.type_coerce(_Mean.at, sa.Integer)
+        begin = (at - at % step_ms).label("begin")
+        columns = [
+            sa.func.round(sa.func.avg(column), 2).label(column.key)
+            for column in (
+                _Mean.cpu_percent, _Mean.memory_used_percent, _Mean.gpu_percent, _Mean.gpu_memory_percent
+            )
+        ]  # fmt: skip
+        query = (
+            sa.select(sa.type_coerce(begin, Moment).label("at"), *columns)
+            .where(_Mean.server == server, _Mean.at >= since, _Mean.at < until)
+            .group_by(begin)
+            .order_by(begin)
+        )
+        with self._reading.connect() as connection:
+            return [Point(**row) for row in connection.execute(query).mappings()]
+
+    def usage(self, server: str, since: datetime, until: datetime) -> list[Usage]:
+        """Who had the server's GPUs how long in the hours from `since` to `until`, the most first."""
+        seconds = sa.func.sum(_GpuTime.seconds)
+        query = (
+            sa.select(_GpuTime.person, seconds)
+            .where(_GpuTime.server == server, _GpuTime.hour >= floor(since, HOUR), _GpuTime.hour < until)
+            .group_by(_GpuTime.person)
+            .order_by(seconds.desc())
+        )
+        with self._reading.connect() as connection:
+            return [
+                Usage(person=person, gpu_hours=round(value / 3600, 2))
+                for person, value in connection.execute(query)
+            ]
+
+    def weekly_usage(self) -> dict[datetime, dict[str, float]]:
+        """GPU-hours of each person on all servers, by the week's Monday (at midnight UTC), the newest first."""
+        hour = sa.type_coerce(_GpuTime.hour, sa.Integer)
+        monday = (hour - (hour - _FIRST_MONDAY_MS) % _WEEK_MS).label("monday")
+        query = (
+            sa.select(sa.type_coerce(monday, Moment), _GpuTime.person, sa.func.sum(_GpuTime.seconds))
+            .group_by(monday, _GpuTime.person)
+            .order_by(monday.desc(), _GpuTime.person)
+        )
+        weeks: dict[datetime, dict[str, float]] = {}
+        with self._reading.connect() as connection:
+            for week, person, seconds in connection.execute(query):
+                weeks.setdefault(week, {})[person] = seconds / 3600
+        return weeks

@@ -1,0 +1,115 @@
+"""Incidents: periods in which a server was down, stale, overloaded, faulty or in maintenance."""
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.database import Row
+from backend.servers.state import ServerStatus, State
+
+GPU_FAULT = "gpu fault"
+_STATES = (State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)
+_MOST = 200
+
+
+class _Incident(Row):
+    __tablename__ = "incidents"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    server: Mapped[str]
+    state: Mapped[str]
+    reason: Mapped[str]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+
+
+class Incident(BaseModel):
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
+
+    state: str
+    """`overloaded`, `stale`, `down`, `maintenance` or `gpu fault`."""
+    reason: str
+    """The last one that was given: it says how long, how often."""
+    since: AwareDatetime = Field(serialization_alias="from")
+    until: AwareDatetime | None = Field(serialization_alias="to")
+    """None: it lasts."""
+
+
+class Incidents:
+    """Only the serving backend notes; everybody may read."""
+
+    def __init__(self, database: sa.Engine) -> None:
+        self._database = database
+        self._reading = database.execution_options(reading=True)
+        self._noting = threading.Lock()
+        self._lasting: dict[tuple[str, str], str] | None = None
+        """The reason of each (server, state) that has not ended."""
+
+    def note(self, servers: Sequence[ServerStatus], at: datetime) -> None:
+        """Stores what began and what ended since the last call; where nothing did, nothing is written."""
+        current = {
+            (server.name, state): incident for server in servers for state, incident in _incidents(server, at)
+        }
+        with self._noting:
+            if self._lasting is None:
+                self._lasting = self._read_lasting()
+            ended = {key: reason for key, reason in self._lasting.items() if key not in current}
+            began = [key for key in current if key not in self._lasting]
+            if ended or began:
+                self._write(ended, {key: current[key] for key in began}, at)
+            self._lasting = {key: reason for key, (reason, _) in current.items()}
+
+    def _read_lasting(self) -> dict[tuple[str, str], str]:
+        query = sa.select(_Incident.server, _Incident.state, _Incident.reason).where(
+            _Incident.until.is_(None)
+        )
+        with self._reading.connect() as connection:
+            return {(server, state): reason for server, state, reason in connection.execute(query)}
+
+    def _write(
+        self,
+        ended: dict[tuple[str, str], str],
+        began: dict[tuple[str, str], tuple[str, datetime]],
+        at: datetime,
+    ) -> None:
+        with self._database.begin() as connection:
+            for (server, state), reason in ended.items():
+                connection.execute(
+                    sa.update(_Incident)
+                    .where(_Incident.server == server, _Incident.state == state, _Incident.until.is_(None))
+                    .values(until=at, reason=reason)
+                )
+            rows = [
+                {"server": server, "state": state, "reason": reason, "since": since}
+                for (server, state), (reason, since) in began.items()
+            ]
+            if rows:
+                connection.execute(sa.insert(_Incident), rows)
+
+    def between(self, server: str, since: datetime, until: datetime) -> list[Incident]:
+        """The server's newest incidents that touch that time, the newest first."""
+        query = (
+            sa.select(_Incident.state, _Incident.reason, _Incident.since, _Incident.until)
+            .where(_Incident.server == server, _Incident.since < until)
+            .where(_Incident.until.is_(None) | (_Incident.until > since))
+            .order_by(_Incident.since.desc(), _Incident.id.desc())
+            .limit(_MOST)
+        )
+        with self._reading.connect() as connection:
+            return [Incident(**row) for row in connection.execute(query).mappings()]
+
+    def forget_before(self, moment: datetime) -> None:
+        with self._database.begin() as connection:
+            connection.execute(sa.delete(_Incident).where(_Incident.until < moment))
+
+
+def _incidents(server: ServerStatus, at: datetime) -> list[tuple[str, tuple[str, datetime]]]:
+    """Each state of incident with its reason and its beginning."""
+    verdict, faults = server.verdict, server.snapshot.gpu_faults if server.snapshot else []
+    found = [(GPU_FAULT, ("; ".join(faults), at))] if faults else []
+    if verdict.state in _STATES:
+        found.append((verdict.state.value, (verdict.reason, verdict.since or at)))
+    return found

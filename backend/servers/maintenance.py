@@ -1,0 +1,93 @@
+"""Servers that nobody shall take for a while, because somebody said so."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+import sqlalchemy as sa
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.database import Row
+from backend.errors import ConflictError, InvalidError, NotFoundError
+from backend.servers.server import Server
+from backend.settings import sentence
+from backend.times import now
+
+
+class _Maintenance(Row):
+    __tablename__ = "maintenance"
+    server: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    by: Mapped[str]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+
+
+class Maintenance(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    by: str
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    """None: until somebody ends it."""
+
+    def covers(self, moment: datetime) -> bool:
+        return self.until is None or moment < self.until
+
+
+class Maintenances:
+    """Safe to use from several threads and processes."""
+
+    def __init__(self, database: sa.Engine, servers: Mapping[str, Server]) -> None:
+        self._database = database
+        self._reading = database.execution_options(reading=True)
+        self._servers = servers
+
+    def begin(self, server: str, reason: str, by: str, until: datetime | None = None) -> None:
+        """From now on nobody shall take the server, until that moment or until somebody ends it.
+
+        Raises:
+            NotFoundError: there is no such server.
+            InvalidError: that moment is past, or the reason is longer than 200 characters.
+        """
+        self._check(server)
+        if until is not None and until <= now():
+            raise InvalidError("That maintenance would be over already.", "Give a later time.")
+        try:
+            maintenance = Maintenance(reason=reason, by=by, since=now(), until=until)
+        except ValidationError as error:
+            raise InvalidError(f"{sentence(error)}.", "Say why in a few words.") from None
+        row = {"server": server, **maintenance.model_dump()}
+        with self._database.begin() as connection:
+            connection.execute(insert(_Maintenance).values(row).on_conflict_do_update(["server"], set_=row))
+
+    def end(self, server: str) -> None:
+        """The server may be taken again; once is as good as twice.
+
+        Raises:
+            NotFoundError: there is no such server.
+            ConflictError: servers.toml says that it is in maintenance.
+        """
+        self._check(server)
+        with self._database.begin() as connection:
+            connection.execute(sa.delete(_Maintenance).where(_Maintenance.server == server))
+        if self._servers[server].maintenance:
+            raise ConflictError(
+                f"{server} is in maintenance by servers.toml.",
+                "Take that line out, then restart the backend.",
+            )
+
+    def known(self) -> dict[str, Maintenance]:
+        """What was said last of each server, over or not, by the server's name."""
+        with self._reading.connect() as connection:
+            rows = connection.execute(sa.select(_Maintenance.__table__)).mappings()
+            return {row["server"]: Maintenance.model_validate(dict(row)) for row in rows}
+
+    def _check(self, server: str) -> None:
+        if server not in self._servers:
+            raise NotFoundError(
+                f"There is no server {server!r}.", f"Choose one of {', '.join(self._servers)}."
+            )

@@ -1,0 +1,95 @@
+"""Means over time, and whose the GPUs were meanwhile. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby, pairwise
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from backend.probe.snapshot import HostReading, Snapshot
+from backend.servers.use import use_percent
+from backend.servers.verdict import stale_after
+from backend.times import HOUR, floor
+
+_FIELDS = ("cpu_percent", "memory_used_percent", "gpu_percent", "gpu_memory_percent")
+
+
+class Point(BaseModel):
+    """A server at one moment, or its mean from then on; None: not known, or no such thing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    cpu_percent: float | None = None
+    memory_used_percent: float | None = None
+    gpu_percent: float | None = None
+    """Mean of the GPUs' use."""
+    gpu_memory_percent: float | None = None
+    """Memory in use, of that of all GPUs together."""
+
+
+def point(snapshot: Snapshot) -> Point:
+    host, gpus = snapshot.host or HostReading(), snapshot.gpus or ()
+    memory = [
+        (gpu.memory_used_mib, gpu.memory_total_mib)
+        for gpu in gpus
+        if gpu.memory_used_mib is not None and gpu.memory_total_mib
+    ]
+    held, there = sum(used for used, _ in memory), sum(total for _, total in memory)
+    used = host.memory_used_fraction
+    return Point(
+        at=snapshot.at,
+        cpu_percent=host.cpu_percent,
+        memory_used_percent=None if used is None else round(100 * used, 2),
+        gpu_percent=use_percent(snapshot) if gpus else None,
+        gpu_memory_percent=round(100 * held / there, 2) if there else None,
+    )
+
+
+def means(points: Iterable[Point], step: timedelta) -> list[Point]:
+    """One point a step in which there is any, at the step's beginning; what is not known does not count.
+
+    Args:
+        points: the oldest first.
+        step: how much time becomes one point.
+    """
+    return [_mean(at, list(some)) for at, some in groupby(points, lambda point: floor(point.at, step))]
+
+
+def _mean(at: datetime, points: Sequence[Point]) -> Point:
+    known = {
+        field: [value for point in points if (value := getattr(point, field)) is not None]
+        for field in _FIELDS
+    }
+    return Point(
+        at=at,
+        **{field: round(sum(values) / len(values), 2) for field, values in known.items() if values},
+    )
+
+
+def gpu_seconds(
+    snapshots: Sequence[Snapshot], until: datetime, interval_seconds: float
+) -> dict[tuple[datetime, str], float]:
+    """How long each person had GPUs, by the hour in which that was, and the person's login.
+
+    A GPU belongs to whoever has a process on it, working or not, from one answer of the server to its next;
+    several people on one GPU share that time equally. Where the next answer comes so late that the first no
+    longer holds (`stale_after`), nobody knows, and nothing counts. A person with two GPUs for an hour has
+    two GPU-hours.
+
+    Args:
+        snapshots: of one server, the oldest first.
+        until: when the time that counts ends; later answers only say how long those before it held.
+        interval_seconds: how often it is read.
+    """
+    limit, seconds = stale_after(interval_seconds), defaultdict[tuple[datetime, str], float](float)
+    for answer, following in pairwise(snapshot for snapshot in snapshots if not snapshot.failure):
+        span = following.at - answer.at
+        if span > limit or answer.at >= until:
+            continue
+        for gpu in answer.gpus or ():
+            people = {process.user for process in gpu.processes or () if process.user}
+            for person in people:
+                seconds[floor(answer.at, HOUR), person] += span.total_seconds() / len(people)
+    return dict(seconds)

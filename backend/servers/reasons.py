@@ -1,0 +1,108 @@
+"""A verdict's reason in words, for people who glance at a sheet.
+
+Durations where they matter ("for 2 min"), otherwise times of day in the time zone of the present given.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from backend.probe.snapshot import GpuReading, HostReading, Snapshot
+from backend.servers.use import BUSY_CPU_PERCENT, FULL_MEMORY, is_free, is_full, working_gpus
+from backend.times import clock, duration
+
+_JUST_BOOTED = timedelta(minutes=10)
+_MIB_PER_GIB = 1024
+
+
+def overload(host: HostReading | None, signs: Mapping[str, datetime], at: datetime) -> list[str]:
+    host = host or HostReading()
+    pressure = host.pressure
+    load = (host.load_1min or 0) / (host.cpu_count or 1)
+    now = {
+        "memory pressure": f"memory pressure {pressure.memory_full_percent or 0:.0f} %",
+        "disk pressure": f"disk pressure {pressure.io_full_percent or 0:.0f} %",
+        "CPU pressure": f"CPU pressure {pressure.cpu_some_percent or 0:.0f} %, load {load:.1f} per core",
+        "load": f"load {load:.1f} per core",
+        "memory": f"{1 - (host.memory_used_fraction or 0):.0%} of memory left".replace("%", " %"),
+    }
+    return [f"{now[sign]} for {duration(at - since)}" for sign, since in signs.items()]
+
+
+def use(answer: Snapshot, fault_since: datetime | None, at: datetime) -> list[str]:
+    """What is free, and what does not work."""
+    host, parts = answer.host or HostReading(), []
+    if answer.gpu_fault:
+        parts.append(f"{answer.gpu_fault} for {duration(at - (fault_since or answer.at))}")
+    parts += [f"GPU {gpu.index} {gpu.fault}" for gpu in answer.gpus or () if gpu.fault]
+    if (host.memory_used_fraction or 0) >= FULL_MEMORY:
+        parts.append(f"{100 * (host.memory_used_fraction or 0):.0f} % of memory in use")
+    if answer.gpus:
+        parts.append(_free_gpus(answer))
+        if (host.cpu_percent or 0) >= BUSY_CPU_PERCENT:
+            parts.append(f"CPU {host.cpu_percent:.0f} %")
+        parts += [
+            f"GPU {gpu.index} slowed by {gpu.throttle_reasons[0]}"
+            for gpu in answer.gpus
+            if gpu.throttle_reasons
+        ]
+    elif answer.gpus is not None or not answer.gpu_fault:
+        parts += _host_use(host)
+    return parts
+
+
+def _free_gpus(answer: Snapshot) -> str:
+    gpus, working = answer.gpus or (), working_gpus(answer)
+    free = [gpu for gpu in working if is_free(gpu)]
+    if not working:
+        return "no GPU to use"
+    if all(is_full(gpu) for gpu in working):
+        return "GPU memory full"
+    if not free:
+        left = max((_memory_free_gib(gpu), -gpu.index) for gpu in working)
+        where = f" on GPU {-left[1]}" if len(gpus) > 1 else ""
+        return f"no GPU free, {left[0]:.0f} GiB left{where}" if left[0] else "no GPU known to be free"
+    if len(free) < len(gpus):
+        return f"{len(free)} of {len(gpus)} GPUs free"
+    return {1: "GPU free", 2: "both GPUs free"}.get(len(gpus), f"all {len(gpus)} GPUs free")
+
+
+def _host_use(host: HostReading) -> list[str]:
+    parts = []
+    if host.cpu_percent is not None:
+        parts.append(f"CPU {host.cpu_percent:.0f} %")
+    if host.memory_available_mib is not None:
+        parts.append(f"{host.memory_available_mib / _MIB_PER_GIB:.0f} GiB of memory free")
+    return parts
+
+
+def held_idle(answer: Snapshot, since: Mapping[int, datetime], at: datetime) -> list[str]:
+    """`12 GiB held, idle for 40 min by park`, for each GPU in `since`."""
+    parts = []
+    for gpu in answer.gpus or ():
+        if gpu.index not in since:
+            continue
+        users = sorted({process.user for process in gpu.processes or () if process.user})
+        where = f" on GPU {gpu.index}" if len(answer.gpus or ()) > 1 else ""
+        by = f" by {', '.join(users)}" if users else ""
+        held = f"{(gpu.memory_used_mib or 0) / _MIB_PER_GIB:.0f} GiB held{where}"
+        parts.append(f"{held}, idle for {duration(at - since[gpu.index])}{by}")
+    return parts
+
+
+def reboot(answer: Snapshot, at: datetime) -> list[str]:
+    booted = answer.host.booted_at if answer.host else None
+    if booted is None or not timedelta() <= at - booted < _JUST_BOOTED:
+        return []
+    return [f"rebooted {duration(at - booted)} ago"]
+
+
+def maintenance(reason: str, by: str, until: datetime | None, at: datetime) -> str:
+    """`new disks (kim, until 18:00)`."""
+    return f"{reason} ({by}{f', until {clock(until, at)}' if until else ''})"
+
+
+def _memory_free_gib(gpu: GpuReading) -> float:
+    """0 where the GPU does not tell."""
+    if gpu.memory_total_mib is None or gpu.memory_used_mib is None:
+        return 0
+    return (gpu.memory_total_mib - gpu.memory_used_mib) / _MIB_PER_GIB

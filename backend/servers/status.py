@@ -1,0 +1,166 @@
+"""Refresh: ask every server, judge, remember."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Self
+
+from sqlalchemy.exc import DatabaseError
+
+from backend.database import database_error
+from backend.probe.sampler import Sampler
+from backend.probe.snapshot import Snapshot
+from backend.servers import reasons
+from backend.servers.last_hour import LastHour
+from backend.servers.maintenance import Maintenance
+from backend.servers.poller import Poller
+from backend.servers.readings import Readings
+from backend.servers.server import Server
+from backend.servers.state import ServerStatus, State, Verdict
+from backend.servers.use import use_percent
+from backend.servers.verdict import TRIES, Past, follow, judge, suggest
+from backend.times import now
+
+log = logging.getLogger(__name__)
+
+_RECALLED = timedelta(hours=1)
+_MOST_UNSAVED = 10_000
+
+
+class Status:
+    """What is known of every server. Safe to use from several threads; rounds never overlap."""
+
+    def __init__(
+        self,
+        servers: Sequence[Server],
+        readings: Readings,
+        *,
+        interval_seconds: float,
+        sampler: Callable[[str], Sampler],
+        maintenance: Callable[[], Mapping[str, Maintenance]] = dict,
+    ) -> None:
+        """What is given is called when it is needed.
+
+        Args:
+            servers: all that are asked.
+            readings: stores their answers.
+            interval_seconds: how often `refresh` is called.
+            sampler: makes what reads this machine, given the server's name.
+            maintenance: what people said, by the server's name.
+        """
+        self._known = {server.name: _Known(server, interval_seconds) for server in servers}
+        self._readings = readings
+        self._sampler = sampler
+        self._maintenance = maintenance
+        self._refreshing = threading.Lock()
+        self._poller: Poller | None = None
+        self._unsaved: deque[Snapshot] = deque(maxlen=_MOST_UNSAVED)
+
+    def refresh(self) -> list[ServerStatus]:
+        """Asks all servers at once. One that answers is in `current` at once, the others at the end."""
+        with self._refreshing:
+            if self._poller is None:
+                self._poller = Poller([known.server for known in self._known.values()], self._sampler)
+                self._recall(self._poller)
+            snapshots = self._poller.poll(self._add)
+            for snapshot in snapshots:
+                if snapshot.failure:
+                    self._add(snapshot)
+            self._remember(snapshots)
+        return self.current()
+
+    def current(self) -> list[ServerStatus]:
+        """Every server as it is now, the one to take first; numbers that no longer hold are left out."""
+        at, maintenance = datetime.now().astimezone(), self._maintenance()
+        return suggest([known.status(at, maintenance.get(name)) for name, known in self._known.items()])
+
+    def is_in_doubt(self) -> bool:
+        """Whether the next round decides that a server is down."""
+        return any(known.silent_tries == TRIES - 1 for known in self._known.values())
+
+    def verdict_of(self, server: str) -> Verdict | None:
+        """None: there is no such server."""
+        known = self._known.get(server)
+        if known is None:
+            return None
+        return known.status(datetime.now().astimezone(), self._maintenance().get(server)).verdict
+
+    def close(self) -> None:
+        with self._refreshing:
+            if self._poller:
+                self._poller.close()
+                self._poller = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _add(self, snapshot: Snapshot) -> None:
+        self._known[snapshot.server].add(snapshot)
+
+    def _recall(self, poller: Poller) -> None:
+        """Takes up what is stored of the last hour, and what the agents read while no backend asked."""
+        since = dict.fromkeys(self._known, now() - _RECALLED)
+        for name in self._known:
+            for snapshot in self._readings.between(name, since[name]):
+                self._add(snapshot)
+                since[name] = snapshot.at
+        remote = {name: at for name, at in since.items() if not self._known[name].server.is_here}
+        for missed in poller.history(remote):
+            for snapshot in missed:
+                self._add(snapshot)
+            self._remember(missed)
+
+    def _remember(self, snapshots: Sequence[Snapshot]) -> None:
+        self._unsaved.extend(snapshots)
+        try:
+            self._readings.remember(self._unsaved)
+        except DatabaseError as error:
+            log.warning("readings wait to be stored: %s", database_error(error))
+        else:
+            self._unsaved.clear()
+
+
+class _Known:
+    """What is known of one server: a few hundred numbers, however long it has been followed."""
+
+    def __init__(self, server: Server, interval_seconds: float) -> None:
+        self.server = server
+        self._interval_seconds = interval_seconds
+        self._past = Past()
+        self._failed: Snapshot | None = None
+        self._last_hour = LastHour()
+        self._lock = threading.Lock()
+
+    @property
+    def silent_tries(self) -> int:
+        return self._past.silent_tries
+
+    def add(self, snapshot: Snapshot) -> None:
+        with self._lock:
+            self._past = follow(self._past, snapshot, self._interval_seconds)
+            self._failed = snapshot if snapshot.failure else None
+            self._last_hour.add(snapshot.at, use_percent(snapshot))
+
+    def status(self, at: datetime, maintenance: Maintenance | None) -> ServerStatus:
+        with self._lock:
+            past, failed, last_hour = self._past, self._failed, self._last_hour.values(at)
+        verdict = judge(past, at, self._interval_seconds)
+        holds = verdict.state not in (State.STALE, State.DOWN)
+        if maintenance and maintenance.covers(at):
+            reason = reasons.maintenance(maintenance.reason, maintenance.by, maintenance.until, at)
+            verdict = Verdict(state=State.MAINTENANCE, reason=reason, since=maintenance.since)
+        elif self.server.maintenance:
+            verdict = Verdict(state=State.MAINTENANCE, reason=self.server.maintenance)
+        return ServerStatus(
+            name=self.server.name,
+            verdict=verdict,
+            snapshot=past.answer if holds else failed,
+            seen_at=past.answer.at if past.answer else None,
+            trains=self.server.trains,
+            last_hour=last_hour,
+        )

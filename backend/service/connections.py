@@ -1,0 +1,103 @@
+"""Whether Google, the lab's own tab, the public address and Ray work together: each a sentence or an error."""
+
+import httpx
+
+from backend.database import open_database
+from backend.errors import SheetrackError
+from backend.jobs.engines.http_client import open_client
+from backend.jobs.engines.ray import absent, ray_jobs
+from backend.servers.reservations_tab import reservations
+from backend.servers.server import read_servers
+from backend.service.wiring import open_google
+from backend.settings import Home
+from backend.sheets import Sheet
+from backend.sheets.workbook import Workbook
+from backend.tabs.outbox import Outbox
+
+_NOT_ASKED_FOR = "not asked for in settings.toml"
+
+
+def google_sheet(home: Home) -> str:
+    """Reads the spreadsheet, and writes something that nobody sees."""
+    settings = home.settings().google
+    if settings is None:
+        return _NOT_ASKED_FOR
+    sheet = open_google(home, settings)
+    try:
+        title = sheet.try_out()
+        said = [f"{title!r} can be read and written by {sheet.account}", *sheet.remarks()]
+    finally:
+        sheet.close()
+    if waiting := len(Outbox(open_database(home.store_file)).waiting()):
+        said.append(f"{waiting} tabs wait to be published")
+    return ". ".join(sentence.rstrip(".") for sentence in said)
+
+
+def reserved(home: Home) -> str:
+    """Reads the lab's own tab, and looks at the columns beside it.
+
+    Raises:
+        SheetrackError: the tab cannot be understood, or somebody typed into a column of ours.
+    """
+    settings = home.settings()
+    if settings.reservations is None:
+        return _NOT_ASKED_FOR
+    google = open_google(home, settings.google) if settings.google else None
+    sheet: Sheet = google or Workbook(open_database(home.store_file), home.peoples_tabs)
+    try:
+        known = reservations(sheet.read(settings.reservations.tab), settings.reservations, sheet.zone)
+        errors = sheet.errors()
+    finally:
+        if google:
+            google.close()
+    if errors:
+        raise SheetrackError(" ".join(errors), "Sheetrack's columns fill again once that is undone.")
+    return f"{len(known)} reservation{'' if len(known) == 1 else 's'} in {settings.reservations.tab!r}"
+
+
+def public_address(home: Home) -> str:
+    """Asks the backend for an answer by the way that the add-on takes.
+
+    Raises:
+        SheetrackError: something else answers, or nothing.
+    """
+    people = home.settings().people
+    if people is None:
+        return _NOT_ASKED_FOR
+    advice = "Start `sheetrack up`, and the tunnel or proxy in front of it; deploy/ has examples."
+    try:
+        answer = httpx.get(f"{people.public_address}/healthz", timeout=10)
+        code = answer.json()["error"]["code"]
+    except httpx.HTTPError as error:
+        raise SheetrackError(f"{people.public_address} does not answer: {error}.", advice) from None
+    except (ValueError, KeyError, TypeError):
+        code = None
+    # Without an identity Sheetrack refuses: at its public address with this code, elsewhere with others.
+    if code not in ("unknown_person", "refused", "token_needed"):
+        raise SheetrackError(f"What answers at {people.public_address} is not Sheetrack.", advice)
+    if code != "unknown_person":
+        raise SheetrackError(
+            f"The backend behind {people.public_address} does not know that it is called so.",
+            "Have the proxy pass the Host header on, and start `sheetrack up` anew.",
+        )
+    listed = len(people.see) + len(people.launch)
+    return f"{people.public_address} answers; {len(people.audiences)} add-ons and {listed} people are listed"
+
+
+def ray(home: Home) -> str:
+    """Asks Ray which servers are part of its cluster.
+
+    Raises:
+        SheetrackError: it does not answer, or a server that trains through it is not there.
+    """
+    settings = home.settings().ray
+    if settings is None:
+        return _NOT_ASKED_FOR
+    with open_client() as client:
+        jobs = ray_jobs(settings, home.path, client)
+        version, there = jobs.version(), jobs.servers()
+    wanted = [server.name for server in read_servers(home).values() if server.ray]
+    if missing := [name for name in wanted if name not in there]:
+        raise absent(missing[0])
+    said = f"Ray {version} at {settings.address}"
+    return f"{said}; trains on {', '.join(wanted)}" if wanted else f"{said}; no server says `ray = true`"

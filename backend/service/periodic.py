@@ -1,0 +1,92 @@
+"""The periodic jobs: what runs when. Started by the serving command alone, in its one process."""
+
+import logging
+from datetime import datetime, timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from backend.jobs.queue import Queue
+from backend.jobs.results import Results
+from backend.notifications.notifier import Notifier
+from backend.servers.history import KEPT, History
+from backend.servers.incidents import Incidents
+from backend.servers.readings import Readings
+from backend.servers.reservations import Reservations
+from backend.settings import Settings
+from backend.tabs.display import Display
+from backend.tabs.publisher import Publisher
+from backend.tabs.refresh import Refresh
+from backend.times import now
+
+
+class Periodic:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        refresh: Refresh,
+        readings: Readings,
+        history: History,
+        incidents: Incidents,
+        queue: Queue,
+        results: Results,
+        display: Display,
+        publisher: Publisher,
+        reservations: Reservations | None,
+        notifier: Notifier | None,
+    ) -> None:
+        self._refresh = refresh
+        self._readings = readings
+        self._history = history
+        self._incidents = incidents
+        self._queue = queue
+        self._display = display
+        self._interval = timedelta(seconds=settings.refresh_seconds)
+        self._readings_kept = timedelta(days=settings.history_days)
+        # A tick that is late is done once, not once for each one that was missed.
+        defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults=defaults)
+        add = self._scheduler.add_job
+        add(self.refresh, "interval", seconds=settings.refresh_seconds, next_run_time=now())
+        add(queue.advance, "interval", seconds=1)
+        add(results.collect, "interval", seconds=30)
+        add(publisher.flush, "interval", seconds=5)
+        if reservations:
+            add(reservations.refresh, "interval", seconds=60, next_run_time=now())
+        if notifier:
+            add(lambda: notifier.send(datetime.now().astimezone()), "interval", seconds=10)
+        # The first refresh brings what the agents read while no backend asked; means are made of all of it.
+        add(self.summarize, "interval", minutes=1)
+        add(self.show_usage, "interval", hours=1, next_run_time=now())
+        add(self.prune, "interval", hours=6, next_run_time=now() + timedelta(minutes=1))
+
+    def refresh(self) -> None:
+        self._refresh()
+        if self._refresh.is_in_doubt():
+            # Half an interval earlier, or a server that went down would be told of after three whole ones.
+            again = {"id": "refresh again", "replace_existing": True}
+            self._scheduler.add_job(self.refresh, "date", run_date=now() + self._interval / 2, **again)
+
+    def summarize(self) -> None:
+        self._history.summarize(now())
+
+    def show_usage(self) -> None:
+        self._display.show_usage(self._history.weekly_usage())
+
+    def prune(self) -> None:
+        self.summarize()  # the means hold what is deleted
+        self._readings.forget_before(now() - self._readings_kept)
+        self._history.forget_before(now() - KEPT)
+        self._incidents.forget_before(now() - KEPT)
+
+    def start(self) -> None:
+        """Continues what an earlier backend left unfinished, then starts the periodic jobs."""
+        # The scheduler logs every tick; only failures are news.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._queue.recover()
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Waits for the step in progress. Trainings go on."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)

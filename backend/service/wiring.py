@@ -1,0 +1,247 @@
+"""The one place where real parts are chosen and joined."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from backend.api.identity import Identify
+from backend.database import open_database
+from backend.errors import InvalidError
+from backend.jobs.engines import Engine
+from backend.jobs.engines.local import LocalEngine
+from backend.jobs.queue import Queue
+from backend.jobs.results import Results
+from backend.jobs.store import JobStore
+from backend.jobs.sweeps import Sweeps
+from backend.notifications.notifier import Notifier
+from backend.probe.sampler import Sampler
+from backend.servers.history import History
+from backend.servers.incidents import Incidents
+from backend.servers.maintenance import Maintenances
+from backend.servers.readings import Readings
+from backend.servers.reservations import Reservations
+from backend.servers.server import read_servers
+from backend.servers.state import ServerStatus
+from backend.servers.status import Status
+from backend.service.periodic import Periodic
+from backend.settings import GoogleSettings, Home, PeopleSettings
+from backend.sheets.workbook import Workbook
+from backend.tabs.display import SHOWN_FINISHED_JOBS, Display
+from backend.tabs.outbox import Outbox
+from backend.tabs.publisher import Publisher
+from backend.tabs.refresh import Refresh
+
+if TYPE_CHECKING:
+    from backend.sheets.google.sheet import GoogleSheet
+
+
+class Sheetrack:
+    """All parts, each made when it is first used. Nothing runs before `periodic` is started.
+
+    Raises:
+        InvalidError: the settings or the servers cannot be read, or contradict each other.
+    """
+
+    def __init__(self, home: Home | None = None) -> None:
+        self.home = home or Home()
+        self.settings = self.home.settings()
+        self.servers = read_servers(self.home)
+        self._remote = [server for server in self.servers.values() if server.ray]
+        if self._remote and self.settings.ray is None:
+            raise InvalidError(
+                f"{self._remote[0].name} trains through Ray, and {self.home.settings_file} names no Ray.",
+                "Add [ray] with its address there, as deploy/settings.toml shows.",
+            )
+        self._opening = threading.Lock()
+        self._google: GoogleSheet | None = None
+
+    @cached_property
+    def database(self) -> sa.Engine:
+        return open_database(self.home.store_file)
+
+    @cached_property
+    def readings(self) -> Readings:
+        return Readings(self.database)
+
+    @cached_property
+    def jobs(self) -> JobStore:
+        return JobStore(self.database)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.database)
+
+    @cached_property
+    def workbook(self) -> Workbook:
+        return Workbook(self.database, self.home.peoples_tabs)
+
+    def google(self) -> "GoogleSheet":
+        """The lab's Google sheet, opened once, whichever thread asks first.
+
+        Raises:
+            InvalidError: there is none, or it cannot be opened.
+        """
+        with self._opening:
+            if self._google is None:
+                if self.settings.google is None:
+                    raise InvalidError("No Google spreadsheet is named.", "Run `sheetrack connect google`.")
+                self._google = open_google(self.home, self.settings.google)
+            return self._google
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        return Publisher(self.outbox, self.workbook, self.google if self.settings.google else None)
+
+    @cached_property
+    def maintenances(self) -> Maintenances:
+        return Maintenances(self.database, self.servers)
+
+    @cached_property
+    def status(self) -> Status:
+        return Status(
+            list(self.servers.values()),
+            self.readings,
+            interval_seconds=self.settings.refresh_seconds,
+            sampler=lambda name: Sampler(name, self.home.path),
+            maintenance=self.maintenances.known,
+        )
+
+    @cached_property
+    def history(self) -> History:
+        return History(self.database, self.readings, list(self.servers), self.settings.refresh_seconds)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        return Incidents(self.database)
+
+    @cached_property
+    def reservations(self) -> Reservations | None:
+        if self.settings.reservations is None:
+            return None
+        return Reservations(
+            self.google if self.settings.google else lambda: self.workbook, self.settings.reservations
+        )
+
+    @cached_property
+    def notifier(self) -> Notifier | None:
+        if self.settings.notify is None:
+            return None
+        return Notifier(self.database, self.settings.notify, self.home.path)
+
+    @cached_property
+    def engines(self) -> dict[str, Engine]:
+        """By the server's name; a server without one is only watched."""
+        local = LocalEngine(self.home.runs)
+        engines: dict[str, Engine] = {s.name: local for s in self.servers.values() if s.is_here}
+        if self._remote and self.settings.ray:
+            from backend.jobs.engines.ray import RayEngine  # noqa: PLC0415 - httpx takes 0.2 s to import
+
+            ray = RayEngine(self.settings.ray, self.home.path, self.home.runs, self._remote)
+            engines |= dict.fromkeys((server.name for server in self._remote), ray)
+        return engines
+
+    @cached_property
+    def display(self) -> Display:
+        return Display(self.home, self.jobs, self.publisher, self.settings.run_tabs)
+
+    @cached_property
+    def results(self) -> Results:
+        return Results(self.home, self.servers, self.jobs, on_results_changed=self.display.show_results)
+
+    @cached_property
+    def queue(self) -> Queue:
+        return Queue(
+            home=self.home,
+            servers=self.servers,
+            engines=self.engines,
+            store=self.jobs,
+            results=self.results,
+            verdict_of=self.status.verdict_of,
+            on_jobs_changed=self.display.show_jobs,
+            reserved_against=self.reservations.against if self.reservations else None,
+        )
+
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        return Sweeps(
+            self.servers, self.jobs, self.queue, self.results, on_jobs_changed=self.display.show_jobs
+        )
+
+    @cached_property
+    def refresh(self) -> Refresh:
+        return Refresh(
+            self.status,
+            self.incidents,
+            self.reservations,
+            self.publisher,
+            on_refreshed=self._notify if self.notifier else None,
+        )
+
+    def _notify(self, servers: Sequence[ServerStatus]) -> None:
+        if self.notifier:
+            self.notifier.follow(servers, self.jobs.finished_jobs(SHOWN_FINISHED_JOBS))
+
+    @cached_property
+    def periodic(self) -> Periodic:
+        return Periodic(
+            self.settings,
+            refresh=self.refresh,
+            readings=self.readings,
+            history=self.history,
+            incidents=self.incidents,
+            queue=self.queue,
+            results=self.results,
+            display=self.display,
+            publisher=self.publisher,
+            reservations=self.reservations,
+            notifier=self.notifier,
+        )
+
+    @cached_property
+    def identify(self) -> Identify | None:
+        """Who sent a token to the public address; None: there is no such address."""
+        return _identity(self.settings.people) if self.settings.people else None
+
+    def close(self) -> None:
+        """Closes the database and the sensors. Jobs go on."""
+        self.status.close()
+        for engine in self.engines.values():
+            engine.close()
+        with self._opening:
+            if self._google:
+                self._google.close()
+        self.database.dispose()
+
+
+def open_google(home: Home, settings: GoogleSettings) -> "GoogleSheet":
+    """The lab's Google sheet. Nothing is sent yet.
+
+    Raises:
+        InvalidError: Google's libraries or the service account's key are missing.
+    """
+    # Half a second of imports that only labs with Google need, and only some have installed.
+    with _googles_packages():
+        from backend.sheets.google.api import GoogleApi  # noqa: PLC0415
+        from backend.sheets.google.sheet import GoogleSheet  # noqa: PLC0415
+    return GoogleSheet(GoogleApi(settings, home.path))
+
+
+def _identity(people: PeopleSettings) -> Identify:
+    with _googles_packages():
+        from backend.api.google_identity import GoogleIdentity  # noqa: PLC0415
+    return GoogleIdentity(people).person
+
+
+@contextmanager
+def _googles_packages() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise InvalidError(
+            f"Google needs a package that is not installed: {error.name}.",
+            "Run: pip install 'sheetrack[google]'",
+        ) from None

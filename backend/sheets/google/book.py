@@ -1,0 +1,208 @@
+"""Which tabs of a spreadsheet are Sheetrack's, and the requests that make them show tables. Pure.
+
+A tab is ours if it carries our developer metadata and is still called what we called it. Whoever renames a
+tab keeps it: it is never written again. A copy of a tab has another sheet ID than its metadata says.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from backend.sheets.google.cells import FIELDS, Values
+from backend.sheets.google.grid import Drawing
+from backend.sheets.google.layout import lay_out
+from backend.sheets.table import Table, tab_order
+
+KEY = "sheetrack-tab"
+METADATA = (
+    "properties(timeZone),"
+    "sheets(properties(sheetId,title,index),developerMetadata(metadataId,metadataKey,metadataValue),"
+    "conditionalFormats(ranges(sheetId)),protectedRanges(protectedRangeId))"
+)
+_WARNING = "Sheetrack writes this tab. Rename it to keep it as it is."
+
+
+@dataclass(frozen=True)
+class OurTab:
+    name: str
+    """What Sheetrack calls it; `title` is another where people had that one already."""
+    title: str
+    sheet_id: int
+    mark: int
+    """The ID of its metadata."""
+    index: int
+    layout_hash: str
+    rules: int
+    """How many conditional formats it has."""
+    is_kept: bool = False
+    """Whether somebody renamed it, and so made it theirs."""
+
+
+@dataclass(frozen=True)
+class Book:
+    """A spreadsheet's tabs at one moment."""
+
+    ours: Mapping[str, OurTab]
+    titles: frozenset[str]
+    """Of all tabs, case folded: Google tells them apart no further."""
+    ids: frozenset[int]
+    kept: Sequence[OurTab]
+    """Tabs that were ours until people renamed them."""
+    protections: frozenset[int]
+    zone: tzinfo
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> "Book":
+        """From a `spreadsheets.get` of `METADATA`."""
+        sheets = answer.get("sheets", [])
+        properties = [sheet["properties"] for sheet in sheets]
+        ours = [tab for tab in map(_our_tab, sheets) if tab]
+        return cls(
+            ours={tab.name: tab for tab in ours if not tab.is_kept},
+            titles=frozenset(entry["title"].casefold() for entry in properties),
+            ids=frozenset(entry.get("sheetId", 0) for entry in properties),
+            kept=[tab for tab in ours if tab.is_kept],
+            protections=frozenset(
+                entry["protectedRangeId"] for sheet in sheets for entry in sheet.get("protectedRanges", [])
+            ),
+            zone=_zone(answer.get("properties", {}).get("timeZone", "")),
+        )
+
+    def requests(self, tables: Sequence[Table], gone: Sequence[str]) -> list[Values]:
+        """What makes each tab show its table and removes the tabs called `gone`; for one batch."""
+        removed = [self.ours[name] for name in gone if name in self.ours]
+        batch: list[Values] = []
+        tabs = [tab for tab in self.ours.values() if tab not in removed]
+        titles = set(self.titles) - {tab.title.casefold() for tab in removed}
+        for table in tables:
+            if all(tab.name != table.name for tab in tabs):
+                new = self._new(table.name, titles, tabs)
+                titles.add(new.title.casefold())
+                tabs.append(new)
+        gids = {tab.name: tab.sheet_id for tab in tabs}
+        for table in tables:
+            tab = next(tab for tab in tabs if tab.name == table.name)
+            batch += _show(Drawing(table, gids, self.zone), tab, new=tab.name not in self.ours)
+        return batch + [{"deleteSheet": {"sheetId": tab.sheet_id}} for tab in removed]
+
+    def farewell(self) -> list[Values]:
+        """Removes our tabs, and the marks and warnings of those that people kept."""
+        batch: list[Values] = []
+        for tab in self.kept:
+            if tab.sheet_id in self.protections:
+                batch.append({"deleteProtectedRange": {"protectedRangeId": tab.sheet_id}})
+            batch.append(_unmark(tab.mark))
+        if self.ours and len(self.ours) == len(self.ids):
+            batch.append({"addSheet": {}})  # a spreadsheet cannot be without any
+        return batch + [{"deleteSheet": {"sheetId": tab.sheet_id}} for tab in self.ours.values()]
+
+    def remarks(self) -> list[str]:
+        """Tabs of ours that had to take another name, in sentences."""
+        return [
+            f"A tab of yours is called {tab.name!r}, so Sheetrack's own is called {tab.title!r}."
+            for tab in self.ours.values()
+            if tab.title != tab.name
+        ]
+
+    def _new(self, name: str, titles: set[str], tabs: Sequence[OurTab]) -> OurTab:
+        candidates = (f"{name} (Sheetrack{'' if n == 1 else f' {n}'})" for n in range(1, 1000))
+        title = (
+            name
+            if name.casefold() not in titles
+            else next(c for c in candidates if c.casefold() not in titles)
+        )
+        taken = self.ids | {tab.sheet_id for tab in tabs}
+        sheet_id = next(n for n in iter(lambda: secrets.randbelow(2**31 - 1) + 1, 0) if n not in taken)
+        before = [tab.index for tab in tabs if tab_order(tab.name) < tab_order(name)]
+        after = [tab.index for tab in tabs if tab_order(tab.name) >= tab_order(name)]
+        index = max(before) + 1 if before else min(after, default=len(self.ids))
+        return OurTab(name, title, sheet_id, sheet_id, index, layout_hash="", rules=0)
+
+
+def _our_tab(sheet: Mapping[str, Any]) -> OurTab | None:
+    """The tab as we marked it; a copy of it has another sheet ID than the mark says."""
+    properties = sheet["properties"]
+    for entry in sheet.get("developerMetadata", []):
+        if entry.get("metadataKey") != KEY:
+            continue
+        mark = json.loads(entry["metadataValue"])
+        if mark["sheet"] == properties.get("sheetId", 0):
+            return OurTab(
+                name=mark["tab"],
+                title=mark["title"],
+                sheet_id=mark["sheet"],
+                mark=entry["metadataId"],
+                index=properties.get("index", 0),
+                layout_hash=mark["layout"],
+                rules=len(sheet.get("conditionalFormats", [])),
+                is_kept=mark["title"] != properties["title"],
+            )
+    return None
+
+
+def _show(drawing: Drawing, tab: OurTab, *, new: bool) -> list[Values]:
+    place = {"sheetId": tab.sheet_id}
+    layout = lay_out(drawing, tab.sheet_id)
+    size = {"rowCount": layout.row_count, "columnCount": layout.column_count}
+    batch: list[Values]
+    if new:
+        properties = place | {"title": tab.title, "index": tab.index, "gridProperties": size}
+        about = {"protectedRangeId": tab.sheet_id, "description": _WARNING, "warningOnly": True}
+        protection = about | {"range": place}
+        batch = [
+            {"addSheet": {"properties": properties}},
+            {"addProtectedRange": {"protectedRange": protection}},
+        ]
+    else:
+        fields = "gridProperties.rowCount,gridProperties.columnCount"
+        properties = place | {"gridProperties": size}
+        batch = [{"updateSheetProperties": {"properties": properties, "fields": fields}}]
+    if tab.layout_hash != layout.hash:
+        batch += [{"deleteConditionalFormatRule": place | {"index": 0}}] * tab.rules
+        batch += layout.requests
+        batch += _mark(tab, layout.hash, new=new)
+    rows = [{"values": row} for row in drawing.grid]
+    batch.append({"updateCells": {"range": place, "rows": rows, "fields": FIELDS}})
+    return batch
+
+
+def _mark(tab: OurTab, layout_hash: str, *, new: bool) -> list[Values]:
+    value = {"tab": tab.name, "title": tab.title, "sheet": tab.sheet_id, "layout": layout_hash}
+    mark = {
+        "metadataId": tab.mark,
+        "metadataKey": KEY,
+        "metadataValue": json.dumps(value),
+        "location": {"sheetId": tab.sheet_id},
+        "visibility": "DOCUMENT",
+    }
+    create = {"createDeveloperMetadata": {"developerMetadata": mark}}
+    if new:
+        return [create]
+    return [_unmark(tab.mark), create]
+
+
+def _unmark(mark: int) -> Values:
+    return {"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": {"metadataId": mark}}}}
+
+
+def harmless() -> list[Values]:
+    """Writes something that nobody sees and removes it again: proves the right to write."""
+    number = secrets.randbelow(2**31 - 1) + 1
+    mark = {
+        "metadataId": number,
+        "metadataKey": "sheetrack-try",
+        "location": {"spreadsheet": True},
+        "visibility": "PROJECT",
+    }
+    return [{"createDeveloperMetadata": {"developerMetadata": mark}}, _unmark(number)]
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC

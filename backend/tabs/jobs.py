@@ -1,0 +1,54 @@
+"""The Jobs tab. Pure."""
+
+from collections.abc import Sequence
+
+from backend.jobs.job import Job, JobState
+from backend.sheets.table import Cell, Column, Number, Section, Table, Text, Tone
+from backend.times import iso
+
+_JOB_TONES: dict[JobState, Tone] = {
+    JobState.QUEUED: "soft",
+    JobState.STARTING: "soft",
+    JobState.RUNNING: "busy",
+    JobState.DONE: "good",
+    JobState.FAILED: "bad",
+    JobState.CANCELLED: "soft",
+    JobState.LOST: "overloaded",
+}
+
+
+def jobs_table(unfinished: Sequence[Job], finished: Sequence[Job]) -> Table:
+    """Those that run, then those that wait, then those that ended (newest first)."""
+    columns = (
+        Column(title="Job", width=10),
+        Column(title="Training", width=30),
+        Column(title="Server", width=12),
+        Column(title="State", width=44),
+        Column(title="Epoch", width=9),
+        Column(title="Loss", format="decimal", width=8),
+        Column(title="Validation", format="accuracy", width=11),
+        Column(title="By", width=12),
+        Column(title="Submitted", format="time", width=18),
+        Column(title="Ended", format="time", width=18),
+    )
+    running_first = sorted(unfinished, key=lambda job: not job.state.holds_server)
+    rows = tuple(_job_row(job) for job in [*running_first, *finished])
+    section = Section(columns=columns, rows=rows, empty="No training has been launched yet.")
+    return Table(name="Jobs", sections=(section,))
+
+
+def _job_row(job: Job) -> tuple[Cell, ...]:
+    progress = job.progress
+    run_tab = f"Run {job.id}" if job.state is JobState.DONE else None
+    return (
+        Text(text=job.id, tab=run_tab),
+        Text(text=job.recipe.title, note=job.recipe.name),
+        job.server,
+        Text(text=job.state.value, tone=_JOB_TONES[job.state], note=job.reason),
+        f"{progress.epoch} of {progress.epochs}" if progress.epoch and progress.epochs else None,
+        progress.loss,
+        Number(value=progress.validation_accuracy, format="accuracy"),
+        job.requested_by,
+        iso(job.submitted_at),
+        iso(job.ended_at) if job.ended_at else None,
+    )

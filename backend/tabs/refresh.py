@@ -1,0 +1,63 @@
+"""A refresh: every server read, its incidents noted, its reservation added, the Servers tab published."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from backend.servers.incidents import Incidents
+from backend.servers.reservations import Reservations
+from backend.servers.state import ServerStatus
+from backend.servers.status import Status
+from backend.tabs.publisher import Publisher
+from backend.tabs.servers import servers_table
+from backend.times import now
+
+
+class Refresh:
+    """Safe to use from several threads; refreshes never overlap."""
+
+    def __init__(
+        self,
+        status: Status,
+        incidents: Incidents,
+        reservations: Reservations | None,
+        publisher: Publisher,
+        on_refreshed: Callable[[Sequence[ServerStatus]], None] | None = None,
+    ) -> None:
+        self._status = status
+        self._incidents = incidents
+        self._reservations = reservations
+        self._publisher = publisher
+        self._on_refreshed = on_refreshed
+        self._refreshing = threading.Lock()
+        self._ended_seconds = -math.inf
+
+    def __call__(self, fresh_seconds: float = 0) -> None:
+        """Reads every server and shows what was read, unless a refresh ended less than `fresh_seconds` ago.
+
+        A caller that comes during a refresh waits for its end.
+        """
+        with self._refreshing:
+            if time.monotonic() - self._ended_seconds < fresh_seconds:
+                return
+            self._incidents.note(self._status.refresh(), now())
+            servers = self.servers()
+            self._publisher.publish([servers_table(servers, reservations=bool(self._reservations))])
+            if self._on_refreshed:
+                self._on_refreshed(servers)
+            self._ended_seconds = time.monotonic()
+
+    def servers(self) -> Sequence[ServerStatus]:
+        """Every server as it is now, with its reservation, the one to take first."""
+        servers = self._status.current()
+        return self._reservations.shown_on(servers) if self._reservations else servers
+
+    def is_in_doubt(self) -> bool:
+        """Whether the next refresh decides that a server is down."""
+        return self._status.is_in_doubt()
+
+    def sheet_errors(self) -> list[str]:
+        """What keeps the sheets from showing everything, in sentences."""
+        errors = [self._publisher.error, self._reservations.error if self._reservations else ""]
+        return [error for error in dict.fromkeys(errors) if error]

@@ -1,0 +1,99 @@
+"""What the tabs about results show. Pure: the same facts give the same Table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from backend.jobs.result import Result, RunResult
+from backend.sheets.table import Cell, Column, Number, Picture, Section, Spark, Table, Text
+from backend.tabs.leaderboard import train_command
+from backend.tabs.results import data_name
+from backend.tabs.run_sections import confusion_matrix, first_filters, mistakes, wrong_clips
+
+
+def run_table(
+    result: Result,
+    history: Sequence[dict[str, Any]],
+    figures: Sequence[str],
+    *,
+    predictions: Sequence[dict[str, str]] = (),
+    filters: Sequence[dict[str, Any]] = (),
+) -> Table:
+    """Everything about one run: facts, curve, confusion matrix, filters, wrong clips, pictures."""
+    run = result.content
+    sections = [
+        _facts(result),
+        _curves(run, history),
+        confusion_matrix(run),
+        mistakes(run),
+        *first_filters(filters),
+        *wrong_clips(run.run, predictions),
+    ]
+    if figures:
+        pictures = tuple(
+            Picture(run=run.run, figure=name, alt=f"{name.replace('_', ' ').capitalize()} of run {run.run}")
+            for name in figures
+        )
+        sections.append(Section(title="Pictures", columns=(), pictures=pictures))
+    return Table(name=f"Run {run.run}", sections=tuple(sections))
+
+
+def _facts(result: Result) -> Section:
+    run = result.content
+    accuracy_note = f"of {run.test_clips:,} clips"
+    full_note = f"of {run.test_clips_full_length:,} clips"
+    rows: list[tuple[Cell, ...]] = [
+        ("Training", Text(text=run.recipe.title, note=run.recipe.name), None),
+        ("Test accuracy", Number(value=run.test_accuracy, format="accuracy", bold=True), accuracy_note),
+        ("Full-length clips", Number(value=run.test_accuracy_full_length, format="accuracy"), full_note),
+        ("Validation", Number(value=run.validation_accuracy, format="accuracy"), _best_epoch(run)),
+        ("Parameters", Number(value=run.parameters, format="integer"), None),
+        ("Clips/s", Number(value=run.clips_per_second, format="integer"), run.device),
+        ("Took", Number(value=run.seconds, format="seconds"), f"{run.epochs} epochs"),
+        ("Data", data_name(run), None),
+        ("Server", result.server, f"asked for by {result.requested_by}"),
+        ("Again", train_command(run.recipe), None),
+    ]
+    if run.data.held_out:
+        rows.append(("Held out", run.data.held_out, None))
+    rows += [("Notice", notice, None) for notice in run.data.notices]
+    columns = (Column(title="Fact", width=18), Column(title="Value", span=2), Column(title="", width=7))
+    return Section(title=f"Run {run.run}", columns=columns, rows=tuple(rows))
+
+
+def _best_epoch(run: RunResult) -> str | None:
+    return f"best at epoch {run.best_epoch}, whose weights were tested" if run.best_epoch else None
+
+
+def _curves(run: RunResult, history: Sequence[dict[str, Any]]) -> Section:
+    def row(title: str, key: str, *, is_accuracy: bool) -> tuple[Cell, ...]:
+        values = tuple(epoch.get(key) for epoch in history)
+        known = [value for value in values if value is not None]
+        if not known:
+            return (title, None, None, None)
+        first, last = (f"{value:.2%}" if is_accuracy else f"{value:.3f}" for value in (known[0], known[-1]))
+        spark = Spark(
+            values=values,
+            low=0 if is_accuracy else None,
+            high=1 if is_accuracy else None,
+            label=f"{title} over {len(values)} epochs: from {first} to {last}",
+        )
+        shape = "accuracy" if is_accuracy else "decimal"
+        best = max(known) if is_accuracy else min(known)
+        return (title, spark, Number(value=known[-1], format=shape), Number(value=best, format=shape))
+
+    return Section(
+        title="Learning curve",
+        columns=(
+            Column(title="Quantity", width=18),
+            Column(title=f"Epochs 1 to {len(history) or run.epochs}", span=6),
+            Column(title="Last", format="decimal", span=2),
+            Column(title="Best", format="decimal", span=2),
+        ),
+        rows=(
+            row("Training loss", "loss", is_accuracy=False),
+            row("Validation loss", "validation_loss", is_accuracy=False),
+            row("Training accuracy", "train_accuracy", is_accuracy=True),
+            row("Validation accuracy", "validation_accuracy", is_accuracy=True),
+        ),
+        empty="",
+    )

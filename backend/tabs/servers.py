@@ -1,0 +1,79 @@
+"""What the tabs about servers, their use and jobs show. Pure: the same facts give the same Table."""
+
+from collections.abc import Sequence
+
+from backend.probe.snapshot import Snapshot
+from backend.servers.state import ServerStatus
+from backend.sheets.table import Bars, Cell, Column, Section, Spark, Table, Text
+from backend.times import iso
+
+
+def servers_table(servers: Sequence[ServerStatus], *, reservations: bool = False) -> Table:
+    """`reservations`: whether the lab keeps any, and so wants to see them."""
+    columns = (
+        Column(title="Server", width=12),
+        Column(title="Verdict", width=40),
+        Column(title="GPUs", width=16),
+        Column(title="Free GPU memory", format="gib", width=16),
+        Column(title="CPU", format="percent", width=7),
+        Column(title="Memory", format="percent", width=8),
+        Column(title="Users", width=16),
+        *((Column(title="Reserved", width=18),) if reservations else ()),
+        Column(title="Last hour", width=14),
+        Column(title="Seen", format="time", width=18),
+    )
+    rows = tuple(_server_row(server, reservations=reservations) for server in servers)
+    section = Section(columns=columns, rows=rows, empty="No reading yet; the first comes within seconds.")
+    return Table(name="Servers", sections=(section,))
+
+
+def _server_row(status: ServerStatus, *, reservations: bool) -> tuple[Cell, ...]:
+    snapshot = status.snapshot
+    host = snapshot.host if snapshot else None
+    verdict = Text(
+        text=status.verdict.state.value, tone=status.verdict.state.value, note=status.verdict.reason
+    )
+    return (
+        status.name,
+        verdict,
+        _gpu_bars(snapshot),
+        _free_gpu_memory_gib(snapshot),
+        _fraction(host.cpu_percent) if host else None,
+        host.memory_used_fraction if host else None,
+        ", ".join(snapshot.users) if snapshot else None,
+        *((status.reserved,) if reservations else ()),
+        _last_hour(status.last_hour),
+        iso(status.seen_at) if status.seen_at else None,
+    )
+
+
+def _gpu_bars(snapshot: Snapshot | None) -> Cell:
+    if snapshot is None or not snapshot.gpus:
+        return snapshot.gpu_fault if snapshot else None
+    shares = [_fraction(gpu.utilization_percent) for gpu in snapshot.gpus]
+    words = [
+        f"GPU {gpu.index} {gpu.fault or ('not known' if share is None else f'{share:.0%}')}"
+        for gpu, share in zip(snapshot.gpus, shares, strict=True)
+    ]
+    return Bars(fractions=tuple(shares), label=", ".join(words))
+
+
+def _free_gpu_memory_gib(snapshot: Snapshot | None) -> float | None:
+    free = [
+        gpu.memory_total_mib - gpu.memory_used_mib
+        for gpu in (snapshot.gpus if snapshot else None) or ()
+        if gpu.memory_total_mib is not None and gpu.memory_used_mib is not None
+    ]
+    return sum(free) / 1024 if free else None
+
+
+def _last_hour(percents: tuple[float | None, ...]) -> Cell:
+    known = [percent for percent in percents if percent is not None]
+    if not known:
+        return None
+    label = f"use over the last hour: {min(known):.0f} to {max(known):.0f} %, now {known[-1]:.0f} %"
+    return Spark(values=percents, low=0, high=100, label=label)
+
+
+def _fraction(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100

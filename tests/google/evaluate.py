@@ -1,0 +1,63 @@
+"""Lets LibreOffice compute the formulas of a spreadsheet that the local server keeps."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from openpyxl.worksheet.formula import ArrayFormula
+
+from tests.google.state import Spreadsheet, Tab
+
+
+def evaluate(state: Spreadsheet, folder: Path) -> dict[str, list[list[Any]]]:
+    """The computed cells of every tab. Curves stay blank: only Google draws them."""
+    if shutil.which("soffice") is None:
+        pytest.skip("needs LibreOffice: apt-get install libreoffice-calc-nogui")
+    file = folder / "asked.xlsx"
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.worksheets[0])
+    for tab in state.tabs:
+        sheet = workbook.create_sheet(tab.title)
+        for at, row in enumerate(tab.rows, 1):
+            for column, line in enumerate(tab.columns, 1):
+                if line in row.cells:
+                    cell = sheet.cell(at, column)
+                    _put(state, tab, sheet, cell, row.cells[line])
+    workbook.save(file)
+    done = folder / "computed"
+    profile = f"-env:UserInstallation=file://{folder}/profile"
+    subprocess.run(
+        ["soffice", profile, "--headless", "--convert-to", "xlsx", "--outdir", done, file],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    computed = openpyxl.load_workbook(done / file.name, data_only=True)
+    return {sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in computed}
+
+
+def _put(state: Spreadsheet, tab: Tab, sheet: Any, cell: Any, content: dict[str, Any]) -> None:
+    if "formula" not in content:
+        ((kind, value),) = content.get("userEnteredValue", {"stringValue": None}).items()
+        cell.value = value
+        if kind == "stringValue" and value is not None:
+            cell.data_type = "s"
+        return
+    formula = state.formula(content)
+    if formula.startswith("=SPARKLINE("):
+        return
+    inner = re.fullmatch(r"=ARRAYFORMULA\((.*)\)", formula)
+    if inner is None:
+        cell.value = formula
+        return
+    # Only the dialect is translated: commas, and a last row for ranges that are open below.
+    closed = re.sub(r"(?<![!$])\b([A-Z]+)(\d+):\1\b(?!\d)", rf"\g<1>\2:\g<1>{len(tab.rows)}", inner[1])
+    pieces = closed.split('"')
+    pieces[::2] = [piece.replace(";", ",") for piece in pieces[::2]]
+    text = '"'.join(pieces)
+    place = f"{cell.coordinate}:{cell.column_letter}{len(tab.rows)}"
+    sheet[cell.coordinate] = ArrayFormula(place, f"={text}")

@@ -1,0 +1,361 @@
+"""The promises of every Engine: process groups here, and a real Ray elsewhere."""
+
+import importlib.util
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from backend.errors import InvalidError, UnavailableError
+from backend.jobs.engines import Engine, LostError, ProcessState
+from backend.jobs.job import Job, JobState
+from backend.servers.server import this_machine
+from backend.service import connections as connection
+from backend.service.wiring import Sheetrack
+from backend.settings import Home
+from backend.times import now
+from models.recipe import Recipe
+from models.run_folder import RunFolder
+from tests.jobs.engines.ray_cluster import NAMED_NOWHERE, SERVER, Cluster, ray_cluster
+from tests.jobs.test_queue import PATIENCE_SECONDS, advance_until, state, tab_column
+from tests.service.test_serving import backend, wait_for_state
+from tests.speech import write_words
+
+HOSTILE = """'; touch "$SHEETRACK_HOME"/broken-out; echo '$(touch broken-out) `id` "\\ 語 €"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    if sys.platform != "linux" or importlib.util.find_spec("ray") is None:
+        missing = "needs Ray on Linux: pip install 'sheetrack[ray]'"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with ray_cluster() as cluster:
+        write_words(cluster.home.data / "tones")
+        yield cluster
+
+
+@dataclass
+class Place:
+    """A backend, and the server on which its engine trains."""
+
+    home: Home
+    server: str
+    far_home: Home
+    """The server's own home."""
+
+    def __post_init__(self) -> None:
+        self.parts = Sheetrack(self.home)
+        self._started: list[Job] = []
+        self._former: list[Sheetrack] = []
+
+    @property
+    def engine(self) -> Engine:
+        return self.parts.engines[self.server]
+
+    def restart(self) -> None:
+        self._former.append(self.parts)  # whose child the training stays, within one process
+        self.parts.close()
+        self.parts = Sheetrack(self.home)
+
+    def job(self, server: str = "", **choices: object) -> Job:
+        """A job that the engine may start; trains on tones for an epoch unless told otherwise."""
+        small = {"architecture": "ch32", "depth": 4, "epochs": 1, "data": "tones"}
+        recipe = Recipe.model_validate(small | choices)
+        folder = RunFolder.create(self.home.runs, recipe)
+        return Job(
+            id=folder.id,
+            server=server or self.server,
+            recipe=recipe,
+            requested_by="kim",
+            submitted_at=now(),
+            handle=None,
+        )
+
+    def start(self, job: Job) -> Job:
+        job = job.model_copy(update={"handle": self.engine.start(job)})
+        self._started.append(job)
+        return job
+
+    def close(self) -> None:
+        for job in self._started:
+            self.engine.stop(job)
+            for former in self._former:
+                if self.server != SERVER:
+                    former.engines[self.server].poll(job)
+        for job in self.parts.jobs.unfinished_jobs():
+            self.parts.queue.cancel(job.id, "the test")
+        self.parts.close()
+
+    def here(self, job: Job) -> RunFolder:
+        return RunFolder(self.home.runs / job.id)
+
+    def there(self, job: Job) -> RunFolder:
+        return RunFolder(self.far_home.runs / job.id)
+
+    def wait_until(self, seen: Callable[[], object]) -> None:
+        for _ in range(PATIENCE_SECONDS * 5):
+            if seen():
+                return
+            time.sleep(0.2)
+        raise AssertionError("it never came")
+
+    def trainer(self, job: Job) -> psutil.Process:
+        """Waits until the job trains."""
+        self.wait_until(lambda: self.there(job).history())
+        return psutil.Process(self.there(job).trainer_pid())
+
+    def wait_until_gone(self, job: Job) -> None:
+        self.wait_until(lambda: self.engine.poll(job) is ProcessState.EXITED)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+@pytest.fixture(params=["local", pytest.param("ray", marks=pytest.mark.ray)])
+def place(request: pytest.FixtureRequest, home: Home) -> Iterator[Place]:
+    if request.param == "ray":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        cluster.join(home)
+        place = Place(home, SERVER, cluster.home)
+    else:
+        write_words(home.data / "tones")
+        place = Place(home, this_machine(), home)
+    yield place
+    place.close()
+
+
+@pytest.fixture
+def far(home: Home, cluster: Cluster) -> Iterator[Place]:
+    cluster.join(home)
+    place = Place(home, SERVER, cluster.home)
+    place.parts.status.refresh()
+    yield place
+    place.close()
+
+
+def test_a_training_is_started_once_and_all_that_it_leaves_is_here(place: Place) -> None:
+    job = place.start(place.job(name=HOSTILE))
+    assert place.engine.poll(job) is ProcessState.RUNNING
+    assert place.engine.start(job) == job.handle
+    place.wait_until_gone(job)
+    assert place.start(job).handle
+    place.wait_until_gone(job)
+    left, brought = place.there(job), place.here(job)
+    result = brought.result()
+    assert result
+    assert result == left.result()
+    assert result["recipe"]["name"] == HOSTILE
+    assert brought.history() == left.history() != []
+    assert len(left.history()) == 1
+    assert brought.predictions() == left.predictions() != []
+    assert [file.name for file in brought.drawn()] == [file.name for file in left.drawn()] != []
+    names = ["analysis.npz", "filters.json", "environment.json", "train.log"]
+    for file in [*names, *(f"figures/{drawn.name}" for drawn in brought.drawn())]:
+        assert (brought.path / file).read_bytes() == (left.path / file).read_bytes()
+    assert "test accuracy" in place.engine.log(job)
+    assert not list(place.far_home.path.rglob("broken-out"))
+
+
+def test_a_restarted_backend_finds_a_training_and_ends_all_of_it(place: Place) -> None:
+    job = place.start(place.job(epochs=500))
+    trainer = place.trainer(job)
+    place.restart()
+    place.wait_until(lambda: place.engine.poll(job) is ProcessState.RUNNING and place.here(job).history())
+    assert (place.here(job).progress() or {})["epochs"] == 500
+    place.engine.stop(job)
+    assert has_ended(trainer)
+    assert place.engine.poll(job) is ProcessState.EXITED
+    assert place.here(job).result() is None
+    place.engine.stop(job)
+
+
+def test_a_training_that_fails_says_why(place: Place) -> None:
+    job = place.start(place.job(data="silence"))
+    place.wait_until_gone(job)
+    said = place.engine.log(job)
+    assert "no data folder" in said
+    assert str(place.far_home.data) in said
+    assert "Traceback" not in said
+    assert place.here(job).result() is None
+
+
+def test_what_never_started_is_gone(place: Place) -> None:
+    job = place.job()
+    assert place.engine.poll(job) is ProcessState.EXITED
+    place.engine.stop(job)
+
+
+@pytest.mark.ray
+def test_a_training_sees_the_whole_server_and_dies_with_whoever_runs_it(far: Place) -> None:
+    job = far.start(far.job(epochs=500))
+    trainer = far.trainer(job)
+    seen = trainer.environ()
+    assert {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"} & seen.keys() == set()
+    assert trainer.nice() >= 10
+    assert int(Path(f"/proc/{trainer.pid}/oom_score_adj").read_text()) >= 500
+    supervisor = trainer.parent()
+    assert supervisor
+    assert supervisor.cmdline() == ["ray::JobSupervisor"] or "ray" in supervisor.name()
+    supervisor.kill()
+    far.wait_until_gone(job)
+    assert has_ended(trainer)
+
+
+@pytest.mark.ray
+def test_what_is_left_while_the_agent_is_away_comes_when_it_is_back(far: Place, cluster: Cluster) -> None:
+    job = far.start(far.job())
+    cluster.agent.kill()
+    try:
+        far.wait_until(far.there(job).result_file.exists)
+        far.wait_until(lambda: cluster.direct.get(f"/api/jobs/{job.id}").json()["status"] == "SUCCEEDED")
+        far.restart()  # knows nothing of it from before
+        with pytest.raises(LostError, match="The agent of far does not answer"):
+            far.engine.poll(job)
+        assert not far.here(job).result_file.exists()
+    finally:
+        cluster.agent.start()
+        cluster.agent.wait()
+    far.restart()
+    far.wait_until_gone(job)
+    assert far.here(job).result() == far.there(job).result()
+
+
+def wait_until_told(place: Place, job: Job, *states: JobState) -> None:
+    advance_until(place.parts, lambda: state(place.parts, job) in states)
+
+
+@pytest.mark.ray
+def test_a_job_is_lost_while_ray_is_away_and_published_once_when_it_is_back(
+    far: Place, cluster: Cluster
+) -> None:
+    queue = far.parts.queue
+    job = queue.launch(SERVER, far.job(epochs=8).recipe, "kim")
+    wait_until_told(far, job, JobState.RUNNING)
+    cluster.wire.cut()
+    try:
+        wait_until_told(far, job, JobState.LOST)
+        assert "does not answer" in far.parts.jobs.job(job.id).reason
+    finally:
+        cluster.wire.mend()
+    wait_until_told(far, job, JobState.DONE)
+    far.parts.results.collect()
+    queue.recover()
+    assert tab_column(far.parts, "Results", "Run") == [job.id]
+    assert far.parts.jobs.results()[0].server == SERVER
+
+
+@pytest.mark.ray
+def test_a_job_cancelled_while_ray_is_away_is_ended_when_it_is_back(far: Place, cluster: Cluster) -> None:
+    job = far.parts.queue.launch(SERVER, far.job(epochs=500).recipe, "kim")
+    wait_until_told(far, job, JobState.RUNNING)
+    trainer = far.trainer(job)
+    cluster.wire.cut()
+    try:
+        ended = far.parts.queue.cancel(job.id, "lee")
+        assert (ended.state, has_ended(trainer)) == (JobState.CANCELLED, False)
+        assert "cancelled by lee" in ended.reason
+        assert "does not answer" in ended.reason
+        next_one = far.parts.queue.launch(SERVER, far.job().recipe, "kim")
+        far.parts.queue.advance()
+        assert far.parts.jobs.job(next_one.id).reason == "another training runs on this server"
+        far.parts.queue.cancel(next_one.id, "kim")
+    finally:
+        cluster.wire.mend()
+    advance_until(far.parts, lambda: has_ended(trainer))
+
+
+@pytest.mark.ray
+def test_a_server_that_ray_does_not_know_keeps_its_jobs_waiting(far: Place, cluster: Cluster) -> None:
+    job = far.job(NAMED_NOWHERE)
+    with pytest.raises(UnavailableError, match="nowhere is not part of Ray's cluster"):
+        far.engine.start(job)
+    assert cluster.direct.get(f"/api/jobs/{job.id}").status_code == httpx.codes.NOT_FOUND
+    jobs = [far.parts.queue.launch(NAMED_NOWHERE, job.recipe, "kim") for _ in range(2)]
+    far.parts.queue.advance()
+    for waiting in jobs:
+        stored = far.parts.jobs.job(waiting.id)
+        assert (stored.state, stored.started_at) == (JobState.QUEUED, None)
+        assert "server:nowhere" in stored.reason
+
+
+@pytest.mark.ray
+def test_the_doctor_looks_at_ray(home: Home, cluster: Cluster) -> None:
+    assert connection.ray(home) == "not asked for in settings.toml"
+    cluster.join(home)
+    with pytest.raises(UnavailableError, match="nowhere is not part of Ray's cluster"):
+        connection.ray(home)
+    text = home.servers_file.read_text()
+    home.servers_file.write_text(text[: text.rindex("[[server]]")])
+    assert re.fullmatch(rf"Ray 2\.\S+ at http://127\.0\.0\.1:\d+; trains on {SERVER}", connection.ray(home))
+
+
+def test_ray_has_to_be_named(home: Home) -> None:
+    home.path.mkdir()
+    home.servers_file.write_text('[[server]]\nname = "far"\nagent = "http://127.0.0.1:9"\nray = true\n')
+    with pytest.raises(InvalidError, match=r"far trains through Ray, and \S+settings.toml names no Ray"):
+        Sheetrack(home)
+    home.servers_file.write_text('[[server]]\nname = "far"\nray = true\n')
+    with pytest.raises(InvalidError, match="far has no agent"):
+        Sheetrack(home)
+
+
+@pytest.mark.ray
+def test_a_token_that_ray_refuses(home: Home, cluster: Cluster) -> None:
+    cluster.join(home, token="another one")
+    place = Place(home, SERVER, cluster.home)
+    with pytest.raises(LostError, match="refuses our token"):
+        place.engine.start(place.job())
+    place.parts.close()
+
+
+@pytest.mark.ray
+def test_another_run_of_the_same_name_is_left_alone(far: Place) -> None:
+    job = far.job()
+    other = RunFolder.receive(far.far_home.runs, job.id, job.recipe.model_copy(update={"seed": 1}))
+    other.result_file.write_text('{"whose": "somebody else\'s"}')
+    job = far.start(job)
+    far.wait_until_gone(job)
+    assert "another run" in far.engine.log(job)
+    assert not far.here(job).result_file.exists()
+
+
+@pytest.mark.ray
+def test_a_training_launched_over_http_on_another_server_appears_in_the_sheet(
+    home: Home, cluster: Cluster
+) -> None:
+    cluster.join(home)
+    with backend(home) as (api, _):
+        recipe = {"architecture": "ch32", "depth": 4, "epochs": 1, "data": "tones"}
+        offered = {server["name"] for server in api.get("/api/servers").json()["servers"] if server["trains"]}
+        assert offered == {SERVER, NAMED_NOWHERE}
+        job = api.post("/api/jobs", json={"server": SERVER, "recipe": recipe}).json()["id"]
+        wait_for_state(api, job, JobState.DONE)
+        table = api.get("/api/tables/Results").json()["table"]
+        assert [row[0]["text"] for row in table["sections"][0]["rows"]] == [job]
+        assert api.get(f"/api/runs/{job}").json()["figures"]
+
+
+def test_a_server_that_is_only_watched_takes_no_training(home: Home, tmp_path: Path) -> None:
+    home.path.mkdir()
+    home.servers_file.write_text(
+        '[[server]]\nname = "here"\n[[server]]\nname = "far"\nagent = "http://127.0.0.1:9"\n'
+    )
+    parts = Sheetrack(home)
+    with pytest.raises(InvalidError, match="far is only watched"):
+        parts.queue.launch("far", Recipe(data=str(tmp_path)), "kim")
+    assert {server.name: server.trains for server in parts.status.current()} == {"here": True, "far": False}
+    assert parts.jobs.unfinished_jobs() == []
+    parts.close()

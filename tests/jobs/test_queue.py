@@ -1,0 +1,252 @@
+"""The life of a job with the real parts: a real store, real processes, real trainings of tones."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from backend.errors import InvalidError, NotFoundError
+from backend.jobs.engines import ProcessState
+from backend.jobs.job import Job, JobState
+from backend.servers.server import this_machine
+from backend.service.wiring import Sheetrack
+from backend.settings import Home
+from models.recipe import Recipe
+from models.run_folder import RunFolder
+
+PATIENCE_SECONDS = 240
+
+
+def recipe(speech: Path, **changes: object) -> Recipe:
+    small = {"architecture": "ch32", "depth": 4, "epochs": 1, "data": str(speech)}
+    return Recipe.model_validate(small | changes)
+
+
+def advance_until(sheetrack: Sheetrack, seen: Callable[[], bool]) -> None:
+    for step in range(PATIENCE_SECONDS * 4):
+        if step % 40 == 39:
+            sheetrack.status.refresh()
+        sheetrack.queue.advance()
+        if seen():
+            return
+        time.sleep(0.25)
+    jobs = [*sheetrack.jobs.unfinished_jobs(), *sheetrack.jobs.finished_jobs(5)]
+    pytest.fail(f"still not: {[(job.id, job.state, job.reason) for job in jobs]}")
+
+
+def state(sheetrack: Sheetrack, job: Job) -> JobState:
+    return sheetrack.jobs.job(job.id).state
+
+
+def server(sheetrack: Sheetrack) -> str:
+    return next(iter(sheetrack.servers))
+
+
+def tab_column(sheetrack: Sheetrack, tab: str, title: str) -> list[object]:
+    header, *rows = sheetrack.workbook.read(tab)
+    return [row[header.index(title)] for row in rows]
+
+
+def test_a_launched_training_runs_and_its_result_appears_in_the_workbook(
+    sheetrack: Sheetrack, speech: Path
+) -> None:
+    asked = recipe(speech, name='=IMPORTXML("http://127.0.0.1")')
+    job = sheetrack.queue.launch(server(sheetrack), asked, "kim")
+    assert job.state is JobState.QUEUED
+    advance_until(sheetrack, lambda: state(sheetrack, job).is_over)
+    ended = sheetrack.jobs.job(job.id)
+    assert (ended.state, ended.reason) == (JobState.DONE, "")
+    assert tab_column(sheetrack, "Results", "Run") == [job.id]
+    assert tab_column(sheetrack, "Results", "By") == ["kim"]
+    assert '=IMPORTXML("http://127.0.0.1")' in str(tab_column(sheetrack, "Results", "Training"))
+    assert sheetrack.workbook.read(f"Run {job.id}")[0] == [f"Run {job.id}"]
+    sheetrack.results.collect()
+    sheetrack.queue.recover()
+    assert tab_column(sheetrack, "Results", "Run") == [job.id]
+
+
+def test_jobs_on_one_server_run_one_after_the_other_and_say_why_they_wait(
+    sheetrack: Sheetrack, speech: Path
+) -> None:
+    first = sheetrack.queue.launch(server(sheetrack), recipe(speech, epochs=500), "kim")
+    second = sheetrack.queue.launch(server(sheetrack), recipe(speech), "lee")
+    advance_until(sheetrack, lambda: state(sheetrack, first) is JobState.RUNNING)
+    waiting = sheetrack.jobs.job(second.id)
+    assert (waiting.state, waiting.reason) == (JobState.QUEUED, "another training runs on this server")
+    sheetrack.queue.cancel(first.id, "kim")
+    advance_until(sheetrack, lambda: state(sheetrack, second).holds_server)
+
+
+def test_a_reserved_server_is_kept_for_whoever_reserved_it(home: Home, tmp_path: Path) -> None:
+    home.peoples_tabs.mkdir(parents=True)
+    here = this_machine()
+    home.settings_file.write_text('[reservations]\ntab = "Reservations.csv"\n')
+    (home.peoples_tabs / "Reservations.csv").write_text(
+        f"Server,User,Until\n{here},Kim Lee,2020-01-01\n{here},Max,2999-12-31 18:00\n"
+    )
+    parts = Sheetrack(home)
+    assert parts.reservations
+    parts.reservations.refresh()
+    kims, maxs = (parts.queue.launch(here, recipe(tmp_path), person) for person in ("kim", "max@lab.example"))
+    parts.queue.advance()
+    waiting = parts.jobs.job(kims.id)
+    assert waiting.state is JobState.QUEUED
+    assert waiting.reason == f"{here} is reserved by Max until 2999-12-31 18:00"
+    # Nothing was read of the server, so it is Max's turn, and no more than that.
+    assert parts.jobs.job(maxs.id).reason == f"{here} is stale: not read yet"
+    (home.peoples_tabs / "Reservations.csv").write_text("Server,User\n")
+    parts.reservations.refresh()
+    parts.queue.advance()
+    assert parts.jobs.job(kims.id).reason == f"{here} is stale: not read yet"
+    parts.close()
+
+
+def test_cancelling_ends_the_whole_tree_of_processes(sheetrack: Sheetrack, speech: Path) -> None:
+    job = sheetrack.queue.launch(server(sheetrack), recipe(speech, epochs=500), "kim")
+    advance_until(sheetrack, lambda: state(sheetrack, job) is JobState.RUNNING)
+    folder = RunFolder(sheetrack.home.runs / job.id)
+    advance_until(sheetrack, lambda: folder.trainer_pid() is not None)
+    pid = folder.trainer_pid()
+    assert pid is not None
+    assert os.getpgid(pid) == pid
+    ended = sheetrack.queue.cancel(job.id, "lee")
+    assert (ended.state, ended.reason) == (JobState.CANCELLED, "cancelled by lee")
+    assert not psutil.pid_exists(pid)
+    assert sheetrack.queue.cancel(job.id, "kim") == ended
+
+
+def test_a_server_taken_out_of_the_file_loses_no_training(sheetrack: Sheetrack, speech: Path) -> None:
+    running = sheetrack.queue.launch(server(sheetrack), recipe(speech, epochs=500), "kim")
+    advance_until(sheetrack, lambda: state(sheetrack, running) is JobState.RUNNING)
+    waiting = sheetrack.queue.launch(server(sheetrack), recipe(speech), "kim")
+    sheetrack.home.servers_file.write_text('[[server]]\nname = "another"\n')
+    without = Sheetrack(sheetrack.home)
+    without.queue.advance()
+    jobs = [without.jobs.job(job.id) for job in (running, waiting)]
+    assert [job.state for job in jobs] == [JobState.LOST, JobState.QUEUED]
+    assert all("put it back into servers.toml" in job.reason for job in jobs)
+    without.close()
+    sheetrack.queue.advance()
+    assert state(sheetrack, running) is JobState.RUNNING
+
+
+def test_a_training_that_dies_is_failed_with_its_last_words(sheetrack: Sheetrack, tmp_path: Path) -> None:
+    empty = tmp_path / "nothing"
+    empty.mkdir()
+    job = sheetrack.queue.launch(server(sheetrack), recipe(empty), "kim")
+    advance_until(sheetrack, lambda: state(sheetrack, job).is_over)
+    ended = sheetrack.jobs.job(job.id)
+    assert ended.state is JobState.FAILED
+    assert "nothing" in ended.reason
+    assert "Traceback" not in ended.reason
+
+
+def test_a_training_that_is_killed_is_failed(sheetrack: Sheetrack, speech: Path) -> None:
+    job = sheetrack.queue.launch(server(sheetrack), recipe(speech, epochs=500), "kim")
+    folder = RunFolder(sheetrack.home.runs / job.id)
+    advance_until(sheetrack, lambda: folder.trainer_pid() is not None)
+    os.kill(folder.trainer_pid() or 0, signal.SIGKILL)
+    advance_until(sheetrack, lambda: state(sheetrack, job).is_over)
+    assert state(sheetrack, job) is JobState.FAILED
+
+
+def test_a_cancelled_job_whose_process_is_still_there_is_stopped_by_the_next_backend(
+    sheetrack: Sheetrack, speech: Path
+) -> None:
+    job = sheetrack.queue.launch(server(sheetrack), recipe(speech, epochs=500), "kim")
+    folder = RunFolder(sheetrack.home.runs / job.id)
+    advance_until(sheetrack, lambda: folder.trainer_pid() is not None)
+    # As if the backend had died between storing the cancellation and stopping the process.
+    sheetrack.jobs.change_job(sheetrack.jobs.job(job.id), state=JobState.CANCELLED)
+    sheetrack.queue.recover()
+    assert folder.trainer_pid() is None
+    assert state(sheetrack, job) is JobState.CANCELLED
+
+
+def test_a_job_that_is_cancelled_while_it_starts_is_stopped(sheetrack: Sheetrack, speech: Path) -> None:
+    job = sheetrack.queue.launch(server(sheetrack), recipe(speech, epochs=500), "kim")
+    pid = int(sheetrack.engines[server(sheetrack)].start(job))
+    # As if the cancellation came after the start and before it was noted: the process has no lock yet.
+    sheetrack.jobs.change_job(job, state=JobState.CANCELLED)
+    sheetrack.queue.recover()
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_job_whose_start_was_not_noted_is_started_once(sheetrack: Sheetrack, speech: Path) -> None:
+    job = sheetrack.queue.launch(server(sheetrack), recipe(speech), "kim")
+    # As if the backend had died after it stored "starting" and before it started anything.
+    sheetrack.jobs.change_job(job, state=JobState.STARTING)
+    advance_until(sheetrack, lambda: state(sheetrack, job).is_over)
+    assert state(sheetrack, job) is JobState.DONE
+    assert tab_column(sheetrack, "Results", "Run") == [job.id]
+
+
+def test_the_same_key_launches_once(sheetrack: Sheetrack, speech: Path) -> None:
+    jobs = [sheetrack.queue.launch(server(sheetrack), recipe(speech), "kim", "one-click") for _ in range(2)]
+    assert jobs[0].id == jobs[1].id
+    assert [folder.name for folder in sheetrack.home.runs.iterdir()] == [jobs[0].id]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"architecture": "lstm"}, "no architecture 'lstm'"),
+        ({"depth": 12}, "ch32 has no depth 12"),
+        ({"data": "/nowhere/at/all"}, "no data folder '/nowhere/at/all'"),
+        ({"data": "../secrets"}, "no data folder"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_and_leaves_nothing(
+    sheetrack: Sheetrack, speech: Path, changes: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(InvalidError, match=sentence):
+        sheetrack.queue.launch(server(sheetrack), recipe(speech, **changes), "kim")
+    assert sheetrack.jobs.unfinished_jobs() == []
+    assert not list(sheetrack.home.runs.glob("*"))
+
+
+def test_an_unknown_server_is_refused(sheetrack: Sheetrack, speech: Path) -> None:
+    with pytest.raises(NotFoundError, match="no server 'gpu99'"):
+        sheetrack.queue.launch("gpu99", recipe(speech), "kim")
+
+
+def test_jobs_for_a_server_that_takes_nothing_all_say_so(sheetrack: Sheetrack, speech: Path) -> None:
+    sheetrack.home.servers_file.write_text(
+        f'[[server]]\nname = "{server(sheetrack)}"\nmaintenance = "new disks"\n'
+    )
+    closed = Sheetrack(sheetrack.home)
+    closed.status.refresh()
+    jobs = [closed.queue.launch(server(closed), recipe(speech), person) for person in ("kim", "lee")]
+    closed.queue.advance()
+    reasons = {closed.jobs.job(job.id).reason for job in jobs}
+    assert reasons == {f"{server(closed)} is in maintenance: new disks"}
+    closed.close()
+
+
+def test_two_starts_of_one_run_train_it_once(sheetrack: Sheetrack, speech: Path) -> None:
+    folder = RunFolder.create(sheetrack.home.runs, recipe(speech, epochs=500))
+    command = [sys.executable, "-m", "models", "train", str(folder.path)]
+    twins = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    for _ in range(PATIENCE_SECONDS * 10):
+        ended = [twin for twin in twins if twin.poll() is not None]
+        if ended:
+            break
+        time.sleep(0.1)
+    loser, winner = ended[0], next(twin for twin in twins if twin is not ended[0])
+    assert loser.returncode == 1
+    assert b"already being trained" in loser.communicate()[1]
+    assert folder.trainer_pid() == winner.pid
+    winner.kill()
+    winner.communicate()
+    assert folder.trainer_pid() is None
+
+
+def test_the_engine_says_gone_of_what_never_ran(sheetrack: Sheetrack, speech: Path) -> None:
+    job = sheetrack.queue.launch(server(sheetrack), recipe(speech), "kim")
+    assert sheetrack.engines[server(sheetrack)].poll(job) is ProcessState.EXITED

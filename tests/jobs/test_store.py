@@ -1,0 +1,159 @@
+import multiprocessing
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from backend.database import SCHEMA, database_error, open_database
+from backend.errors import ConflictError, NotFoundError, UnavailableError
+from backend.jobs.job import Job, JobState, Progress
+from backend.jobs.store import JobStore
+from backend.probe.snapshot import Snapshot
+from backend.servers.readings import Readings
+from backend.sheets.table import Column, Number, Section, Table
+from backend.sheets.workbook import Workbook
+from backend.times import now
+from models.recipe import Recipe
+from tests.old_database import database_of
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = open_database(tmp_path / "store.db")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(database: sa.Engine) -> JobStore:
+    return JobStore(database)
+
+
+def job(name: str, **changes: object) -> Job:
+    recipe = Recipe(data="speech", name='=IMPORTXML("x")')
+    return Job(id=name, server="gpu1", recipe=recipe, requested_by="kim", submitted_at=now()).model_copy(
+        update=changes
+    )
+
+
+def test_a_job_comes_back_as_it_was_stored(store: JobStore) -> None:
+    asked = job("r1")
+    store.add_job(asked)
+    assert store.job("r1") == asked
+
+
+def test_the_same_key_stores_one_job(store: JobStore) -> None:
+    assert store.add_job(job("r1"), "key").id == "r1"
+    assert store.add_job(job("r2"), "key").id == "r1"
+    assert store.add_job(job("r3"), "other").id == "r3"
+    assert [known.id for known in store.unfinished_jobs()] == ["r1", "r3"]
+
+
+def test_jobs_without_a_key_are_all_stored(store: JobStore) -> None:
+    store.add_job(job("r1"))
+    store.add_job(job("r2"))
+    assert len(store.unfinished_jobs()) == 2
+
+
+def test_a_change_needs_the_state_that_was_seen(store: JobStore) -> None:
+    seen = store.add_job(job("r1"))
+    store.change_job(seen, state=JobState.CANCELLED, ended_at=now())
+    with pytest.raises(ConflictError):
+        store.change_job(seen, state=JobState.STARTING)
+    assert store.job("r1").state is JobState.CANCELLED
+
+
+def test_progress_is_kept(store: JobStore) -> None:
+    store.change_job(store.add_job(job("r1")), progress=Progress(epoch=2, epochs=9, loss=0.5))
+    assert store.job("r1").progress == Progress(epoch=2, epochs=9, loss=0.5)
+
+
+def test_finished_jobs_are_the_newest_first(store: JobStore) -> None:
+    for place in range(3):
+        seen = store.add_job(job(f"r{place}"))
+        store.change_job(seen, state=JobState.DONE, ended_at=now() + timedelta(seconds=place))
+    assert [known.id for known in store.finished_jobs(2)] == ["r2", "r1"]
+
+
+def test_an_unknown_job_is_said_to_be_unknown(store: JobStore) -> None:
+    with pytest.raises(NotFoundError, match="no job r9"):
+        store.job("r9")
+
+
+def test_the_schema_is_the_newest_migration() -> None:
+    migrations = Path(__file__).parents[2] / "backend" / "migrations" / "versions"
+    assert max(file.name[:4] for file in migrations.glob("[0-9]*.py")) == SCHEMA
+
+
+def test_tables_that_an_older_sheetrack_stored_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    number = Number(value=0.25, format="points")
+    table = Table(
+        name="Compare a b", sections=(Section(columns=(Column(title="B less A"),), rows=((number,),)),)
+    )
+    old = table.model_dump_json().replace('"points"', '"change"')
+    database_of(file, "0005", "workbook_tabs", {"name": table.name, "content": old, "updated_at": 0})
+    database = open_database(file)
+    assert Workbook(database, tmp_path).table(table.name)[0] == table
+    database.dispose()
+
+
+def test_a_store_of_a_newer_sheetrack_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    open_database(file).dispose()
+    connection = sqlite3.connect(file)
+    with connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(UnavailableError, match="newer Sheetrack"):
+        open_database(file)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    file.write_text("something else entirely, long enough to look like a header" * 10)
+    with pytest.raises(UnavailableError, match=r"store\.db"):
+        open_database(file)
+    assert file.read_text().startswith("something else")
+
+
+def test_a_full_disk_is_said_in_one_sentence_and_harms_nothing(database: sa.Engine, store: JobStore) -> None:
+    readings = Readings(database)
+    store.add_job(job("r1"))
+
+    @sa.event.listens_for(database, "connect")
+    def _limit(connection: sqlite3.Connection, _record: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    database.dispose()
+    snapshots = [Snapshot(server="gpu1", at=now(), failure_text="x" * 5000) for _ in range(20)]
+    with pytest.raises(sa.exc.DatabaseError) as caught:
+        readings.remember(snapshots)
+    assert "The disk is full" in str(database_error(caught.value))
+    assert store.job("r1").id == "r1"
+    assert readings.between("gpu1", now() - timedelta(hours=1)) == []
+
+
+def _write_many(file: Path, prefix: str) -> None:
+    engine = open_database(file)
+    store = JobStore(engine)
+    for number in range(25):
+        store.add_job(job(f"{prefix}{number}"))
+    engine.dispose()
+
+
+def test_several_processes_write_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=_write_many, args=(file, prefix)) for prefix in "abc"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    engine = open_database(file)
+    assert len(JobStore(engine).unfinished_jobs()) == 75
+    engine.dispose()

@@ -1,0 +1,135 @@
+"""A real headless Chromium, and a lab behind the real app to look at."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from backend.errors import ConflictError
+from backend.service.serving import serving
+from backend.service.wiring import Sheetrack
+from backend.settings import Home
+from tests.page.lab import TOKEN, Lab
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-sandbox",
+]
+
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        missing = "needs Chromium: sudo apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def lab(home: Home) -> Lab:
+    return Lab(home)
+
+
+@pytest.fixture
+def address(lab: Lab) -> Iterator[str]:
+    with lab.serving() as address:
+        yield address
+
+
+@pytest.fixture
+def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a window of its own; what goes wrong in its scripts fails the test."""
+    faults: list[str] = []
+    contexts = []
+
+    def opened(*, width: int = 1280, height: int = 800) -> Page:
+        context = chromium.new_context(viewport={"width": width, "height": height})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("dialog", lambda dialog: faults.append(f"a dialog: {dialog.message}"))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def open_page(new_page: Callable[..., Page], address: str) -> Callable[..., Page]:
+    """Opens a path of the lab's page."""
+
+    def opened(path: str = "/", **size: int) -> Page:
+        page = new_page(**size)
+        page.context.request.get(f"{address}/?token={TOKEN}")  # sets the session's cookie
+        page.goto(address + path)
+        return page
+
+    return opened
+
+
+@pytest.fixture
+def google_page(new_page: Callable[..., Page]) -> Page:
+    """Empty, and as wide as Google makes a sidebar."""
+    return new_page(width=300, height=900)
+
+
+@contextmanager
+def backend(sheetrack: Sheetrack, port: int = 0) -> Iterator[dict[str, str]]:
+    """Serves while the block lasts and ends what trainings are left; yields its address, and its token apart."""
+    with serving(sheetrack, port) as page:
+        address, token = page.split("/?token=")
+        try:
+            yield {"address": address, "token": token}
+        finally:
+            for job in sheetrack.jobs.unfinished_jobs():
+                with suppress(ConflictError):
+                    sheetrack.queue.cancel(job.id, "the test")
+
+
+def show_tab(page: Page, tab: str) -> None:
+    """Clicks the tab and waits until it is drawn."""
+    page.get_by_role("tab", name=tab, exact=True).click()
+    expect(page.get_by_role("tab", selected=True)).to_have_text(tab)
+    expect(page.locator("#sheet")).to_have_attribute("aria-busy", "false")
+
+
+@pytest.fixture
+def sidebar(open_page: Callable[..., Page]) -> Page:
+    """The sidebar alone, with a clock that the test moves."""
+    page = open_page("/web/icon.svg")
+    page.clock.install()
+    page.goto(page.url.replace("web/icon.svg", "sidebar"))
+    expect(page.locator("#servers b")).to_have_count(5)
+    return page
+
+
+def refresh(sidebar: Page) -> None:
+    """Lets pass what the sidebar waits at most before it asks again."""
+    sidebar.clock.run_for(11_000)
+
+
+def settle(sidebar: Page) -> None:
+    """Waits for a call that was made after all those in question."""
+    sidebar.evaluate(
+        "new Promise(resolve => google.script.run.withSuccessHandler(resolve).showTab('Servers'))",
+    )

@@ -1,0 +1,234 @@
+"""The add-on's sidebar, as the local page shows it: real files, real calls, a real backend."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.jobs.job import Job, JobState
+from backend.servers.state import State, Verdict
+from backend.times import now
+from models.recipe import Recipe
+from tests.page.conftest import refresh, settle
+from tests.page.lab import Lab
+from tests.page.runs import RUN
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+
+
+def new_jobs(lab: Lab) -> list[Job]:
+    return [job for job in lab.jobs.unfinished_jobs() if not job.id.startswith("r00000")]
+
+
+def test_jobs_show_progress_and_why_they_wait(sidebar: Page) -> None:
+    jobs = sidebar.locator("#jobs > li")
+    expect(jobs.nth(0)).to_contain_text("epoch 14 of 40")
+    expect(jobs.nth(0)).to_contain_text("gpu2 · loss 0.2134 · 0.9312 validation · 12 min left")
+    expect(jobs.nth(0).get_by_role("progressbar")).to_have_attribute("value", "0.35")
+    expect(jobs.nth(1)).to_contain_text("waits, 1st")
+    expect(jobs.nth(1)).to_contain_text("another training runs on this server")
+    expect(sidebar.locator("#jobs")).to_contain_text("the disk is full")
+
+
+def test_the_form_begins_with_the_recipe_s_own_defaults(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#hint")).to_have_text(re.compile(r"^[\d,]+ parameters · [\d.]+ Mflop a clip$"))
+    expect(sidebar.locator("#data")).to_have_value("speech16")
+    sidebar.get_by_role("button", name="Train on gpu2").click()
+    expect(sidebar.locator("#answer")).to_contain_text("Launched on gpu2: r")
+    (job,) = new_jobs(lab)
+    assert job.recipe == Recipe(data="speech16", depth=8)
+
+
+def test_a_server_that_is_only_watched_is_not_offered(sidebar: Page, lab: Lab) -> None:
+    offered = sidebar.locator("#server option")
+    expect(offered).to_have_count(5)
+    lab.servers = [server.model_copy(update={"trains": server.name != "gpu2"}) for server in lab.servers]
+    refresh(sidebar)
+    expect(offered).to_have_count(4)
+    assert all(not text.startswith("gpu2") for text in offered.all_inner_texts())
+    expect(sidebar.get_by_role("button", name="Train on gpu2")).to_have_count(0)
+    lab.servers = [server.model_copy(update={"trains": False}) for server in lab.servers]
+    refresh(sidebar)
+    expect(offered).to_have_text(["none trains yet"])
+    sidebar.get_by_role("button", name="Train on …").click()
+    assert new_jobs(lab) == []
+
+
+def test_the_hint_follows_the_network(sidebar: Page) -> None:
+    hint = sidebar.locator("#hint")
+    expect(hint).to_contain_text("parameters")
+    batch_norm = sidebar.get_by_label("Batch norm").first
+    batch_norm.select_option("off")
+    expect(hint).to_contain_text("94,768 parameters")
+    sidebar.get_by_label("Network").select_option("ch128")
+    batch_norm.select_option("on")
+    expect(sidebar.get_by_label("Layers", exact=True)).to_have_value("9")
+    expect(hint).to_contain_text("2,071,184 parameters")
+    sidebar.get_by_label("Layers", exact=True).select_option("3")
+    sidebar.get_by_label("Network").select_option("base")
+    expect(sidebar.get_by_label("Layers", exact=True)).to_have_value("5")
+
+
+def test_a_double_click_launches_one_job(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#hint")).to_contain_text("parameters")
+    sidebar.get_by_label("Epochs").fill("3")
+    sidebar.locator("#launch").dblclick()
+    expect(sidebar.locator("#answer")).to_contain_text("Launched on gpu2")
+    expect(sidebar.locator("#jobs > li")).to_have_count(5)
+    assert lab.requests.count("POST /api/jobs") == 1
+    assert [job.recipe.epochs for job in new_jobs(lab)] == [3]
+
+
+def test_a_slow_double_click_launches_one_job(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#hint")).to_contain_text("parameters")
+    sidebar.locator("#launch").hover()
+    for click in (1, 2):  # the answer comes between them
+        sidebar.mouse.down(click_count=click)
+        sidebar.mouse.up(click_count=click)
+        expect(sidebar.locator("#answer")).to_contain_text("Launched on gpu2")
+    settle(sidebar)
+    assert lab.requests.count("POST /api/jobs") == 1
+
+
+def test_a_launch_whose_answer_was_lost_is_sent_again_as_the_same(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#hint")).to_contain_text("parameters")
+    lab.loses_answers = True
+    sidebar.locator("#launch").click()
+    expect(sidebar.locator("#answer")).to_contain_text("Try again in a minute")
+    lab.loses_answers = False
+    sidebar.locator("#launch").click()
+    expect(sidebar.locator("#answer")).to_contain_text("Launched on gpu2")
+    assert lab.requests.count("POST /api/jobs") == 2
+    assert len(new_jobs(lab)) == 1
+    sidebar.locator("#launch").click()
+    expect(sidebar.locator("#jobs > li")).to_have_count(6)
+    assert len(new_jobs(lab)) == 2
+
+
+def test_what_the_backend_refuses_is_said_in_its_words(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#hint")).to_contain_text("parameters")
+    sidebar.get_by_label("Data").fill("/nowhere")
+    lab.servers = [server.model_copy(update={"name": "gpu9"}) for server in lab.servers[:1]]
+    refresh(sidebar)
+    expect(sidebar.locator("#servers b")).to_have_text(["gpu9"])
+    sidebar.get_by_label("Server", exact=True).select_option("gpu9")
+    sidebar.locator("#launch").click()
+    expect(sidebar.locator("#answer")).to_contain_text("There is no server 'gpu9'. Choose one of gpu2")
+    assert new_jobs(lab) == []
+
+
+def test_a_person_s_choice_outlives_refreshes(sidebar: Page, lab: Lab) -> None:
+    server = sidebar.get_by_label("Server", exact=True)
+    first, second, *others = lab.servers
+    swapped = [second.model_copy(update={"suggested": True}), first.model_copy(update={"suggested": False})]
+    lab.servers = [*swapped, *others]
+    refresh(sidebar)
+    expect(server).to_have_value("gpu1")
+    server.select_option("gpu3")
+    lab.servers = [first, second]
+    refresh(sidebar)
+    expect(sidebar.locator("#servers b")).to_have_count(2)
+    expect(server).to_have_value("gpu3")
+    expect(sidebar.locator("#launch")).to_have_text("Train on gpu3")
+
+
+def test_whoever_fills_in_the_form_keeps_the_server_it_names(sidebar: Page, lab: Lab) -> None:
+    sidebar.get_by_label("Epochs").focus()
+    first, second, *others = lab.servers
+    verdict = Verdict(state=State.FULL, reason="no memory left")
+    lab.servers = [
+        second.model_copy(update={"suggested": True}),
+        first.model_copy(update={"verdict": verdict}),
+        *others,
+    ]
+    refresh(sidebar)
+    expect(sidebar.locator("#servers b").first).to_have_text("gpu1")
+    expect(sidebar.locator("#launch")).to_have_text("Train on gpu2")
+    expect(sidebar.get_by_label("Epochs")).to_be_focused()
+
+
+def test_cancelling_asks_first(sidebar: Page, lab: Lab) -> None:
+    job = sidebar.locator("#jobs > li").nth(1)
+    cancel = job.get_by_role("button", name="Cancel ch128 · 9 · DO(0.25)+BN on gpu1")
+    cancel.click()
+    expect(job.get_by_role("button", name="Keep")).to_be_focused()
+    sidebar.keyboard.press("Escape")
+    expect(cancel).to_be_focused()
+    cancel.click()
+    refresh(sidebar)
+    job.get_by_role("button", name="Cancel job").click()
+    cancelled = sidebar.locator("#jobs > li").filter(has_text="ch128")
+    expect(cancelled).to_contain_text("cancelled")
+    expect(cancelled).to_be_focused()
+    assert lab.jobs.job("r000002").state is JobState.CANCELLED
+
+
+def test_a_job_that_ended_meanwhile_cannot_be_cancelled(sidebar: Page, lab: Lab) -> None:
+    job = sidebar.locator("#jobs > li").nth(1)
+    job.get_by_role("button", name="Cancel ch128").click()
+    lab.jobs.change_job(lab.jobs.job("r000002"), state=JobState.DONE, ended_at=now())
+    job.get_by_role("button", name="Cancel job").click()
+    expect(job).to_contain_text("Job r000002 is done already. There is nothing to cancel.")
+
+
+def test_the_focus_stays_while_jobs_come_and_go(sidebar: Page, lab: Lab) -> None:
+    button = sidebar.get_by_role("button", name="Cancel ch128")
+    button.focus()
+    recipe = Recipe(data="x")
+    lab.jobs.add_job(Job(id="r0000aa", server="gpu5", recipe=recipe, requested_by="lee", submitted_at=now()))
+    lab.jobs.change_job(lab.jobs.job("r000001"), state=JobState.CANCELLED, ended_at=now())
+    refresh(sidebar)
+    expect(sidebar.locator("#jobs")).to_contain_text("gpu5")
+    expect(button).to_be_focused()
+
+
+def test_the_focus_does_not_leave_with_a_job_that_is_gone(sidebar: Page, lab: Lab) -> None:
+    sidebar.get_by_role("button", name="Cancel ch128").focus()
+    lab.jobs.change_job(lab.jobs.job("r000002"), state=JobState.CANCELLED, ended_at=now())
+    for number in range(20):
+        job = Job(
+            id=f"r00009{number:02}",
+            server="gpu5",
+            recipe=Recipe(data="x"),
+            requested_by="lee",
+            submitted_at=now(),
+        )
+        lab.jobs.add_job(
+            job.model_copy(update={"state": JobState.DONE, "ended_at": now() + timedelta(minutes=1)})
+        )
+    refresh(sidebar)
+    expect(sidebar.locator("#jobs")).not_to_contain_text("ch128")
+    expect(sidebar.locator("#jobs")).to_be_focused()
+
+
+def test_a_run_s_results_open_in_the_workbook(open_page: Open) -> None:
+    page = open_page()
+    page.frame_locator("iframe").get_by_role(
+        "button", name=f"Results of ch32 · 8 · DO(0.75), run {RUN}"
+    ).click()
+    expect(page.get_by_role("tab", selected=True)).to_have_text(f"Run {RUN}")
+    expect(page.locator("#sheet")).to_be_focused()
+
+
+def test_a_tab_that_is_not_there_is_told(sidebar: Page, lab: Lab) -> None:
+    lab.workbook.publish([], gone=[f"Run {RUN}"])
+    sidebar.get_by_role("button", name="Results of").click()
+    expect(sidebar.locator("#jobs")).to_contain_text(f"There is no tab called Run {RUN}.")
+
+
+def test_script_run_behaves_as_in_google(sidebar: Page) -> None:
+    assert sidebar.evaluate("typeof google.script.run.askBackend_") == "undefined"
+    for given in ("new Date()", "{ at: [new Date()] }", "() => 1"):
+        with pytest.raises(Exception, match="neither dates nor functions"):
+            sidebar.evaluate(f"google.script.run.showTab({given})")
+    called = """name => new Promise(resolve => google.script.run
+        .withSuccessHandler((answer, object) => resolve(['answered', object]))
+        .withFailureHandler((error, object) => resolve([error.message, object]))
+        .withUserObject('mine')[name]('Servers'))"""
+    assert sidebar.evaluate(called, "showTab") == ["answered", "mine"]
+    for name in ("noSuchFunction", "close", "importScripts"):
+        assert sidebar.evaluate(called, name) == [f"The add-on has no function {name}.", "mine"]

@@ -1,0 +1,118 @@
+"""Agents as real processes, and servers that misbehave in ways that agents do not."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+
+from backend.servers.server import Server
+from tests.probe.fake_gpus import FakeGpus
+
+TOKEN = "a long random text"
+
+SERVE = """
+import sys
+from functools import partial
+from pathlib import Path
+from backend import agent
+from backend.probe import sampler
+from backend.settings import Home
+agent.Recorder = partial(agent.Recorder, interval_seconds=0.2)
+sampler._PATIENCE_SECONDS = 1
+agent.serve_agent(Home(Path(sys.argv[1])), host="127.0.0.1", port=int(sys.argv[2]), token_file=Path(sys.argv[3]))
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def token_file(folder: Path, token: str = TOKEN) -> Path:
+    file = folder / "agent.token"
+    file.touch(mode=0o600)
+    file.write_text(f"{token}\n")
+    return file
+
+
+class AgentProcess:
+    """One agent, with a home and GPUs of its own."""
+
+    def __init__(self, name: str, folder: Path, gpus: FakeGpus) -> None:
+        self.folder = folder
+        self.gpus = gpus
+        self.port = free_port()
+        token_file(folder)
+        self.server = Server(name=name, agent=f"http://127.0.0.1:{self.port}", token_file=token_file(folder))
+        self.start()
+
+    def start(self) -> None:
+        """Returns at once; `wait` until it answers."""
+        command = [sys.executable, "-c", SERVE, str(self.folder), str(self.port), str(self.server.token_file)]
+        self.process = subprocess.Popen(command, env=self.gpus.environment)
+
+    def wait(self) -> None:
+        for _ in range(600):
+            try:
+                self.get("/snapshot")
+            except httpx.TransportError:
+                assert self.process.poll() is None
+                threading.Event().wait(0.05)
+            else:
+                return
+        raise AssertionError("the agent does not answer")
+
+    def get(self, path: str, token: str = TOKEN) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=20)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """The address of a server that answers every GET by `answer`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def unreachable() -> Iterator[str]:
+    """An address that lets nobody connect: its queue of connections is full, so the kernel says nothing."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        waiting = []
+        for _ in range(3):
+            caller = socket.socket()
+            caller.setblocking(False)
+            caller.connect_ex(listening.getsockname())
+            waiting.append(caller)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            for caller in waiting:
+                caller.close()

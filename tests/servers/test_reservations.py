@@ -1,0 +1,174 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from backend.database import open_database
+from backend.errors import NotFoundError
+from backend.servers.reservations import (
+    Reservations,
+    is_login_of,
+    is_same_person,
+    reserved_now,
+    with_reservations,
+)
+from backend.servers.reservations_tab import Reservation, reservations
+from backend.servers.state import ServerStatus, State, Verdict
+from backend.settings import ReservationSettings
+from backend.sheets.workbook import Workbook
+from tests import examples
+
+BERLIN = ZoneInfo("Europe/Berlin")
+SETTINGS = ReservationSettings(tab="Reservations")
+
+
+def read(*rows: list[str | float | None]) -> list[Reservation]:
+    return reservations(rows, SETTINGS, BERLIN)
+
+
+def test_columns_are_guessed_by_their_headers() -> None:
+    (only,) = read(
+        ["Who has what"],
+        [],
+        ["Purpose", "Machine", "Reserved by", "From", "Until"],
+        ["x", " gpu1 ", "Kim", None, None],
+    )
+    assert only == Reservation("gpu1", "Kim")
+
+
+def test_columns_can_be_named() -> None:
+    settings = ReservationSettings(tab="R", server="Kiste", person="Wer", end="Ende")
+    (only,) = reservations([["Wer", "Kiste", "Ende"], ["Kim", "gpu1", "2026-03-04"]], settings, BERLIN)
+    assert (only.server, only.person) == ("gpu1", "Kim")
+    with pytest.raises(NotFoundError, match="has no column 'Ende'"):
+        reservations([["Wer", "Kiste"]], settings, BERLIN)
+
+
+def test_a_tab_without_people_is_said() -> None:
+    with pytest.raises(NotFoundError, match="does not say who") as caught:
+        read(["Server", "Purpose"])
+    assert "reservations.person" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "date", [46085, "2026-03-04", "04.03.2026", "4.3.26", "2026/03/04", "4 Mar 2026", "March 4, 2026"]
+)
+def test_a_date_as_people_write_it(date: str | float) -> None:
+    (only,) = read(["Server", "User", "From", "Until"], ["gpu1", "Kim", date, date])
+    assert only.start == datetime(2026, 3, 4, tzinfo=BERLIN)
+    assert only.covers(datetime(2026, 3, 4, 22, 30, tzinfo=UTC))
+    assert not only.covers(datetime(2026, 3, 4, 23, 30, tzinfo=UTC))
+
+
+def test_a_time_of_day_ends_at_that_time() -> None:
+    (only,) = read(["Server", "User", "Until"], ["gpu1", "Kim", "2026-03-04 12:00"])
+    assert only.end == datetime(2026, 3, 4, 12, tzinfo=BERLIN)
+
+
+def test_what_is_no_date_leaves_that_side_open() -> None:
+    (only,) = read(["Server", "User", "From", "Until"], ["gpu1", "Kim", "soon", True])
+    assert only == Reservation("gpu1", "Kim")
+
+
+def test_rows_without_a_person_reserve_nothing() -> None:
+    assert read(["Server", "User"], ["gpu1", ""], [], ["gpu2"], ["", "Kim"]) == []
+
+
+def test_the_first_row_that_covers_now_wins() -> None:
+    past = Reservation("gpu1", "Lee", end=examples.NOON - timedelta(days=1))
+    current, other = Reservation("GPU1", "Kim"), Reservation("gpu1", "Max")
+    assert reserved_now([past, current, other], examples.NOON) == {"gpu1": current}
+
+
+@pytest.mark.parametrize("login", ["lee", "kim", "kimlee", "KLee"])
+def test_logins_of_a_person(login: str) -> None:
+    assert is_login_of(login, "Kim Lee")
+    assert is_login_of(login, "kim.lee@lab.example")
+    assert not is_login_of(login, "Max Muster")
+    assert not is_login_of(login, "?")
+
+
+@pytest.mark.parametrize("asker", ["kim", "klee", "kim@lab.example", "kim.lee@lab.example", "Kim Lee"])
+def test_who_asks_may_be_who_reserved(asker: str) -> None:
+    assert is_same_person(asker, "Kim Lee")
+    assert is_same_person(asker, "kim") == (asker != "klee")
+    assert not is_same_person(asker, "Max")
+    assert not is_same_person("", "Kim Lee")
+    assert not is_same_person(asker, "?")
+
+
+UNTIL = datetime(2026, 3, 4, 18, 30, tzinfo=BERLIN)
+
+
+def test_who_has_reserved_a_server_and_until_when() -> None:
+    busy = examples.busy_server()
+
+    def said(end: datetime | None, at: datetime) -> str | None:
+        return with_reservations([busy], {"gpu1": Reservation("gpu1", "Max", end=end)}, at)[0].reserved
+
+    day = datetime(2026, 3, 4, 23, 59, tzinfo=BERLIN)
+    before = examples.NOON - timedelta(days=1)
+    assert said(UNTIL, before) == "Max until 2026-03-04 18:30"
+    assert said(day, before) == "Max until 2026-03-04"
+    # In Berlin it is the 4th already.
+    night = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
+    assert [said(end, night) for end in (UNTIL, day, None)] == ["Max until 18:30", "Max until 23:59", "Max"]
+    assert with_reservations([busy], {}, before) == [busy]
+
+
+@pytest.mark.parametrize(
+    ("person", "state", "reason"),
+    [
+        ("Kim Lee", State.BUSY, None),
+        ("Max", State.BUSY, "reserved by Max until 18:30, used by kim"),
+        ("Max", State.OVERLOADED, "reserved by Max until 18:30, used by kim"),
+        ("Kim Lee", State.IDLE, "reserved by Kim Lee until 18:30, but idle"),
+    ],
+)
+def test_a_verdict_says_where_a_server_is_not_used_as_it_is_reserved(
+    person: str, state: State, reason: str | None
+) -> None:
+    server = examples.busy_server()
+    server = server.model_copy(update={"verdict": server.verdict.model_copy(update={"state": state})})
+    (shown,) = with_reservations([server], {"gpu1": Reservation("gpu1", person, end=UNTIL)}, examples.NOON)
+    before = server.verdict.reason
+    assert shown.verdict == server.verdict.model_copy(
+        update={"reason": f"{before}; {reason}" if reason else before}
+    )
+
+
+def test_nobody_is_sent_to_a_server_that_is_reserved() -> None:
+    idle = Verdict(state=State.IDLE, reason="CPU 2 %")
+    full = Verdict(state=State.FULL, reason="CPU 99 %")
+    servers = [
+        ServerStatus(name="gpu1", verdict=idle, suggested=True),
+        ServerStatus(name="gpu2", verdict=idle),
+        ServerStatus(name="gpu3", verdict=full),
+    ]
+
+    def order(*names: str) -> list[tuple[str, bool]]:
+        current = {name: Reservation(name, "Max") for name in names}
+        return [(s.name, s.suggested) for s in with_reservations(servers, current, examples.NOON)]
+
+    assert order() == [("gpu1", True), ("gpu2", False), ("gpu3", False)]
+    assert order("gpu1") == [("gpu2", True), ("gpu1", False), ("gpu3", False)]
+    assert order("gpu1", "gpu2") == [("gpu1", False), ("gpu2", False), ("gpu3", False)]
+
+
+def test_the_tab_is_followed_and_kept_where_it_fails(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "store.db")
+    file = tmp_path / "tabs" / "Reservations.csv"
+    file.parent.mkdir()
+    file.write_text("Server,User\ngpu1,Max\n")
+    workbook = Workbook(database, file.parent)
+    followed = Reservations(lambda: workbook, ReservationSettings(tab="Reservations.csv"))
+    followed.refresh()
+    (server,) = followed.shown_on([examples.busy_server()])
+    assert server.reserved == "Max"
+    assert server.verdict.reason.endswith("; reserved by Max, used by kim")
+    file.write_text("Server\ngpu1\n")
+    followed.refresh()
+    assert "does not say who" in followed.error
+    assert followed.shown_on([examples.busy_server()]) == [server]
+    database.dispose()

@@ -1,0 +1,438 @@
+"""Traces replayed, recorded and written by hand: what a server said, and the verdict expected at each moment."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import groupby
+from math import log1p
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from backend.probe.snapshot import Failure, GpuProcess, GpuReading, HostReading, Pressure, Snapshot
+from backend.servers.state import ServerStatus, State, Verdict
+from backend.servers.verdict import Past, follow, judge, past_of, suggest
+
+START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+INTERVAL = 15.0
+
+
+WORDS = {
+    Failure.UNREACHABLE: "not reachable",
+    Failure.AGENT_DOWN: "agent not answering",
+    Failure.REFUSED: "agent refuses our token",
+    Failure.BROKEN: "agent's answer cannot be read",
+    Failure.MONITOR: "no server is reachable",
+}
+
+
+def moment(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def answer(
+    at: float,
+    gpus: tuple[GpuReading, ...] | None = (),
+    *,
+    gpu_fault: str | None = None,
+    cpu: float | None = 5,
+    available: float = 0.8,
+    load: float = 0.5,
+    cpu_some: float | None = 0,
+    memory_full: float | None = 0,
+    io_full: float | None = 0,
+    booted: float = -1e6,
+) -> Snapshot:
+    host = HostReading(
+        cpu_percent=cpu,
+        cpu_count=10,
+        load_1min=10 * load,
+        memory_total_mib=102400,
+        memory_available_mib=102400 * available,
+        pressure=Pressure(
+            cpu_some_percent=cpu_some, memory_full_percent=memory_full, io_full_percent=io_full
+        ),
+        booted_at=moment(booted),
+    )
+    return Snapshot(server="ada", at=moment(at), host=host, gpus=gpus, gpu_fault=gpu_fault)
+
+
+def failure(at: float, kind: Failure) -> Snapshot:
+    return Snapshot(server="ada", at=moment(at), failure=kind, failure_text=WORDS[kind])
+
+
+def gpu(
+    index: int, use: float | None, memory: float | None, user: str | None = None, **more: object
+) -> GpuReading:
+    """`memory` as a fraction of 80 GiB."""
+    processes = (GpuProcess(pid=1000 + index, user=user),) if user else ()
+    return GpuReading(
+        index=index,
+        utilization_percent=use,
+        memory_used_mib=None if memory is None else memory * 81920,
+        memory_total_mib=81920,
+        **{"processes": processes, **more},
+    )
+
+
+def replay(trace: list[Snapshot], interval: float = INTERVAL) -> Iterator[tuple[float, State, str]]:
+    """Seconds since the start, state and reason right after each snapshot."""
+    past = Past()
+    for snapshot in trace:
+        past = follow(past, snapshot, interval)
+        verdict = judge(past, snapshot.at, interval)
+        yield (snapshot.at - START).total_seconds(), verdict.state, verdict.reason
+
+
+def verdict_of(*trace: Snapshot, at: float | None = None) -> Verdict:
+    return judge(past_of(trace, INTERVAL), trace[-1].at if at is None else moment(at), INTERVAL)
+
+
+def states(trace: list[Snapshot]) -> list[State]:
+    return [state for _, state, _ in replay(trace)]
+
+
+FREE = (gpu(0, 0, 0.01), gpu(1, 0, 0.01))
+HALF = (gpu(0, 98, 0.5, "lee"), gpu(1, 0, 0.01))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "state", "reason"),
+    [
+        (answer(0), State.IDLE, "CPU 5 %; 80 GiB of memory free"),
+        (answer(0, cpu=60), State.BUSY, "CPU 60 %; 80 GiB of memory free"),
+        (answer(0, cpu=None), State.IDLE, "80 GiB of memory free"),
+        (answer(0, cpu=100, load=1), State.BUSY, "CPU 100 %; 80 GiB of memory free"),
+        (answer(0, available=0.04), State.FULL, "96 % of memory in use; CPU 5 %; 4 GiB of memory free"),
+        (answer(0, FREE), State.IDLE, "both GPUs free"),
+        (answer(0, FREE[:1]), State.IDLE, "GPU free"),
+        (answer(0, FREE, cpu=70), State.BUSY, "both GPUs free; CPU 70 %"),
+        (answer(0, HALF), State.BUSY, "1 of 2 GPUs free"),
+        (answer(0, (gpu(0, 100, 0.5, "lee"), gpu(1, 100, 0.75, "lee"))), State.BUSY,
+         "no GPU free, 40 GiB left on GPU 0"),
+        (answer(0, (gpu(0, 100, 0.96),)), State.FULL, "GPU memory full"),
+        (answer(0, (gpu(0, 0, 0.96), gpu(1, 0, 0.5))), State.BUSY, "no GPU free, 40 GiB left on GPU 1"),
+        (answer(0, (gpu(0, 100, 0.01),)), State.BUSY, "no GPU free, 79 GiB left"),
+        (answer(0, (gpu(0, None, 0.01),)), State.IDLE, "GPU free"),
+        (answer(0, (gpu(0, None, None),)), State.IDLE, "GPU free"),
+        (answer(0, (gpu(0, None, None, "lee"),)), State.BUSY, "no GPU known to be free"),
+        (answer(0, (gpu(0, None, None, processes=None),)), State.BUSY, "no GPU known to be free"),
+        (answer(0, (*FREE, gpu(2, None, None, fault="lost: it fell off the bus"))), State.IDLE,
+         "GPU 2 lost: it fell off the bus; 2 of 3 GPUs free"),
+        (answer(0, (gpu(0, None, None, fault="needs a reset"),)), State.FULL, "GPU 0 needs a reset; no GPU to use"),
+        (answer(0, None, gpu_fault="GPU driver not answering"), State.FULL, "GPU driver not answering for 0 s"),
+        (answer(0, None), State.IDLE, "CPU 5 %; 80 GiB of memory free"),
+        (answer(0, (gpu(0, 100, 0.5, throttle_reasons=("heat",)),)), State.BUSY,
+         "no GPU free, 40 GiB left; GPU 0 slowed by heat"),
+        (answer(0, FREE, booted=-180), State.IDLE, "both GPUs free; rebooted 3 min ago"),
+    ],
+)  # fmt: skip
+def test_one_snapshot(snapshot: Snapshot, state: State, reason: str) -> None:
+    verdict = verdict_of(snapshot)
+    assert (verdict.state, verdict.reason) == (state, reason)
+
+
+def recorded(name: str) -> list[Snapshot]:
+    """What an agent kept, or a backend stored, without the names of processes."""
+    file = Path(__file__).parent / "traces" / f"{name}.jsonl"
+    return [Snapshot.model_validate_json(line) for line in file.read_text().splitlines()]
+
+
+def test_a_recorded_overload() -> None:
+    """Two cores, read every 10 s, while people worked on them.
+
+    From 23:39:00 to 23:43:15 eight processes read a file of 30 MiB again and again from a memory group of
+    24 MiB; from 23:46:35 to 23:50:40 eight processes at the lowest priority did nothing but count.
+    """
+    trace = recorded("overload")
+    seen = [
+        (f"{snapshot.at:%H:%M:%S}", state, reason)
+        for snapshot, (_, state, reason) in zip(trace, replay(trace, interval=10), strict=True)
+    ]
+    stretches = [next(stretch)[:2] for _, stretch in groupby(seen, key=lambda moment: moment[1])]
+    assert stretches == [
+        ("23:37:30", State.IDLE),
+        ("23:38:20", State.BUSY),
+        ("23:41:20", State.OVERLOADED),  # memory pressure of 10 % and more since 23:39:20
+        ("23:44:31", State.BUSY),  # below 8 % since 23:44:21, CPU pressure below 40 % now
+        ("23:45:41", State.IDLE),
+        ("23:46:11", State.BUSY),
+        ("23:46:21", State.IDLE),
+        ("23:46:41", State.BUSY),
+        ("23:49:21", State.OVERLOADED),  # CPU pressure of 50 % and more since 23:47:21
+    ]
+    reasons = {at: reason for at, _, reason in seen}
+    rest = "CPU 83 %; 23 GiB of memory free"
+    assert reasons["23:41:20"] == f"memory pressure 23 % for 2 min; {rest}"
+    both = "memory pressure 31 % for 3 min; CPU pressure 68 %, load 4.4 per core for 2 min; "
+    assert reasons["23:42:00"].startswith(both)
+    assert reasons["23:44:21"].startswith("CPU pressure 41 %, load 2.4 per core for 4 min; ")
+    assert reasons["23:53:31"].startswith("CPU pressure 65 %, load 2.1 per core for 6 min; ")
+
+
+def test_a_recorded_death() -> None:
+    """Stored by `benchmarks/five_agents.py`: an agent killed at 23:57:12, started again two and a half minutes later."""
+    seen = [(state, reason) for _, state, reason in replay(recorded("killed"))]
+    assert [state for state, _ in seen] == [*[State.BUSY] * 4, *[State.DOWN] * 9, State.BUSY]
+    assert seen[4][1] == "agent not answering (connection refused) since 23:57, 3 tries"
+    assert seen[0][1].startswith("7 of 8 GPUs free; CPU ")
+
+
+def test_overload_builds_up_lasts_and_goes() -> None:
+    pressures = [0, 4, 12, 15, 18, 21, 23, 23, 23, 23, 23, 23, 11, 9, 8.1, 7.9, 3, 0]
+    trace = [answer(15 * i, HALF, memory_full=pressure) for i, pressure in enumerate(pressures)]
+    seen = list(replay(trace))
+    # Above 10 % from 30 s on, so overloaded from 150 s until it is below 8 %.
+    assert [state for _, state, _ in seen] == [
+        *[State.BUSY] * 10,
+        *[State.OVERLOADED] * 5,
+        *[State.BUSY] * 3,
+    ]
+    assert seen[10][2] == "memory pressure 23 % for 2 min; 1 of 2 GPUs free"
+    assert seen[14][2] == "memory pressure 8 % for 3 min; 1 of 2 GPUs free"
+    assert verdict_of(*trace[:12]).since == moment(30)
+
+
+@pytest.mark.parametrize(
+    ("reading", "reason"),
+    [
+        ({"memory_full": 10}, "memory pressure 10 %"),
+        ({"io_full": 20}, "disk pressure 20 %"),
+        ({"cpu_some": 50, "load": 1.5}, "CPU pressure 50 %, load 1.5 per core"),
+        ({"cpu_some": None, "load": 2}, "load 2.0 per core"),
+        ({"available": 0.0999}, "10 % of memory left"),
+    ],
+)
+def test_each_sign_at_its_threshold(reading: dict[str, Any], reason: str) -> None:
+    verdict = verdict_of(*(answer(t, **reading) for t in range(0, 121, 15)))
+    assert verdict.state is State.OVERLOADED
+    assert verdict.reason.startswith(f"{reason} for 2 min")
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        {"memory_full": 9.9},
+        {"io_full": 19.9},
+        {"cpu_some": 49, "load": 9},
+        {"cpu_some": 99, "load": 1.4},
+        {"cpu_some": None, "load": 1.9},
+        {"available": 0.101},
+        {"cpu": 100.0, "load": 1},
+        {"memory_full": None, "io_full": None},
+    ],
+)
+def test_high_use_is_not_overload(reading: dict[str, Any]) -> None:
+    assert State.OVERLOADED not in states([answer(t, **reading) for t in range(0, 1200, 15)])
+
+
+def test_short_peaks_again_and_again_are_no_overload() -> None:
+    trace = [answer(t, memory_full=40 if t // 60 % 2 else 2) for t in range(0, 3600, 15)]
+    assert State.OVERLOADED not in states(trace)
+
+
+def test_once_overloaded_it_does_not_flap_between_the_thresholds() -> None:
+    trace = [answer(t, memory_full=11 if t <= 120 or t // 15 % 2 else 8.5) for t in range(0, 1800, 15)]
+    assert states(trace)[8:] == [State.OVERLOADED] * (len(trace) - 8)
+
+
+def test_cpu_use_at_its_threshold_does_not_flap() -> None:
+    uses = [10, 24, 26, 24, 22, 26, 21, 19, 21, 24, 26]
+    wanted = [*[State.IDLE] * 2, *[State.BUSY] * 5, *[State.IDLE] * 3, State.BUSY]
+    assert states([answer(15 * i, cpu=use) for i, use in enumerate(uses)]) == wanted
+
+
+def test_an_overloaded_server_that_misses_polls_stays_overloaded() -> None:
+    trace = [
+        *(answer(t, memory_full=30) for t in range(0, 135, 15)),
+        *(failure(t, Failure.AGENT_DOWN) for t in range(135, 180, 15)),
+        answer(195, memory_full=30),
+    ]
+    assert states(trace)[8:] == [*[State.OVERLOADED] * 3, State.DOWN, State.OVERLOADED]
+
+
+def test_a_reboot() -> None:
+    trace = [
+        answer(0, HALF),
+        *(failure(t, Failure.AGENT_DOWN) for t in (15, 30)),
+        *(failure(t, Failure.UNREACHABLE) for t in (45, 60, 75, 90)),
+        failure(105, Failure.AGENT_DOWN),
+        answer(120, FREE, booted=70, load=3, cpu_some=80),
+        answer(735, FREE, booted=70),
+    ]
+    seen = list(replay(trace))
+    assert [state for _, state, _ in seen] == [*[State.BUSY] * 3, *[State.DOWN] * 5, State.IDLE, State.IDLE]
+    assert seen[3][2] == "not reachable since 14:00, 3 tries"
+    assert seen[7][2] == "agent not answering since 14:00, 7 tries"
+    assert seen[8][2] == "both GPUs free; rebooted 50 s ago"
+    assert seen[9][2] == "both GPUs free"
+
+
+def test_single_losses_do_no_harm() -> None:
+    trace = [failure(t, Failure.UNREACHABLE) if t // 15 % 3 else answer(t, HALF) for t in range(0, 3600, 15)]
+    assert set(states(trace)) == {State.BUSY}
+
+
+@pytest.mark.parametrize("kind", [Failure.UNREACHABLE, Failure.AGENT_DOWN])
+def test_three_silent_rounds_are_down_within_45_seconds(kind: Failure) -> None:
+    trace = [answer(0), *(failure(t, kind) for t in (15, 30, 45))]
+    assert states(trace) == [State.IDLE, State.IDLE, State.IDLE, State.DOWN]
+
+
+@pytest.mark.parametrize("kind", [Failure.REFUSED, Failure.BROKEN, Failure.MONITOR])
+def test_what_is_not_the_servers_silence_is_never_down(kind: Failure) -> None:
+    trace = [answer(0), *(failure(t, kind) for t in range(15, 3600, 15))]
+    assert states(trace)[:4] == [State.IDLE] * 4
+    assert set(states(trace)[4:]) == {State.STALE}
+    assert verdict_of(*trace).reason == f"{WORDS[kind]} since 14:00"
+
+
+def test_the_monitors_own_trouble_does_not_count_against_a_server() -> None:
+    trace = [
+        answer(0),
+        *(failure(t, Failure.MONITOR) for t in range(15, 600, 15)),
+        failure(600, Failure.UNREACHABLE),
+        answer(615),
+    ]
+    assert State.DOWN not in states(trace)
+
+
+def test_a_refusal_shows_that_the_machine_lives() -> None:
+    silent = [failure(t, Failure.AGENT_DOWN) for t in (15, 30)]
+    trace = [answer(0), *silent, failure(45, Failure.REFUSED), failure(60, Failure.AGENT_DOWN)]
+    assert State.DOWN not in states(trace)
+
+
+def test_random_loss_hardly_ever_looks_like_an_outage() -> None:
+    """50 servers for 30 days, 5 % of tries lost, two tries a round."""
+    lost, alarms = Random(7), 0
+    for _ in range(50):
+        past, last = Past(), -9
+        # From one failed round to the next: an answer makes all before it irrelevant.
+        place = -1
+        while (place := place + 1 + int(-lost.expovariate(1) / log1p(-(0.05**2)))) < 30 * 5760:
+            if place != last + 1:
+                past = follow(past, answer(INTERVAL * (place - 1)), INTERVAL)
+            past = follow(past, failure(INTERVAL * place, Failure.UNREACHABLE), INTERVAL)
+            alarms += judge(past, moment(INTERVAL * place), INTERVAL).state is State.DOWN
+            last = place
+    assert alarms / 30 < 0.01
+
+
+def test_a_server_never_reached() -> None:
+    assert judge(Past(), START, INTERVAL) == Verdict(state=State.STALE, reason="not read yet")
+    trace = [failure(t, Failure.UNREACHABLE) for t in (0, 15, 30)]
+    assert states(trace) == [State.STALE, State.STALE, State.DOWN]
+    assert verdict_of(trace[0]).reason == "not reachable since 14:00, 1 try"
+
+
+def test_numbers_that_nobody_renewed_are_stale() -> None:
+    assert verdict_of(answer(0), at=45).state is State.IDLE
+    late = verdict_of(answer(0), at=46)
+    assert (late.state, late.reason) == (State.STALE, "not read since 14:00")
+    down = [answer(0), *(failure(t, Failure.UNREACHABLE) for t in (15, 30, 45))]
+    assert verdict_of(*down, at=90).state is State.DOWN
+    assert verdict_of(*down, at=91).state is State.STALE
+
+
+def test_a_longer_interval_is_given_more_time() -> None:
+    past = past_of([answer(0)], 60)
+    assert judge(past, moment(180), 60).state is State.IDLE
+    assert judge(past, moment(181), 60).state is State.STALE
+
+
+def test_a_clock_that_jumps_ahead_proves_nothing() -> None:
+    trace = [answer(0, memory_full=30), answer(15, memory_full=30), answer(7200, memory_full=30)]
+    assert State.OVERLOADED not in states(trace)
+    assert (
+        states([*trace, *(answer(7200 + t, memory_full=30) for t in range(15, 121, 15))])[-1]
+        is State.OVERLOADED
+    )
+
+
+def test_a_clock_that_jumps_back_begins_anew() -> None:
+    trace = [answer(t, memory_full=30) for t in range(0, 135, 15)]
+    back = [answer(-3600 + t, memory_full=30) for t in range(0, 135, 15)]
+    seen = states(trace + back)
+    assert seen == states(trace) + states(back)
+    assert seen[8] is State.OVERLOADED
+    assert seen[9] is State.IDLE
+
+
+def test_memory_held_by_somebody_who_does_nothing() -> None:
+    held = (gpu(0, 0, 0.15, "park"), gpu(1, 0, 0.01))
+    trace = [answer(t, held) for t in range(0, 2401, 15)]
+    seen = list(replay(trace))
+    assert seen[39][2] == "1 of 2 GPUs free"
+    assert seen[40][2] == "1 of 2 GPUs free; 12 GiB held on GPU 0, idle for 10 min by park"
+    assert seen[160][2] == "1 of 2 GPUs free; 12 GiB held on GPU 0, idle for 40 min by park"
+    used = answer(2415, (gpu(0, 50, 0.15, "park"), gpu(1, 0, 0.01)))
+    assert verdict_of(*trace, used).reason == "1 of 2 GPUs free"
+
+
+def test_a_hung_driver_is_a_fault_and_never_down() -> None:
+    trace = [answer(0, FREE)]
+    trace += [answer(t, None, gpu_fault="GPU driver not answering") for t in range(15, 200, 15)]
+    assert set(states(trace)[1:]) == {State.FULL}
+    assert verdict_of(*trace).reason == "GPU driver not answering for 3 min"
+
+
+def test_how_long_a_driver_hangs_is_counted_from_its_last_answer() -> None:
+    fault = "GPU driver not answering"
+    hung = answer(45, None, gpu_fault=fault).model_copy(update={"gpu_fault_seconds": 31})
+    assert verdict_of(answer(0, FREE), hung).reason == f"{fault} for 31 s"
+    later = hung.model_copy(update={"at": moment(60), "gpu_fault_seconds": 46})
+    assert verdict_of(answer(0, FREE), hung, later).reason == f"{fault} for 46 s"
+
+
+def test_times_of_day_are_those_of_whoever_reads() -> None:
+    seoul = timezone(timedelta(hours=9))
+    past = past_of([failure(t, Failure.UNREACHABLE) for t in (0, 15, 30)], INTERVAL)
+    assert judge(past, moment(30).astimezone(seoul), INTERVAL).reason == "not reachable since 23:00, 3 tries"
+    past = past_of([failure(t, Failure.UNREACHABLE) for t in range(0, 3660, 15)], INTERVAL)
+    verdict = judge(past, moment(3660).astimezone(seoul), INTERVAL)
+    assert verdict.reason == "not reachable since 22 Nov 23:00, 244 tries"
+
+
+def status(name: str, snapshot: Snapshot | None, state: State | None = None) -> ServerStatus:
+    verdict = (
+        verdict_of(snapshot) if snapshot and not state else Verdict(state=state or State.STALE, reason="")
+    )
+    return ServerStatus(name=name, verdict=verdict, snapshot=snapshot)
+
+
+def test_the_server_to_take_is_on_top() -> None:
+    full = (gpu(0, 100, 0.99), gpu(1, 100, 0.99))
+    servers = [
+        status("z-down", None, State.DOWN),
+        status("y-maintenance", answer(0, FREE), State.MAINTENANCE),
+        status("x-full", answer(0, full)),
+        status("w-overloaded", answer(0, FREE), State.OVERLOADED),
+        status("v-laptop", answer(0)),
+        status("u-half", answer(0, HALF)),
+        status("t-two", answer(0, FREE)),
+        status("s-one", answer(0, FREE[:1])),
+        status("r-stale", None),
+    ]
+    ordered = suggest(servers)
+    assert [server.name for server in ordered] == [
+        "t-two", "s-one", "u-half", "v-laptop", "x-full", "w-overloaded", "r-stale", "z-down", "y-maintenance",
+    ]  # fmt: skip
+    assert [server.suggested for server in ordered] == [True, *[False] * 8]
+
+
+def test_where_nothing_is_free_nothing_is_suggested() -> None:
+    taken = answer(0, (gpu(0, 100, 0.5),))
+    ordered = suggest([status("a", None, State.DOWN), status("b", taken), status("c", None)])
+    assert [server.name for server in ordered] == ["b", "c", "a"]
+    assert not any(server.suggested for server in ordered)
+    assert suggest([]) == []
+
+
+def test_rows_do_not_jump_with_every_reading() -> None:
+    def order(first: float, second: float) -> list[str]:
+        servers = [status("b", answer(0, FREE, cpu=first)), status("a", answer(0, FREE, cpu=second))]
+        return [server.name for server in suggest(servers)]
+
+    assert order(3, 9) == order(9, 3) == ["a", "b"]

@@ -1,0 +1,181 @@
+"""What every Sheet does alike, workbook and Google."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.database import open_database
+from backend.errors import NotFoundError
+from backend.settings import GoogleSettings
+from backend.sheets import Sheet
+from backend.sheets.google.api import GoogleApi
+from backend.sheets.google.sheet import GoogleSheet
+from backend.sheets.table import Column, Section, Table, Text
+from backend.sheets.workbook import Workbook
+from backend.tabs.jobs import jobs_table
+from backend.tabs.leaderboard import leaderboard_table
+from backend.tabs.results import results_table
+from backend.tabs.run import run_table
+from backend.tabs.servers import servers_table
+from tests import examples
+from tests.google import peoples_tab
+from tests.google.server import SheetsServer
+
+SHOWN = ("Verdict", "GPUs", "Free GPU memory", "Users", "Seen")
+HOSTILE = (
+    '=IMPORTXML("http://192.0.2.1")',
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "'quoted",
+    "http://192.0.2.1",
+    "007",
+    "\t=1",
+)
+
+
+def tables() -> list[Table]:
+    return [
+        servers_table([examples.busy_server()]),
+        jobs_table([examples.running()], []),
+        results_table([examples.result()]),
+        leaderboard_table([examples.result()]),
+        run_table(examples.result(), examples.HISTORY, ["confusion_matrix"]),
+    ]
+
+
+def texts(*words: str, name: str = "Jobs") -> Table:
+    rows = tuple((word, Text(text=word, note=word), 1.5) for word in words)
+    columns = (Column(title="Plain"), Column(title="Noted"), Column(title="Number", format="decimal"))
+    return Table(name=name, sections=(Section(columns=columns, rows=rows),))
+
+
+class SheetSuite(ABC):
+    """Subclassed for each implementation."""
+
+    @pytest.fixture
+    @abstractmethod
+    def sheet(self, tmp_path: Path) -> Iterator[Sheet]: ...
+
+    @abstractmethod
+    def tab_names(self, sheet: Sheet) -> list[str]: ...
+
+    @abstractmethod
+    def keep_reservations(self, servers: list[str]) -> str:
+        """Makes a tab of people's own; returns its name."""
+
+    def test_every_kind_of_table_is_shown(self, sheet: Sheet) -> None:
+        sheet.publish(tables())
+        assert set(self.tab_names(sheet)) >= {table.name for table in tables()}
+        header, row, *_ = sheet.read("Servers")
+        assert header[:2] == ["Server", "Verdict"]
+        assert row[0] == "gpu1"
+        assert row[3] == pytest.approx(26.015625)
+
+    def test_a_table_replaces_all_of_the_one_before(self, sheet: Sheet) -> None:
+        sheet.publish([texts("one", "two", "three")])
+        sheet.publish([texts("four")])
+        assert [row[:1] for row in sheet.read("Jobs")] == [["Plain"], ["four"]]
+
+    def test_publishing_twice_is_publishing_once(self, sheet: Sheet) -> None:
+        sheet.publish(tables())
+        names, values = self.tab_names(sheet), [sheet.read(table.name) for table in tables()]
+        sheet.publish(tables())
+        assert (self.tab_names(sheet), [sheet.read(table.name) for table in tables()]) == (names, values)
+
+    @pytest.mark.parametrize("text", HOSTILE)
+    def test_text_stays_text(self, sheet: Sheet, text: str) -> None:
+        sheet.publish([texts(text)])
+        assert sheet.read("Jobs")[1] == [text, f"{text} {text}", 1.5]
+
+    def test_an_unmentioned_tab_stays_as_it_was(self, sheet: Sheet) -> None:
+        sheet.publish([texts("one"), texts("two", name="Results")])
+        sheet.publish([texts("three")])
+        assert sheet.read("Results")[1][0] == "two"
+
+    def test_a_tab_that_is_gone_is_removed(self, sheet: Sheet) -> None:
+        sheet.publish([texts("one"), texts("two", name="Run r1")])
+        sheet.publish([], gone=["Run r1", "Run never seen"])
+        assert "Run r1" not in self.tab_names(sheet)
+        with pytest.raises(NotFoundError, match="Run r1"):
+            sheet.read("Run r1")
+
+    def test_tabs_stand_in_their_order_with_the_newest_run_first(self, sheet: Sheet) -> None:
+        for table in reversed(tables()):
+            sheet.publish([table])
+        sheet.publish([texts("two", name="Run r2")])
+        ours = [name for name in self.tab_names(sheet) if not name.startswith("Sheet")]
+        assert ours == ["Servers", "Jobs", "Results", "Leaderboard", "Run r2", "Run r1"]
+
+    def test_people_see_our_columns_beside_their_own(self, sheet: Sheet) -> None:
+        tab = self.keep_reservations(["gpu1", "unknown"])
+        sheet.publish(tables())
+        sheet.annotate(tab, "Server", SHOWN)
+        sheet.annotate(tab, "", SHOWN)
+
+    def test_a_tab_or_header_that_is_not_there_is_named(self, sheet: Sheet) -> None:
+        tab = self.keep_reservations(["gpu1"])
+        sheet.publish(tables())
+        with pytest.raises(NotFoundError, match="Nowhere"):
+            sheet.annotate("Nowhere.csv", "Server", SHOWN)
+        with pytest.raises(NotFoundError, match="has no column 'Machine'"):
+            sheet.annotate(tab, "Machine", SHOWN)
+
+
+class TestWorkbook(SheetSuite):
+    @pytest.fixture
+    def sheet(self, tmp_path: Path) -> Iterator[Sheet]:
+        self.folder = tmp_path / "tabs"
+        self.folder.mkdir()
+        database = open_database(tmp_path / "store.db")
+        yield Workbook(database, self.folder)
+        database.dispose()
+
+    def tab_names(self, sheet: Sheet) -> list[str]:
+        assert isinstance(sheet, Workbook)
+        return [name for name, _ in sheet.tabs()]
+
+    def keep_reservations(self, servers: list[str]) -> str:
+        lines = ["Who has what;;", ";;", "Purpose;Server;Who", *(f"thesis;{name} ;kim" for name in servers)]
+        (self.folder / "Reservations.csv").write_text("\n".join(lines), encoding="utf-8-sig")
+        return "Reservations.csv"
+
+    def test_each_row_shows_its_own_server(self, sheet: Sheet) -> None:
+        tab = self.keep_reservations(["unknown", "GPU1"])
+        before = (self.folder / tab).read_bytes()
+        sheet.publish(tables())
+        sheet.annotate(tab, "Server", SHOWN)
+        header, unknown, known = sheet.read(tab)
+        assert header == ["Purpose", "Server", "Who", *SHOWN]
+        assert unknown == ["thesis", "unknown ", "kim", None, None, None, None, None]
+        assert known[3:6] == [
+            "busy 1 of 2 GPUs free",
+            "GPU 0 97%, GPU 1 not answering",
+            pytest.approx(26.015625),
+        ]
+        assert (self.folder / tab).read_bytes() == before
+
+    def test_files_elsewhere_are_no_tabs(self, sheet: Sheet) -> None:
+        (self.folder.parent / "secret.csv").write_text("a,b")
+        with pytest.raises(NotFoundError):
+            sheet.read("../secret.csv")
+
+
+class TestGoogle(SheetSuite):
+    @pytest.fixture
+    def sheet(self, tmp_path: Path) -> Iterator[Sheet]:
+        with SheetsServer() as self.server:
+            settings = GoogleSettings(spreadsheet="lab", api_endpoint=self.server.address)
+            sheet = GoogleSheet(GoogleApi(settings, tmp_path))
+            yield sheet
+            sheet.close()
+            assert not self.server.faults
+
+    def tab_names(self, sheet: Sheet) -> list[str]:
+        return [tab.title for tab in self.server.state.tabs]
+
+    def keep_reservations(self, servers: list[str]) -> str:
+        peoples_tab.reserve(self.server.state, servers)
+        return peoples_tab.TITLE
