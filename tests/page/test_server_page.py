@@ -1,4 +1,4 @@
-"""The page of one server: its curves, who used it, its errors, and what runs there now."""
+"""The page of one server: its curves, its users, its incidents, and what runs there now."""
 
 import re
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def test_curves_have_units_gaps_and_words(open_server: Open) -> None:
     expect(page.locator("figcaption b")).to_have_text(list(CHARTS))
     cpu = page.get_by_role("img", name="CPU over the last hour: 41 % to 41 %, now ")
     expect(cpu.locator("polyline")).to_have_count(2)
-    expect(cpu.locator(".error.down")).to_have_count(1)
+    expect(cpu.locator(".incident.down")).to_have_count(1)
     expect(cpu.locator("text").nth(2)).to_have_text("100 %")
     expect(cpu.locator("text").last).to_have_text(
         re.compile(r"^(\d\d:\d0|\w{3} \d+)$")
@@ -92,7 +92,7 @@ def test_who_used_it_and_what_went_wrong(open_server: Open) -> None:
     page = open_server()
     kim = page.get_by_role("table", name="Who used its GPUs").get_by_role("row").filter(has_text="kim")
     expect(kim.get_by_role("cell")).to_have_text(re.compile(r"^0\.[78]$"))  # in whole five minutes
-    error = page.get_by_role("table", name="Times of error").get_by_role("row").nth(1)
+    error = page.get_by_role("table", name="Incidents").get_by_role("row").nth(1)
     expect(error).to_contain_text("10 min 0 s")
     expect(error).to_contain_text("down agent not answering")
 
