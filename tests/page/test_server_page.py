@@ -53,7 +53,7 @@ def test_curves_have_units_gaps_and_words(open_server: Open) -> None:
         re.compile(r"^(\d\d:\d0|\w{3} \d+)$")
     )  # midnight has a name
     left, right = cpu.locator("polyline").all()
-    band = edges(cpu.locator(".error"))
+    band = edges(cpu.locator(".incident"))
     assert edges(left)[1] <= band[0] + 4
     assert edges(right)[0] >= band[1] - 4
 
@@ -92,9 +92,9 @@ def test_who_used_it_and_what_went_wrong(open_server: Open) -> None:
     page = open_server()
     kim = page.get_by_role("table", name="Who used its GPUs").get_by_role("row").filter(has_text="kim")
     expect(kim.get_by_role("cell")).to_have_text(re.compile(r"^0\.[78]$"))  # in whole five minutes
-    error = page.get_by_role("table", name="Incidents").get_by_role("row").nth(1)
-    expect(error).to_contain_text("10 min 0 s")
-    expect(error).to_contain_text("down agent not answering")
+    row = page.get_by_role("table", name="Incidents").get_by_role("row").nth(1)
+    expect(row).to_contain_text("10 min 0 s")
+    expect(row).to_contain_text("down agent not answering")
 
 
 def test_what_runs_there_now(open_server: Open) -> None:
