@@ -10,13 +10,13 @@ from alembic.config import Config
 from backend import database
 
 
-def database_of(file: Path, revision: str, table: str, row: dict[str, Any]) -> None:
-    """Makes `file` with the schema of `revision` and one `row` in `table`."""
+def database_of(file: Path, revision: str, table: str, *rows: dict[str, Any]) -> None:
+    """Makes `file` with the schema of `revision` and `rows` in `table`."""
     config = Config()
     config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
     engine = sa.create_engine(f"sqlite:///{file}")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
-        connection.execute(sa.table(table, *map(sa.column, row)).insert().values(row))
+        connection.execute(sa.table(table, *map(sa.column, rows[0])).insert(), list(rows))
     engine.dispose()

@@ -14,6 +14,7 @@ from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from backend.sheets.table import Picture
 from backend.tabs.comparison import comparison_table
+from backend.times import now
 from models.compare import PUBLISHED, CompareError
 from models.compare import compare as compare_sides
 from models.facts import BrokenRunError
@@ -50,7 +51,7 @@ def compare(*, a: str, b: str, picture: Path | None, is_json: bool) -> None:
             shutil.copyfile(file, picture)
     elif picture:
         ask("compare", *sides, "--picture", str(picture))
-    table = comparison_table(comparison, drawn)
+    table = comparison_table(comparison, now(), drawn)
     shown = [
         name for name, _ in sheetrack.workbook.tabs() if name.startswith("Compare ") and name != table.name
     ]

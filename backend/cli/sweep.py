@@ -17,6 +17,7 @@ from backend.jobs.data_sets import data_sets
 from backend.jobs.sweep import GRID_FIELDS, Grid
 from backend.service.wiring import Sheetrack
 from backend.settings import sentence
+from backend.tabs.names import sweeps_tab
 from models.recipe import Recipe
 
 _BATCH_NORMS = {"both": (False, True), "on": (True,), "off": (False,)}
@@ -132,7 +133,7 @@ def _show(sheetrack: Sheetrack, architecture: str | None, *, is_json: bool) -> N
         raise NotFoundError(
             "There is no such sweep yet.", "Begin one: sheetrack sweep ch32 --server NAME --data DIR"
         )
-    names = {f"Fine-tuning {view.recipe.architecture}" for view in views}
+    names = {sweeps_tab(view.recipe.architecture) for view in views}
     for table in sheetrack.display.fine_tuning():
         if table.name in names:
             show_table(table)

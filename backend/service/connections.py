@@ -12,6 +12,7 @@ from backend.service.wiring import open_google
 from backend.settings import Home
 from backend.sheets import Sheet
 from backend.sheets.workbook import Workbook
+from backend.tabs.names import SERVERS
 from backend.tabs.outbox import Outbox
 
 _NOT_ASKED_FOR = "not asked for in settings.toml"
@@ -43,7 +44,7 @@ def reserved(home: Home) -> str:
     if settings.reservations is None:
         return _NOT_ASKED_FOR
     google = open_google(home, settings.google) if settings.google else None
-    sheet: Sheet = google or Workbook(open_database(home.store_file), home.peoples_tabs)
+    sheet: Sheet = google or Workbook(open_database(home.store_file), home.peoples_tabs, SERVERS)
     try:
         known = reservations(sheet.read(settings.reservations.tab), settings.reservations, sheet.zone)
         errors = sheet.errors()

@@ -31,6 +31,7 @@ from backend.service.periodic import Periodic
 from backend.settings import GoogleSettings, Home, PeopleSettings
 from backend.sheets.workbook import Workbook
 from backend.tabs.display import SHOWN_FINISHED_JOBS, Display
+from backend.tabs.names import SERVERS
 from backend.tabs.outbox import Outbox
 from backend.tabs.publisher import Publisher
 from backend.tabs.refresh import Refresh
@@ -77,7 +78,7 @@ class Sheetrack:
 
     @cached_property
     def workbook(self) -> Workbook:
-        return Workbook(self.database, self.home.peoples_tabs)
+        return Workbook(self.database, self.home.peoples_tabs, SERVERS)
 
     def google(self) -> "GoogleSheet":
         """The lab's Google sheet, opened once, whichever thread asks first.
@@ -227,7 +228,7 @@ def open_google(home: Home, settings: GoogleSettings) -> "GoogleSheet":
     with _googles_packages():
         from backend.sheets.google.api import GoogleApi  # noqa: PLC0415
         from backend.sheets.google.sheet import GoogleSheet  # noqa: PLC0415
-    return GoogleSheet(GoogleApi(settings, home.path))
+    return GoogleSheet(GoogleApi(settings, home.path), SERVERS)
 
 
 def _identity(people: PeopleSettings) -> Identify:

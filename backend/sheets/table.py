@@ -122,10 +122,6 @@ class Section(_Part):
 
 class Table(_Part):
     name: str
+    rank: int
+    """Where its tab stands among the others: the lowest rank first, equal ranks by name."""
     sections: tuple[Section, ...]
-
-
-def tab_order(name: str) -> int:
-    """Where a tab stands among the others: servers first, single runs last."""
-    leading = ("Servers", "Jobs", "Results", "Leaderboard", "Usage", "Fine-tuning ", "Compare ")
-    return next((place for place, start in enumerate(leading) if name.startswith(start)), len(leading))

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 
 from backend.errors import NotFoundError, UnavailableError
 from backend.sheets import people
-from backend.sheets.table import Cell, Column, Number, Section, Table, Text, tab_order
+from backend.sheets.table import Cell, Column, Number, Section, Table, Text
 from backend.times import now
 
 _TABS = sa.table(
@@ -22,12 +22,17 @@ _TABS = sa.table(
     sa.column("name", sa.Text),
     sa.column("content", sa.Text),
     sa.column("updated_at", sa.Integer),
+    sa.column("rank", sa.Integer),
 )
+_LAST = 2**53
+"""The rank of people's own tabs."""
 
 
 class Workbook:
-    def __init__(self, database: sa.Engine, peoples_tabs: Path) -> None:
+    def __init__(self, database: sa.Engine, peoples_tabs: Path, lookup: str) -> None:
+        """`lookup` names the tab whose columns `annotate` shows; its first column names the rows."""
         self._peoples_tabs = peoples_tabs
+        self._lookup = lookup
         self._beside: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._database = database
         self._reading = database.execution_options(reading=True)
@@ -37,7 +42,12 @@ class Workbook:
         try:
             with self._database.begin() as connection:
                 for table in tables:
-                    row = {"name": table.name, "content": table.model_dump_json(), "updated_at": at}
+                    row = {
+                        "name": table.name,
+                        "content": table.model_dump_json(),
+                        "updated_at": at,
+                        "rank": table.rank,
+                    }
                     connection.execute(insert(_TABS).values(row).on_conflict_do_update(["name"], set_=row))
                 if gone:
                     connection.execute(sa.delete(_TABS).where(_TABS.c.name.in_(gone)))
@@ -67,15 +77,14 @@ class Workbook:
 
     def tabs(self) -> list[tuple[str, datetime]]:
         """Every tab's name and when it last changed, in the order in which they are shown."""
+        query = sa.select(_TABS.c.name, _TABS.c.updated_at).order_by(_TABS.c.rank, _TABS.c.name)
         with self._reading.connect() as connection:
-            rows = connection.execute(sa.select(_TABS.c.name, _TABS.c.updated_at))
-            tabs = [(row.name, _moment(row.updated_at)) for row in rows]
-        newest_first = sorted(tabs, key=lambda tab: tab[1], reverse=True)
+            ours = [(row.name, _moment(row.updated_at)) for row in connection.execute(query)]
         theirs = [
             (file.name, datetime.fromtimestamp(file.stat().st_mtime, UTC))
             for file in sorted(self._peoples_tabs.glob("*.csv"))
         ]
-        return sorted(newest_first, key=lambda tab: tab_order(tab[0])) + theirs
+        return ours + theirs
 
     def table(self, tab: str) -> tuple[Table, datetime]:
         """What a tab shows and since when. Raises: NotFoundError: there is no such tab."""
@@ -107,14 +116,14 @@ class Workbook:
         above = " ".join(text for row in rows[:header] for text in row if text)
         section = Section(note=above, columns=(*named, *ours), rows=shown, empty="The file is empty.")
         changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-        return Table(name=tab, sections=(section,)), changed
+        return Table(name=tab, rank=_LAST, sections=(section,)), changed
 
     def _beside_of(self, titles: Sequence[str]) -> tuple[list[Column], dict[str, tuple[Cell, ...]]]:
-        """Columns of the Servers tab, and what they say by the server's name in lower case."""
+        """Columns of the lookup tab, and their cells by the name of the row in lower case."""
         if not titles:
             return [], {}
         try:
-            section = self.table("Servers")[0].sections[0]
+            section = self.table(self._lookup)[0].sections[0]
         except NotFoundError:
             return [Column(title=title) for title in titles], {}
         known = {column.title: at for at, column in enumerate(section.columns)}

@@ -1,8 +1,10 @@
 """What the tab of a comparison shows. Pure."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from backend.sheets.table import Cell, Column, Number, Picture, Section, Table, Text
+from backend.tabs.names import Rank, comparison_tab, run_tab
 from backend.tabs.run_sections import matrix_section
 from models.compare import Comparison, Side
 
@@ -10,7 +12,7 @@ _SHOWN_PAIRS = 12
 _SMALLEST_PERCENT = 0.5
 
 
-def comparison_table(comparison: Comparison, picture: Picture | None = None) -> Table:
+def comparison_table(comparison: Comparison, at: datetime, picture: Picture | None = None) -> Table:
     """Both sides, whether chance explains their difference, both matrices, and what changed."""
     a, b = comparison.a, comparison.b
     sections = [
@@ -22,7 +24,8 @@ def comparison_table(comparison: Comparison, picture: Picture | None = None) -> 
     ]
     if picture:
         sections.append(Section(title="Picture", columns=(), pictures=(picture,)))
-    return Table(name=f"Compare {a.name} {b.name}", sections=tuple(sections))
+    name = comparison_tab(a.name, b.name)
+    return Table(name=name, rank=Rank.COMPARISON.newest_first(at), sections=tuple(sections))
 
 
 def _facts(comparison: Comparison) -> Section:
@@ -65,7 +68,7 @@ def _facts(comparison: Comparison) -> Section:
 def _run(side: Side) -> Text:
     return Text(
         text=side.name,
-        tab=None if side.published else f"Run {side.name}",
+        tab=None if side.published else run_tab(side.name),
         note="synthetic speech" if side.synthetic else "",
     )
 

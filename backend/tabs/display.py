@@ -10,6 +10,7 @@ from backend.settings import Home
 from backend.sheets.table import Table
 from backend.tabs.jobs import jobs_table
 from backend.tabs.leaderboard import leaderboard_table
+from backend.tabs.names import run_tab
 from backend.tabs.publisher import Publisher
 from backend.tabs.results import results_table
 from backend.tabs.run import run_table
@@ -39,7 +40,7 @@ class Display:
         runs = [self._run_tab(result) for result in shown if changed is None or result.run in changed]
         self._publisher.publish(
             [results_table(results), leaderboard_table(results), *self.fine_tuning(), *runs],
-            gone=[f"Run {result.run}" for result in old[: self._run_tabs]],
+            gone=[run_tab(result.run) for result in old[: self._run_tabs]],
         )
 
     def show_usage(self, weeks: Mapping[datetime, Mapping[str, float]]) -> None:

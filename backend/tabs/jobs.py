@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from backend.jobs.job import Job, JobState
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text, Tone
+from backend.tabs.names import JOBS, Rank, run_tab
 from backend.times import iso
 
 _JOB_TONES: dict[JobState, Tone] = {
@@ -34,14 +35,14 @@ def jobs_table(unfinished: Sequence[Job], finished: Sequence[Job]) -> Table:
     running_first = sorted(unfinished, key=lambda job: not job.state.holds_server)
     rows = tuple(_job_row(job) for job in [*running_first, *finished])
     section = Section(columns=columns, rows=rows, empty="No training has been launched yet.")
-    return Table(name="Jobs", sections=(section,))
+    return Table(name=JOBS, rank=Rank.JOBS, sections=(section,))
 
 
 def _job_row(job: Job) -> tuple[Cell, ...]:
     progress = job.progress
-    run_tab = f"Run {job.id}" if job.state is JobState.DONE else None
+    tab = run_tab(job.id) if job.state is JobState.DONE else None
     return (
-        Text(text=job.id, tab=run_tab),
+        Text(text=job.id, tab=tab),
         Text(text=job.recipe.title, note=job.recipe.name),
         job.server,
         Text(text=job.state.value, tone=_JOB_TONES[job.state], note=job.reason),

@@ -6,6 +6,7 @@ from statistics import mean, stdev
 
 from backend.jobs.result import Result, RunResult
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text
+from backend.tabs.names import LEADERBOARD, Rank
 from backend.tabs.results import data_name
 from models import published
 from models.recipe import Recipe
@@ -31,7 +32,11 @@ def leaderboard_table(results: Sequence[Result]) -> Table:
         f"Published rows are {published.SOURCE}: Speech Commands v0.02, clips of a full second only. "
         "Measured rows on other data are not comparable with them."
     )
-    return Table(name="Leaderboard", sections=(Section(note=note, columns=columns, rows=ranked),))
+    return Table(
+        name=LEADERBOARD,
+        rank=Rank.LEADERBOARD,
+        sections=(Section(note=note, columns=columns, rows=ranked),),
+    )
 
 
 def _published_row(row: published.PublishedResult) -> tuple[float, tuple[Cell, ...]]:

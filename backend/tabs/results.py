@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from backend.jobs.result import Result, RunResult
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text
+from backend.tabs.names import RESULTS, Rank, run_tab
 from backend.times import iso
 
 
@@ -27,14 +28,14 @@ def results_table(results: Sequence[Result]) -> Table:
     best = max((result.content.test_accuracy for result in results), default=None)
     rows = tuple(_result_row(result, best) for result in results)
     section = Section(columns=columns, rows=rows, empty="No training has finished yet.")
-    return Table(name="Results", sections=(section,))
+    return Table(name=RESULTS, rank=Rank.RESULTS, sections=(section,))
 
 
 def _result_row(result: Result, best: float | None) -> tuple[Cell, ...]:
     run = result.content
     is_best = run.test_accuracy == best
     return (
-        Text(text=result.run, tab=f"Run {result.run}"),
+        Text(text=result.run, tab=run_tab(result.run)),
         Text(text=run.recipe.title, note=run.recipe.name),
         Number(value=run.test_accuracy, format="accuracy", bold=is_best),
         run.test_accuracy_full_length,

@@ -6,6 +6,7 @@ from typing import Any
 from backend.jobs.result import Result, RunResult
 from backend.sheets.table import Cell, Column, Number, Picture, Section, Spark, Table, Text
 from backend.tabs.leaderboard import train_command
+from backend.tabs.names import Rank, run_tab
 from backend.tabs.results import data_name
 from backend.tabs.run_sections import confusion_matrix, first_filters, mistakes, wrong_clips
 
@@ -34,7 +35,9 @@ def run_table(
             for name in figures
         )
         sections.append(Section(title="Pictures", columns=(), pictures=pictures))
-    return Table(name=f"Run {run.run}", sections=tuple(sections))
+    return Table(
+        name=run_tab(run.run), rank=Rank.RUN.newest_first(result.finished_at), sections=tuple(sections)
+    )
 
 
 def _facts(result: Result) -> Section:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from backend.probe.snapshot import Snapshot
 from backend.servers.state import ServerStatus
 from backend.sheets.table import Bars, Cell, Column, Section, Spark, Table, Text
+from backend.tabs.names import SERVERS, Rank
 from backend.times import iso
 
 
@@ -24,7 +25,7 @@ def servers_table(servers: Sequence[ServerStatus], *, reservations: bool = False
     )
     rows = tuple(_server_row(server, reservations=reservations) for server in servers)
     section = Section(columns=columns, rows=rows, empty="No reading yet; the first comes within seconds.")
-    return Table(name="Servers", sections=(section,))
+    return Table(name=SERVERS, rank=Rank.SERVERS, sections=(section,))
 
 
 def _server_row(status: ServerStatus, *, reservations: bool) -> tuple[Cell, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from backend.jobs.job import Job, JobState
 from backend.jobs.sweep import Sweep, SweepCell
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text, Tone
+from backend.tabs.names import Rank, sweeps_tab
 from models import published
 from models.recipe import Recipe
 
@@ -23,7 +24,7 @@ Choice = tuple[float, bool]
 def fine_tuning_table(architecture: str, sweeps: Sequence[tuple[Sweep, Sequence[SweepCell]]]) -> Table:
     """The sweeps of one architecture: depths by dropout and batch norm, beside what was published."""
     sections = [section for sweep, cells in sweeps for section in _sections(sweep, cells)]
-    return Table(name=f"Fine-tuning {architecture}", sections=tuple(sections))
+    return Table(name=sweeps_tab(architecture), rank=Rank.SWEEPS, sections=tuple(sections))
 
 
 def _sections(sweep: Sweep, cells: Sequence[SweepCell]) -> list[Section]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from backend.sheets.table import Column, Section, Table
+from backend.tabs.names import USAGE, Rank
 
 
 def usage_table(weeks: Mapping[datetime, Mapping[str, float]]) -> Table:
@@ -31,4 +32,4 @@ def usage_table(weeks: Mapping[datetime, Mapping[str, float]]) -> Table:
         heat="good",
         empty="Nobody has used a GPU yet.",
     )
-    return Table(name="Usage", sections=(section,))
+    return Table(name=USAGE, rank=Rank.USAGE, sections=(section,))

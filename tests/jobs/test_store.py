@@ -13,11 +13,8 @@ from backend.jobs.job import Job, JobState, Progress
 from backend.jobs.store import JobStore
 from backend.probe.snapshot import Snapshot
 from backend.servers.readings import Readings
-from backend.sheets.table import Column, Number, Section, Table
-from backend.sheets.workbook import Workbook
 from backend.times import now
 from models.recipe import Recipe
-from tests.old_database import database_of
 
 
 @pytest.fixture
@@ -86,19 +83,6 @@ def test_an_unknown_job_is_said_to_be_unknown(store: JobStore) -> None:
 def test_the_schema_is_the_newest_migration() -> None:
     migrations = Path(__file__).parents[2] / "backend" / "migrations" / "versions"
     assert max(file.name[:4] for file in migrations.glob("[0-9]*.py")) == SCHEMA
-
-
-def test_tables_that_an_older_sheetrack_stored_can_be_read(tmp_path: Path) -> None:
-    file = tmp_path / "store.db"
-    number = Number(value=0.25, format="points")
-    table = Table(
-        name="Compare a b", sections=(Section(columns=(Column(title="B less A"),), rows=((number,),)),)
-    )
-    old = table.model_dump_json().replace('"points"', '"change"')
-    database_of(file, "0005", "workbook_tabs", {"name": table.name, "content": old, "updated_at": 0})
-    database = open_database(file)
-    assert Workbook(database, tmp_path).table(table.name)[0] == table
-    database.dispose()
 
 
 def test_a_store_of_a_newer_sheetrack_is_left_alone(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from backend.jobs.result import DataFacts, Result, RunResult
 from backend.sheets.table import Column, Section, Table
 from backend.tabs.leaderboard import leaderboard_table
+from backend.tabs.names import Rank, sweeps_tab
 from backend.tabs.results import results_table
 from backend.tabs.run import run_table
 from backend.times import now
@@ -99,7 +100,7 @@ def fine_tuning() -> Table:
         ),
         heat="good",
     )
-    return Table(name="Fine-tuning ch32", sections=(section,))
+    return Table(name=sweeps_tab("ch32"), rank=Rank.SWEEPS, sections=(section,))
 
 
 def draw_figures(run: Path) -> None:

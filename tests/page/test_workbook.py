@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.sheets.table import Bars, Column, Number, Section, Sound, Spark, Table, Text
+from backend.tabs.names import JOBS, Rank
 from backend.times import iso, now
 from tests.page.conftest import show_tab
 from tests.page.lab import Lab
@@ -41,7 +42,7 @@ def test_values_are_written_for_people(open_page: Open, lab: Lab) -> None:
     columns = tuple(Column.model_validate({"title": title, "format": title}) for title in titles)
     own = (*(Number(value=None) for _ in titles[:-1]), Number(value=0.5, format="percent"))
     section = Section(columns=columns, rows=(values, (None,) * 8, own), row_headers=False)
-    lab.workbook.publish([Table(name="Jobs", sections=(section,))])
+    lab.workbook.publish([Table(name=JOBS, rank=Rank.JOBS, sections=(section,))])
     rows = open_page("/#Jobs").locator("tbody tr")
     expect(rows.nth(0).locator("td")).to_have_text(
         ["94,768", "0.1235", "41 %", "95.33 %", "1,047.1 GiB", "12 min 34 s", "12 min ago", "yes"]
@@ -55,7 +56,7 @@ def test_text_from_outside_is_text(open_page: Open, lab: Lab) -> None:
     cells = (Text(text=hostile, note=hostile, tab=hostile), Spark(values=(1, 2), label=hostile))
     columns = (Column(title=hostile), Column(title="=1+1"))
     section = Section(title=hostile, note=hostile, columns=columns, rows=(cells,))
-    lab.workbook.publish([Table(name=hostile, sections=(section,))])
+    lab.workbook.publish([Table(name=hostile, rank=Rank.RUN, sections=(section,))])
     page = open_page("/#Results")
     expect(page.get_by_text(HOSTILE).first).to_be_visible()
     page.get_by_role("tab", name=hostile).click()
@@ -77,7 +78,7 @@ def test_heat_maps_are_scaled_over_their_section(open_page: Open) -> None:
 def test_differences_are_orange_below_zero_and_blue_above(open_page: Open, lab: Lab) -> None:
     columns = tuple(Column(title=title, format="integer", heat=True) for title in "abcd")
     section = Section(columns=columns, rows=((-8, 0, 2, 8),), row_headers=False, heat="difference")
-    lab.workbook.publish([Table(name="Jobs", sections=(section,))])
+    lab.workbook.publish([Table(name=JOBS, rank=Rank.JOBS, sections=(section,))])
     cells = open_page("/#Jobs").locator("tbody td")
     expect(cells).to_have_count(4)
     colours = [cell.evaluate("cell => getComputedStyle(cell).backgroundColor") for cell in cells.all()]
@@ -91,7 +92,13 @@ def test_differences_are_orange_below_zero_and_blue_above(open_page: Open, lab: 
 def test_a_clip_is_played_when_asked_for(open_page: Open, lab: Lab) -> None:
     clip = Text(text="bed/1 & 2.wav", sound=Sound(run=RUN, clip="bed/1 & 2.wav"))
     lab.workbook.publish(
-        [Table(name="Jobs", sections=(Section(columns=(Column(title="Clip"),), rows=((clip,),)),))]
+        [
+            Table(
+                name=JOBS,
+                rank=Rank.JOBS,
+                sections=(Section(columns=(Column(title="Clip"),), rows=((clip,),)),),
+            )
+        ]
     )
     page = open_page("/#Jobs")
     with page.expect_request("**/clips/**") as asked:
@@ -108,7 +115,13 @@ def test_curves_break_where_a_value_is_not_known(open_page: Open, lab: Lab) -> N
     )
     columns = tuple(Column(title=title, width=16) for title in "abc")
     lab.workbook.publish(
-        [Table(name="Jobs", sections=(Section(columns=columns, rows=(row,), row_headers=False),))]
+        [
+            Table(
+                name=JOBS,
+                rank=Rank.JOBS,
+                sections=(Section(columns=columns, rows=(row,), row_headers=False),),
+            )
+        ]
     )
     page = open_page("/#Jobs")
     expect(page.get_by_role("img", name="a line").locator("polyline")).to_have_count(3)
@@ -122,7 +135,7 @@ def test_many_bars_share_the_width_of_a_few(open_page: Open, lab: Lab) -> None:
     counts = (2, 8, 16)
     rows = tuple((Bars(fractions=(1,) * count, label=f"{count} GPUs"),) for count in counts)
     section = Section(columns=(Column(title="GPUs", width=16),), rows=rows, row_headers=False)
-    lab.workbook.publish([Table(name="Jobs", sections=(section,))])
+    lab.workbook.publish([Table(name=JOBS, rank=Rank.JOBS, sections=(section,))])
     page = open_page("/#Jobs")
     for count in counts:
         drawn = page.get_by_role("img", name=f"{count} GPUs")
@@ -157,7 +170,9 @@ def test_a_change_touches_only_what_differs(open_page: Open, lab: Lab) -> None:
 
     def publish(epoch: int) -> None:
         rows = tuple((Text(text=f"r{row}", tab="Servers"), epoch if row == 0 else row) for row in range(80))
-        lab.workbook.publish([Table(name="Jobs", sections=(Section(columns=columns, rows=rows),))])
+        lab.workbook.publish(
+            [Table(name=JOBS, rank=Rank.JOBS, sections=(Section(columns=columns, rows=rows),))]
+        )
 
     publish(1)
     page = open_page("/#Jobs")
@@ -174,7 +189,11 @@ def test_a_change_touches_only_what_differs(open_page: Open, lab: Lab) -> None:
 def test_tabs_come_and_go(open_page: Open, lab: Lab) -> None:
     page = open_page("/#Run%20r77c0de")
     expect(page.locator("#sheet")).to_have_text("There is no tab called Run r77c0de.")
-    table = Table(name="Run r77c0de", sections=(Section(columns=(Column(title="Fact"),), empty="No facts."),))
+    table = Table(
+        name="Run r77c0de",
+        rank=Rank.RUN,
+        sections=(Section(columns=(Column(title="Fact"),), empty="No facts."),),
+    )
     lab.workbook.publish([table], gone=["Leaderboard"])
     expect(page.get_by_role("cell")).to_have_text("No facts.")
     expect(page.get_by_role("tab", name="Leaderboard")).to_have_count(0)

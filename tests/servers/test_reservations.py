@@ -17,6 +17,7 @@ from backend.servers.reservations_tab import Reservation, reservations
 from backend.servers.state import ServerStatus, State, Verdict
 from backend.settings import ReservationSettings
 from backend.sheets.workbook import Workbook
+from backend.tabs.names import SERVERS
 from tests import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -161,7 +162,7 @@ def test_the_tab_is_followed_and_kept_where_it_fails(tmp_path: Path) -> None:
     file = tmp_path / "tabs" / "Reservations.csv"
     file.parent.mkdir()
     file.write_text("Server,User\ngpu1,Max\n")
-    workbook = Workbook(database, file.parent)
+    workbook = Workbook(database, file.parent, SERVERS)
     followed = Reservations(lambda: workbook, ReservationSettings(tab="Reservations.csv"))
     followed.refresh()
     (server,) = followed.shown_on([examples.busy_server()])

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from backend.sheets.table import Column, Section, Table, Text
 from backend.sheets.workbook import Workbook
 from backend.tabs.jobs import jobs_table
 from backend.tabs.leaderboard import leaderboard_table
+from backend.tabs.names import SERVERS, Rank
 from backend.tabs.results import results_table
 from backend.tabs.run import run_table
 from backend.tabs.servers import servers_table
@@ -46,10 +48,10 @@ def tables() -> list[Table]:
     ]
 
 
-def texts(*words: str, name: str = "Jobs") -> Table:
+def texts(*words: str, name: str = "Jobs", rank: int = 0) -> Table:
     rows = tuple((word, Text(text=word, note=word), 1.5) for word in words)
     columns = (Column(title="Plain"), Column(title="Noted"), Column(title="Number", format="decimal"))
-    return Table(name=name, sections=(Section(columns=columns, rows=rows),))
+    return Table(name=name, rank=rank, sections=(Section(columns=columns, rows=rows),))
 
 
 class SheetSuite(ABC):
@@ -105,9 +107,13 @@ class SheetSuite(ABC):
     def test_tabs_stand_in_their_order_with_the_newest_run_first(self, sheet: Sheet) -> None:
         for table in reversed(tables()):
             sheet.publish([table])
-        sheet.publish([texts("two", name="Run r2")])
+        later = examples.NOON + timedelta(hours=1)
+        runs = [("Run r3", later), ("Run r0", examples.NOON - timedelta(hours=1)), ("Run r2", later)]
+        sheet.publish([texts(name, name=name, rank=Rank.RUN.newest_first(at)) for name, at in runs])
+        sheet.publish([texts("ch32", name="Fine-tuning ch32", rank=Rank.SWEEPS)])
         ours = [name for name in self.tab_names(sheet) if not name.startswith("Sheet")]
-        assert ours == ["Servers", "Jobs", "Results", "Leaderboard", "Run r2", "Run r1"]
+        fixed = ["Servers", "Jobs", "Results", "Leaderboard", "Fine-tuning ch32"]
+        assert ours == [*fixed, "Run r2", "Run r3", "Run r1", "Run r0"]
 
     def test_people_see_our_columns_beside_their_own(self, sheet: Sheet) -> None:
         tab = self.keep_reservations(["gpu1", "unknown"])
@@ -130,7 +136,7 @@ class TestWorkbook(SheetSuite):
         self.folder = tmp_path / "tabs"
         self.folder.mkdir()
         database = open_database(tmp_path / "store.db")
-        yield Workbook(database, self.folder)
+        yield Workbook(database, self.folder, SERVERS)
         database.dispose()
 
     def tab_names(self, sheet: Sheet) -> list[str]:
@@ -168,7 +174,7 @@ class TestGoogle(SheetSuite):
     def sheet(self, tmp_path: Path) -> Iterator[Sheet]:
         with SheetsServer() as self.server:
             settings = GoogleSettings(spreadsheet="lab", api_endpoint=self.server.address)
-            sheet = GoogleSheet(GoogleApi(settings, tmp_path))
+            sheet = GoogleSheet(GoogleApi(settings, tmp_path), SERVERS)
             yield sheet
             sheet.close()
             assert not self.server.faults

@@ -11,6 +11,7 @@ from backend.settings import GoogleSettings
 from backend.sheets.google.api import GoogleApi
 from backend.sheets.google.sheet import GoogleSheet
 from backend.sheets.workbook import Workbook
+from backend.tabs.names import SERVERS
 from backend.tabs.outbox import Outbox
 from backend.tabs.publisher import Publisher
 from backend.tabs.results import results_table
@@ -38,14 +39,14 @@ def server() -> Iterator[SheetsServer]:
 @pytest.fixture
 def google(server: SheetsServer, tmp_path: Path) -> Iterator[GoogleSheet]:
     settings = GoogleSettings(spreadsheet="lab", api_endpoint=server.address)
-    google = GoogleSheet(GoogleApi(settings, tmp_path, sleep=lambda _: None))
+    google = GoogleSheet(GoogleApi(settings, tmp_path, sleep=lambda _: None), SERVERS)
     yield google
     google.close()
 
 
 @pytest.fixture
 def workbook(database: sa.Engine, tmp_path: Path) -> Workbook:
-    return Workbook(database, tmp_path / "tabs")
+    return Workbook(database, tmp_path / "tabs", SERVERS)
 
 
 @pytest.mark.parametrize("error", [Fault(status=503), Fault(), Fault(status=403)], ids=["503", "cut", "403"])
@@ -138,7 +139,7 @@ def test_a_missing_key_is_trouble_until_it_is_there(
     file = tmp_path / "google-key.json"
 
     def opened() -> GoogleSheet:
-        return google if file.exists() else GoogleSheet(GoogleApi(keyless, tmp_path))
+        return google if file.exists() else GoogleSheet(GoogleApi(keyless, tmp_path), SERVERS)
 
     publisher = Publisher(Outbox(database), workbook, opened)
     publisher.publish([texts("one")])

@@ -1,6 +1,6 @@
 """Columns of ours beside a tab of theirs. Pure: from a tab as it is to the requests that are still needed.
 
-Each column is one array formula in the header row that looks up the `Servers` tab by the names in their key
+Each column is one array formula in the header row that looks into a tab of ours by the names in their key
 column. It is written once, into a column inserted for it, so no cell of theirs is ever written; from then on
 the values follow the names by themselves, however people sort, insert, move, filter or hide.
 
@@ -18,7 +18,7 @@ from typing import Any, Literal
 from gspread.utils import rowcol_to_a1
 
 from backend.sheets.google.cells import Values, colour
-from backend.sheets.google.formulas import ServersTab
+from backend.sheets.google.formulas import LookupTab
 from backend.sheets.people import find_header
 
 KEY = "sheetrack-column"
@@ -40,7 +40,7 @@ class Mark:
     at: int
     """Its row or column now, from 0."""
     title: str = ""
-    """Of a column: which column of the Servers tab it shows."""
+    """Of a column: which column of the lookup tab it shows."""
     protection: int = 0
     """Of a column: the ID of its protected range, which vanishes with it."""
     source: str = ""
@@ -94,11 +94,11 @@ class PeoplesTab:
         count: int = self._sheet["properties"]["gridProperties"]["columnCount"]
         return count
 
-    def wanted(self, key_column: str, titles: Sequence[str], servers: ServersTab) -> list[Values]:
+    def wanted(self, key_column: str, titles: Sequence[str], lookup: LookupTab) -> list[Values]:
         """The next batch on the way to columns called `titles`; nothing where they are all there.
 
         Raises:
-            NotFoundError: there is no header `key_column`, or the Servers tab has no such column.
+            NotFoundError: there is no header `key_column`, or the lookup tab has no such column.
         """
         header, key = self.header, self.key
         if not self.columns or header is None or key is None:
@@ -112,27 +112,27 @@ class PeoplesTab:
         guards = [*self._guard(header), *self._guard(key)]
         batch: list[Values] = []
         for title, mark in self.columns.items():
-            source = servers.source(title)
+            source = lookup.source(title)
             if mark.source != source or not self.cell(header.at, mark.at).get("userEnteredValue"):
                 batch += self._guard(replace(mark, source=source))
-                batch.append(self._formula(header.at, mark.at, key.at, servers, title))
+                batch.append(self._formula(header.at, mark.at, key.at, lookup, title))
         new_titles = [title for title in titles if title not in self.columns]
         if batch or not new_titles:
             return guards + batch if batch else []
-        return guards + self._insertion(header.at, key.at, new_titles, servers)
+        return guards + self._insertion(header.at, key.at, new_titles, lookup)
 
-    def _insertion(self, header: int, key: int, titles: Sequence[str], servers: ServersTab) -> list[Values]:
+    def _insertion(self, header: int, key: int, titles: Sequence[str], lookup: LookupTab) -> list[Values]:
         start = max([self.edge, *(mark.at + 1 for mark in self.columns.values())])
         place = self._dimension("COLUMNS", start, len(titles))
         # New columns take nothing from theirs; only behind the last column Google demands it.
         at_end = start >= self.column_count
         batch: list[Values] = [{"insertDimension": {"range": place, "inheritFromBefore": at_end}}]
         for at, title in enumerate(titles, start):
-            batch.append(self._formula(header, at, key, servers, title))
+            batch.append(self._formula(header, at, key, lookup, title))
             below = self._range(header + 1, at)
-            looks = {"userEnteredFormat": servers.looks(title)}
+            looks = {"userEnteredFormat": lookup.looks(title)}
             batch.append({"repeatCell": {"range": below, "cell": looks, "fields": "userEnteredFormat"}})
-            mark = Mark(_id(), "column", at, title, protection=_id(), source=servers.source(title))
+            mark = Mark(_id(), "column", at, title, protection=_id(), source=lookup.source(title))
             protected = {
                 "protectedRangeId": mark.protection,
                 "range": {"sheetId": self.sheet_id, "startColumnIndex": at, "endColumnIndex": at + 1},
@@ -216,9 +216,9 @@ class PeoplesTab:
         ends = {"startRowIndex": row, "startColumnIndex": column, "endColumnIndex": column + 1}
         return {"sheetId": self.sheet_id} | ends
 
-    def _formula(self, row: int, column: int, key: int, servers: ServersTab, title: str) -> Values:
+    def _formula(self, row: int, column: int, key: int, lookup: LookupTab, title: str) -> Values:
         looks = {"textFormat": {"bold": True}, "backgroundColorStyle": colour("#F0F2F5")}
-        formula = servers.formula(title, row, key)
+        formula = lookup.formula(title, row, key)
         cell = {"userEnteredValue": {"formulaValue": formula}, "userEnteredFormat": looks}
         start = {"sheetId": self.sheet_id, "rowIndex": row, "columnIndex": column}
         fields = "userEnteredValue,userEnteredFormat"

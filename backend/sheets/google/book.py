@@ -7,7 +7,7 @@ tab keeps it: it is never written again. A copy of a tab has another sheet ID th
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from backend.sheets.google.cells import FIELDS, Values
 from backend.sheets.google.grid import Drawing
 from backend.sheets.google.layout import lay_out
-from backend.sheets.table import Table, tab_order
+from backend.sheets.table import Table
 
 KEY = "sheetrack-tab"
 METADATA = (
@@ -23,6 +23,8 @@ METADATA = (
     "sheets(properties(sheetId,title,index),developerMetadata(metadataId,metadataKey,metadataValue),"
     "conditionalFormats(ranges(sheetId)),protectedRanges(protectedRangeId))"
 )
+_UNKNOWN_RANK = 2**53
+"""Of a tab that an older Sheetrack made; it is known once that tab is published again."""
 _WARNING = "Sheetrack writes this tab. Rename it to keep it as it is."
 
 
@@ -35,6 +37,7 @@ class OurTab:
     mark: int
     """The ID of its metadata."""
     index: int
+    rank: int
     layout_hash: str
     rules: int
     """How many conditional formats it has."""
@@ -72,21 +75,34 @@ class Book:
             zone=_zone(answer.get("properties", {}).get("timeZone", "")),
         )
 
-    def requests(self, tables: Sequence[Table], gone: Sequence[str]) -> list[Values]:
-        """What makes each tab show its table and removes the tabs called `gone`; for one batch."""
-        removed = [self.ours[name] for name in gone if name in self.ours]
-        batch: list[Values] = []
-        tabs = [tab for tab in self.ours.values() if tab not in removed]
+    def requests(self, tables: Sequence[Table], gone: Sequence[str], lookup: str) -> list[Values]:
+        """One batch that makes each tab show its table and removes the tabs called `gone`.
+
+        `lookup` names the table that formulas in people's tabs look into.
+        """
+        ranks = {table.name: table.rank for table in tables}
+        removed = [self.ours[name] for name in gone if name in self.ours and name not in ranks]
+        tabs = {
+            name: replace(tab, rank=ranks.get(name, tab.rank))
+            for name, tab in self.ours.items()
+            if tab not in removed
+        }
         titles = set(self.titles) - {tab.title.casefold() for tab in removed}
-        for table in tables:
-            if all(tab.name != table.name for tab in tabs):
-                new = self._new(table.name, titles, tabs)
+        # Each new tab is placed right of those before it, which are there by then.
+        in_order = sorted(tables, key=lambda table: (table.rank, table.name))
+        for table in in_order:
+            if table.name not in tabs:
+                new = self._new(table, titles, list(tabs.values()))
                 titles.add(new.title.casefold())
-                tabs.append(new)
-        gids = {tab.name: tab.sheet_id for tab in tabs}
-        for table in tables:
-            tab = next(tab for tab in tabs if tab.name == table.name)
-            batch += _show(Drawing(table, gids, self.zone), tab, new=tab.name not in self.ours)
+                tabs = {
+                    name: replace(tab, index=tab.index + (tab.index >= new.index))
+                    for name, tab in tabs.items()
+                } | {table.name: new}
+        gids = {name: tab.sheet_id for name, tab in tabs.items()}
+        batch: list[Values] = []
+        for table in in_order:
+            drawing = Drawing(table, gids, self.zone, is_lookup=table.name == lookup)
+            batch += _show(drawing, tabs[table.name], self.ours.get(table.name))
         return batch + [{"deleteSheet": {"sheetId": tab.sheet_id}} for tab in removed]
 
     def farewell(self) -> list[Values]:
@@ -108,7 +124,8 @@ class Book:
             if tab.title != tab.name
         ]
 
-    def _new(self, name: str, titles: set[str], tabs: Sequence[OurTab]) -> OurTab:
+    def _new(self, table: Table, titles: set[str], tabs: Sequence[OurTab]) -> OurTab:
+        name, place = table.name, (table.rank, table.name)
         candidates = (f"{name} (Sheetrack{'' if n == 1 else f' {n}'})" for n in range(1, 1000))
         title = (
             name
@@ -117,10 +134,10 @@ class Book:
         )
         taken = self.ids | {tab.sheet_id for tab in tabs}
         sheet_id = next(n for n in iter(lambda: secrets.randbelow(2**31 - 1) + 1, 0) if n not in taken)
-        before = [tab.index for tab in tabs if tab_order(tab.name) < tab_order(name)]
-        after = [tab.index for tab in tabs if tab_order(tab.name) >= tab_order(name)]
+        before = [tab.index for tab in tabs if (tab.rank, tab.name) < place]
+        after = [tab.index for tab in tabs if (tab.rank, tab.name) > place]
         index = max(before) + 1 if before else min(after, default=len(self.ids))
-        return OurTab(name, title, sheet_id, sheet_id, index, layout_hash="", rules=0)
+        return OurTab(name, title, sheet_id, sheet_id, index, table.rank, layout_hash="", rules=0)
 
 
 def _our_tab(sheet: Mapping[str, Any]) -> OurTab | None:
@@ -137,6 +154,7 @@ def _our_tab(sheet: Mapping[str, Any]) -> OurTab | None:
                 sheet_id=mark["sheet"],
                 mark=entry["metadataId"],
                 index=properties.get("index", 0),
+                rank=mark.get("rank", _UNKNOWN_RANK),
                 layout_hash=mark["layout"],
                 rules=len(sheet.get("conditionalFormats", [])),
                 is_kept=mark["title"] != properties["title"],
@@ -144,12 +162,13 @@ def _our_tab(sheet: Mapping[str, Any]) -> OurTab | None:
     return None
 
 
-def _show(drawing: Drawing, tab: OurTab, *, new: bool) -> list[Values]:
+def _show(drawing: Drawing, tab: OurTab, before: OurTab | None) -> list[Values]:
+    """Makes the tab show the drawing; `before` is the tab as it is now, None where it does not exist."""
     place = {"sheetId": tab.sheet_id}
     layout = lay_out(drawing, tab.sheet_id)
     size = {"rowCount": layout.row_count, "columnCount": layout.column_count}
     batch: list[Values]
-    if new:
+    if before is None:
         properties = place | {"title": tab.title, "index": tab.index, "gridProperties": size}
         about = {"protectedRangeId": tab.sheet_id, "description": _WARNING, "warningOnly": True}
         protection = about | {"range": place}
@@ -164,14 +183,21 @@ def _show(drawing: Drawing, tab: OurTab, *, new: bool) -> list[Values]:
     if tab.layout_hash != layout.hash:
         batch += [{"deleteConditionalFormatRule": place | {"index": 0}}] * tab.rules
         batch += layout.requests
-        batch += _mark(tab, layout.hash, new=new)
+    if before is None or (before.layout_hash, before.rank) != (layout.hash, tab.rank):
+        batch += _mark(tab, layout.hash, is_new=before is None)
     rows = [{"values": row} for row in drawing.grid]
     batch.append({"updateCells": {"range": place, "rows": rows, "fields": FIELDS}})
     return batch
 
 
-def _mark(tab: OurTab, layout_hash: str, *, new: bool) -> list[Values]:
-    value = {"tab": tab.name, "title": tab.title, "sheet": tab.sheet_id, "layout": layout_hash}
+def _mark(tab: OurTab, layout_hash: str, *, is_new: bool) -> list[Values]:
+    value = {
+        "tab": tab.name,
+        "title": tab.title,
+        "sheet": tab.sheet_id,
+        "layout": layout_hash,
+        "rank": tab.rank,
+    }
     mark = {
         "metadataId": tab.mark,
         "metadataKey": KEY,
@@ -180,9 +206,7 @@ def _mark(tab: OurTab, layout_hash: str, *, new: bool) -> list[Values]:
         "visibility": "DOCUMENT",
     }
     create = {"createDeveloperMetadata": {"developerMetadata": mark}}
-    if new:
-        return [create]
-    return [_unmark(tab.mark), create]
+    return [create] if is_new else [_unmark(tab.mark), create]
 
 
 def _unmark(mark: int) -> Values:

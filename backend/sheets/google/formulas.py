@@ -10,12 +10,14 @@ from backend.sheets.google.cells import Values
 from backend.sheets.google.grid import IN_WORDS
 
 
-class ServersTab:
+class LookupTab:
     """Our own tab that the formulas look into; its first row is its header."""
 
-    def __init__(self, sheet: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, sheet: Mapping[str, Any]) -> None:
+        """`name` is what Sheetrack calls it."""
+        self.name = name
         title: str = sheet["properties"]["title"]
-        self._name = title if title.isidentifier() else "'" + title.replace("'", "''") + "'"
+        self._reference = title if title.isidentifier() else "'" + title.replace("'", "''") + "'"
         self._sheet_id: int = sheet["properties"]["sheetId"]
         rows = [row.get("values", []) for row in sheet.get("data", [{}])[0].get("rowData", [])]
         self._titles = [cell.get("formattedValue", "") for cell in rows[0]] if rows else []
@@ -26,10 +28,10 @@ class ServersTab:
         return f"{self._sheet_id} {self._place(title)}"
 
     def formula(self, title: str, header: int, key: int) -> str:
-        """Shows `title` in its own row and, below, what the Servers tab says of each name in the key column.
+        """Shows `title` in its own row and, below, the value for each name in the key column.
 
         Raises:
-            NotFoundError: the Servers tab has no such column.
+            NotFoundError: the lookup tab has no such column.
         """
         names = f"{rowcol_to_a1(header + 1, key + 1)}:{rowcol_to_a1(1, key + 1).rstrip('1')}"
         place = self._place(title) + 1
@@ -38,7 +40,7 @@ class ServersTab:
         exact = f"TRIM({names})"
         for sign in "~*?":
             exact = f'SUBSTITUTE({exact};"{sign}";"~{sign}")'
-        look_up = f"VLOOKUP({exact};{self._name}!$A:${last};{place};FALSE)"
+        look_up = f"VLOOKUP({exact};{self._reference}!$A:${last};{place};FALSE)"
         quoted = '"' + title.replace('"', '""') + '"'
         first = names.split(":", maxsplit=1)[0]
         return (
@@ -58,4 +60,4 @@ class ServersTab:
             if name in self._titles:
                 return self._titles.index(name)
         known = ", ".join(name for name in self._titles if name and not name.endswith(IN_WORDS))
-        raise NotFoundError(f"The Servers tab has no column {title!r}.", f"It has {known}.")
+        raise NotFoundError(f"The {self.name} tab has no column {title!r}.", f"It has {known}.")

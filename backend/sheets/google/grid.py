@@ -16,8 +16,6 @@ from backend.sheets.google.cells import Values
 from backend.sheets.table import Bars, Cell, Column, Number, Section, Spark, Table
 
 IN_WORDS = " in words"
-LOOKED_UP = "Servers"
-"""The table that the formulas in people's tabs look into."""
 
 _BLUE = "#0B57D0"
 
@@ -31,6 +29,8 @@ class Drawing:
     """Where links to other tabs lead."""
     zone: tzinfo
     """The spreadsheet's."""
+    is_lookup: bool = False
+    """Whether formulas in people's tabs look into it."""
     grid: list[list[Values]] = field(default_factory=list)
     """CellData by row and column."""
     options: list[tuple[str, str | float]] = field(default_factory=list)
@@ -104,8 +104,8 @@ class Drawing:
 
     def _cell(self, cell: Cell, column: Column) -> Values:
         drawn = cells.plain(cell, column, self.gids, self.zone)
-        if not drawn and self.table.name == LOOKED_UP:
-            # Whoever looks up a cell without any content may be told 0.
+        if not drawn and self.is_lookup:
+            # A lookup of an empty cell may give 0.
             return cells.formula('=""')
         return drawn
 

@@ -12,8 +12,7 @@ from backend.sheets.google.annotations import KEY, TAB_FIELDS, PeoplesTab
 from backend.sheets.google.api import GoogleApi
 from backend.sheets.google.book import Book
 from backend.sheets.google.cells import Values
-from backend.sheets.google.formulas import ServersTab
-from backend.sheets.google.grid import LOOKED_UP
+from backend.sheets.google.formulas import LookupTab
 from backend.sheets.table import Table
 
 _ROUNDS = 8
@@ -26,8 +25,10 @@ class GoogleSheet:
     What the tabs are called is read before every write: a tab that somebody renamed a second ago is theirs.
     """
 
-    def __init__(self, api: GoogleApi) -> None:
+    def __init__(self, api: GoogleApi, lookup: str) -> None:
+        """`lookup` names the tab whose columns `annotate` shows; its first column names the rows."""
         self._api = api
+        self._lookup = lookup
         self._zone: tzinfo = datetime.now().astimezone().tzinfo or UTC
 
     @property
@@ -50,7 +51,7 @@ class GoogleSheet:
         for last in (False, True):
             book = self._book()
             try:
-                if batch := book.requests(tables, gone):
+                if batch := book.requests(tables, gone, self._lookup):
                     self._api.batch_update(batch)
             except MismatchError:
                 if last:
@@ -65,7 +66,7 @@ class GoogleSheet:
             raise self._no_tab(tab) from None
 
     def annotate(self, tab: str, key_column: str, columns: Sequence[str]) -> None:
-        """Shows `columns` of the Servers tab to the right of people's own, by the names in `key_column`.
+        """Shows `columns` of the lookup tab to the right of people's own, by the names in `key_column`.
 
         `key_column` may be empty, and is then guessed. Once the columns are there, this writes nothing.
 
@@ -75,8 +76,8 @@ class GoogleSheet:
         """
 
         def step() -> list[Values]:
-            theirs, servers = self._open(tab)
-            return theirs.wanted(key_column, columns, servers)
+            theirs, lookup = self._open(tab)
+            return theirs.wanted(key_column, columns, lookup)
 
         self._settle(step)
 
@@ -128,12 +129,12 @@ class GoogleSheet:
         self._zone = book.zone
         return book
 
-    def _open(self, tab: str) -> tuple[PeoplesTab, ServersTab]:
+    def _open(self, tab: str) -> tuple[PeoplesTab, LookupTab]:
         """Reads their tab, and the top of ours."""
-        ours = self._book().ours.get(LOOKED_UP)
+        ours = self._book().ours.get(self._lookup)
         if ours is None:
             raise NotFoundError(
-                "The spreadsheet has no Servers tab yet.",
+                f"The spreadsheet has no {self._lookup} tab yet.",
                 "It comes with the first refresh of `sheetrack up`.",
             )
         ranges = [absolute_range_name(tab), absolute_range_name(ours.title, "1:50")]
@@ -142,10 +143,10 @@ class GoogleSheet:
         except MismatchError:
             raise self._no_tab(tab) from None
         sheets = {sheet["properties"].get("sheetId", 0): sheet for sheet in answer["sheets"]}
-        servers = ServersTab(sheets.pop(ours.sheet_id))
+        lookup = LookupTab(self._lookup, sheets.pop(ours.sheet_id))
         if not sheets:
             raise NotFoundError(f"{tab!r} is Sheetrack's own tab.", "Name one of yours in reservations.tab.")
-        return PeoplesTab(sheets.popitem()[1]), servers
+        return PeoplesTab(sheets.popitem()[1]), lookup
 
     def _annotated(self) -> list[PeoplesTab]:
         """Every tab of theirs with something of ours in it."""

@@ -15,6 +15,7 @@ from backend.sheets.google import api
 from backend.sheets.google.api import WRITES_PER_MINUTE, GoogleApi
 from backend.sheets.google.sheet import GoogleSheet
 from backend.sheets.table import Column, Section, Spark, Table
+from backend.tabs.names import SERVERS
 from backend.tabs.run import run_table
 from backend.tabs.servers import servers_table
 from tests import examples
@@ -55,7 +56,7 @@ def server(clock: Clock) -> Iterator[SheetsServer]:
 @pytest.fixture
 def sheet(server: SheetsServer, clock: Clock, tmp_path: Path) -> Iterator[GoogleSheet]:
     settings = GoogleSettings(spreadsheet="lab", api_endpoint=server.address)
-    sheet = GoogleSheet(GoogleApi(settings, tmp_path, clock=clock, sleep=clock.sleep))
+    sheet = GoogleSheet(GoogleApi(settings, tmp_path, clock=clock, sleep=clock.sleep), SERVERS)
     yield sheet
     sheet.close()
 
@@ -213,7 +214,7 @@ class TestTabs:
         curve = Spark(values=(1, 2), label="from 1 to 2")
         wide = Section(columns=columns, rows=((curve, 7), ("text flows over", None)))
         for name in ("Run r1", "Run r1"):
-            sheet.publish([Table(name=name, sections=(wide,))])
+            sheet.publish([Table(name=name, rank=0, sections=(wide,))])
         tab = server.state.tab("Run r1")
         places = [(m["startRowIndex"], m["startColumnIndex"], m["endColumnIndex"]) for m in tab.merges]
         assert places == [(1, 0, 3), (1, 3, 5)]
@@ -240,7 +241,7 @@ class TestTabs:
     ) -> None:
         columns = (Column(title="Word"), *(Column(title=word, heat=True) for word in ("one", "two")))
         section = Section.model_validate({"columns": columns, "rows": [("one", 1, -2.5)], "heat": heat})
-        sheet.publish([Table(name="Run r1", sections=(section,))])
+        sheet.publish([Table(name="Run r1", rank=0, sections=(section,))])
         (rule,) = server.state.tab("Run r1").rules
         (place,) = rule["ranges"]
         assert (place["startRowIndex"], place["endRowIndex"]) == (1, 2)
@@ -439,7 +440,7 @@ class TestTrouble:
     ) -> None:
         monkeypatch.setattr(api, "_TIMEOUT_SECONDS", 0.3)
         settings = GoogleSettings(spreadsheet="lab", api_endpoint=server.address)
-        hasty = GoogleSheet(GoogleApi(settings, tmp_path, clock=clock))
+        hasty = GoogleSheet(GoogleApi(settings, tmp_path, clock=clock), SERVERS)
         server.faults_ahead.append(Fault(status=503, seconds=1))
         with pytest.raises(UnavailableError, match="did not answer within"):
             hasty.publish([texts("one")])
@@ -539,7 +540,7 @@ class TestKey:
         file.touch(mode=0o600)
         with GoogleAccounts() as accounts:
             file.write_text(accounts.service_account())
-            sheet = GoogleSheet(GoogleApi(self.settings(), tmp_path))
+            sheet = GoogleSheet(GoogleApi(self.settings(), tmp_path), SERVERS)
             for attempt in (sheet.try_out, lambda: sheet.read("Jobs")):
                 with pytest.raises(UnavailableError) as caught:
                     attempt()

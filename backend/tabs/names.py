@@ -1,0 +1,42 @@
+"""The names of Sheetrack's tabs, and the order in which they stand. The add-on uses the same names."""
+
+from datetime import datetime
+from enum import IntEnum
+
+SERVERS = "Servers"
+JOBS = "Jobs"
+RESULTS = "Results"
+LEADERBOARD = "Leaderboard"
+USAGE = "Usage"
+
+_STEP = 10**10
+"""Between two ranks; more than the seconds since 1970, so that moments fit between."""
+
+
+class Rank(IntEnum):
+    """The order of the tabs: servers first, single runs last."""
+
+    SERVERS = 0 * _STEP
+    JOBS = 1 * _STEP
+    RESULTS = 2 * _STEP
+    LEADERBOARD = 3 * _STEP
+    USAGE = 4 * _STEP
+    SWEEPS = 5 * _STEP
+    COMPARISON = 6 * _STEP
+    RUN = 7 * _STEP
+
+    def newest_first(self, moment: datetime) -> int:
+        """The rank of one tab among others of its kind, by the moment at which it came to be."""
+        return self + _STEP - round(moment.timestamp())
+
+
+def sweeps_tab(architecture: str) -> str:
+    return f"Fine-tuning {architecture}"
+
+
+def comparison_tab(a: str, b: str) -> str:
+    return f"Compare {a} {b}"
+
+
+def run_tab(run: str) -> str:
+    return f"Run {run}"
