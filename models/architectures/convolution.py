@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.architectures.fused import fits, fused, fused_norm
+
 
 class Convolution(nn.Module):
     """Convolution, batch norm if asked for, max pool if asked for, ReLU.
@@ -49,6 +51,14 @@ class Convolution(nn.Module):
         return self.convolution.weight.detach()[:, :, 0]
 
     def forward(self, signal: Tensor) -> Tensor:
+        kernel = self.convolution
+        if kernel.bias is not None and fits(signal, kernel, self.pool):
+            if isinstance(self.norm, nn.BatchNorm2d):
+                return fused_norm(signal, kernel, self.norm, pool=self.pool, pool_all=self.pool_all)
+            padding = int(kernel.padding[1])
+            return fused(
+                signal, kernel.weight, kernel.bias, padding=padding, pool=self.pool, pool_all=self.pool_all
+            )
         signal = self.norm(self.convolution(signal))
         if self.pool > 1:
             if missing := -signal.shape[-1] % self.pool if self.pool_all else 0:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from models.architectures.fused import keep_memory
 from models.run_folder import RunFolder
 
 
@@ -18,6 +19,7 @@ def now() -> str:
 
 def prepare_torch() -> torch.device:
     """Chooses the GPU if there is one and makes torch repeatable; uses the CPUs that this process may use."""
+    keep_memory()
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         torch.set_num_threads(len(os.sched_getaffinity(0)))
     # cuBLAS is repeatable only with a workspace of its own; it reads this when it starts.

@@ -1,0 +1,123 @@
+"""The loops in C against the torch form of the same layer, which is the reference."""
+
+import copy
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.architectures import ARCHITECTURES, build
+from models.architectures import convolution as convolution_module
+from models.architectures.convolution import Convolution
+from models.architectures.fused import library
+
+pytestmark = pytest.mark.skipif(library() is None, reason="needs a C compiler: apt-get install gcc")
+
+LAYERS = [
+    (3, 1, 32, 100, {"kernel": 5, "pool": 3}),
+    (20, 32, 32, 50, {"kernel": 5, "pool": 3}),
+    (2, 32, 64, 31, {"kernel": 5}),
+    (5, 64, 64, 77, {"kernel": 3, "pool": 3}),
+    (4, 1, 8, 300, {"kernel": 25, "same": False, "pool": 4, "pool_all": True}),
+    (4, 8, 16, 299, {"kernel": 25, "same": False, "pool": 4, "pool_all": True}),
+    (3, 7, 40, 53, {"kernel": 3, "pool": 2}),
+    (33, 5, 24, 11, {"kernel": 5, "pool": 3}),
+    (1, 16, 256, 5, {"kernel": 5, "pool": 3}),
+]
+
+
+@pytest.fixture
+def without_loops(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    return lambda: monkeypatch.setattr(convolution_module, "fits", lambda *_: False)
+
+
+def outcome(layer: Convolution, signal: Tensor) -> list[Tensor]:
+    """Output, all gradients, running moments and the output in evaluation, in float64."""
+    layer = copy.deepcopy(layer).to(signal.dtype)
+    signal = signal.clone().requires_grad_()
+    out = layer(signal)
+    (out * torch.linspace(-1, 1, out.numel()).reshape(out.shape).to(out)).sum().backward()
+    gradients = [parameter.grad for parameter in layer.parameters() if parameter.grad is not None]
+    moments = [buffer for buffer in layer.buffers() if buffer.ndim]
+    found = [out, signal.grad, *gradients, *moments, layer.eval()(signal)]
+    return [tensor.detach().double() for tensor in found if tensor is not None]
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize(("clips", "inputs", "outputs", "length", "choice"), LAYERS)
+def test_a_layer_is_as_near_to_float64_as_the_torch_form(
+    clips: int, inputs: int, outputs: int, length: int, choice: dict[str, int], *, batch_norm: bool,
+    without_loops: Callable[[], None],
+) -> None:  # fmt: skip
+    torch.manual_seed(0)
+    layer = Convolution(inputs, outputs, batch_norm=batch_norm, **choice)  # type: ignore[arg-type]
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    signal = torch.randn(clips, inputs, 1, length)
+    ours = outcome(layer, signal)
+    without_loops()
+    exact = outcome(layer, signal.double())
+    # Under batch norm the bias of the convolution has no gradient but rounding.
+    for mine, wanted in zip(ours, [t for t in exact if t.abs().max() > 1e-9], strict=True):
+        assert (mine - wanted).abs().max() <= 4e-6 * wanted.abs().max()
+
+
+def gradients(name: str, dtype: torch.dtype, *, batch_norm: bool) -> Tensor:
+    """All gradients of one step in a row, in float64."""
+    torch.manual_seed(0)
+    network = build(name, 16, None, 0.0, batch_norm)
+    clips = torch.randn(4, 16000)
+    network.to(dtype)(clips.to(dtype)).square().mean().backward()
+    # Under batch norm the bias of a convolution has no effect: no gradient here, rounding in the torch form.
+    found = [torch.zeros_like(p) if p.grad is None else p.grad for p in network.parameters()]
+    return torch.cat([gradient.double().flatten() for gradient in found])
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_a_network_is_as_near_to_float64_as_its_torch_form(
+    name: str, *, batch_norm: bool, without_loops: Callable[[], None]
+) -> None:
+    ours = gradients(name, torch.float32, batch_norm=batch_norm)
+    without_loops()
+    theirs = gradients(name, torch.float32, batch_norm=batch_norm)
+    exact = gradients(name, torch.float64, batch_norm=batch_norm)
+    # Rounding decides a few near-ties of the pools, in either form; deep networks with batch norm spread that.
+    assert (ours - exact).norm() <= 3 * (theirs - exact).norm() + 1e-5 * exact.norm()
+
+
+def test_any_number_of_threads_gives_the_same_bits() -> None:
+    before = torch.get_num_threads()
+    try:
+        for batch_norm in (False, True):
+            torch.manual_seed(0)
+            layer = Convolution(32, 64, 5, pool=3, batch_norm=batch_norm)
+            signal = torch.randn(37, 32, 1, 100)
+            found = []
+            for threads in (1, 2, 3, 1):
+                torch.set_num_threads(threads)
+                found.append(outcome(layer, signal))
+            assert all(
+                torch.equal(one, other)
+                for others in found[1:]
+                for one, other in zip(found[0], others, strict=True)
+            )
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_first_of_equals_wins_and_what_is_no_number_stays() -> None:
+    layer = Convolution(1, 8, 1, pool=3)
+    with torch.no_grad():
+        layer.convolution.weight.fill_(1)
+        layer.convolution.bias.fill_(0)  # type: ignore[union-attr]
+    signal = torch.tensor([2.0, 2.0, 1.0, -1.0, -2.0, -3.0, 1.0, math.nan, 3.0])
+    signal = signal.reshape(1, 1, 1, 9).requires_grad_()
+    out = layer(signal)
+    assert out[0, 0, 0, :2].tolist() == [2, 0]
+    assert out[0, :, 0, 2].isnan().all()
+    out[..., :2].sum().backward()
+    assert signal.grad is not None
+    assert signal.grad[0, 0, 0, :6].tolist() == [8, 0, 0, 0, 0, 0]
