@@ -16,7 +16,7 @@ demo: $(VENV)/.ready
 	SHEETRACK_HOME="$(DEMO_HOME)" $(BIN)/sheetrack demo --port $(PORT) $(if $(EXIT),--exit)
 
 test: check
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/ruff format --check .

@@ -69,20 +69,20 @@ def error(answer: httpx.Response) -> dict[str, str]:
 def test_nothing_answers_without_the_token(address: str, path: str) -> None:
     base = address.split("/?", maxsplit=1)[0]
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": f"sheetrack-{base[-5:]}=wrong"}):
-        answer = httpx.get(base + path, headers=headers)
+        answer = httpx.get(base + path, headers=headers, timeout=60)
         assert answer.status_code == 401
         assert error(answer)["code"] == "token_needed"
 
 
 def test_a_person_without_the_token_is_told_in_words(address: str) -> None:
-    answer = httpx.get(address.split("?", maxsplit=1)[0], headers={"Accept": "text/html"})
+    answer = httpx.get(address.split("?", maxsplit=1)[0], headers={"Accept": "text/html"}, timeout=60)
     assert answer.status_code == 401
     assert answer.headers["Content-Type"].startswith("text/html")
     assert "sheetrack up" in answer.text
 
 
 def test_the_address_lets_a_browser_in_and_hides_the_token(address: str) -> None:
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=60) as browser:
         answer = browser.get(address)
         assert (answer.status_code, answer.headers["Location"]) == (302, "/")
         assert "HttpOnly" in answer.headers["Set-Cookie"]

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from backend.api.app import create_app
 from backend.api.google_identity import GoogleIdentity
 from backend.service.wiring import Sheetrack
 from backend.settings import Home, PeopleSettings
-from tests.google.accounts import AUDIENCE, GoogleAccounts
+from tests.google.accounts import AUDIENCE, GoogleAccounts, from_now
 from tests.speech import write_words
 
 PUBLIC = "sheetrack.lab.example"
@@ -81,8 +80,8 @@ def test_who_is_listed_is_let_in_and_recorded(client: FlaskClient, accounts: Goo
 @pytest.mark.parametrize(
     ("changes", "status", "said"),
     [
-        ({"exp": int(time.time()) - 60}, 401, "has expired"),
-        ({"iat": int(time.time()) + 600, "exp": int(time.time()) + 900}, 401, "from the future"),
+        ({"exp": from_now(-60)}, 401, "has expired"),
+        ({"iat": from_now(600), "exp": from_now(900)}, 401, "from the future"),
         ({"iss": "https://accounts.example"}, 401, "not issued by Google"),
         ({"aud": "copy.apps.googleusercontent.com"}, 403, "the script copy.apps.googleusercontent.com"),
         ({"aud": None}, 403, "people.audiences"),
@@ -135,9 +134,8 @@ def test_a_request_without_a_token_is_told_the_usual_cause(client: FlaskClient) 
 
 
 def test_clocks_may_differ_by_a_few_seconds(client: FlaskClient, accounts: GoogleAccounts) -> None:
-    now = int(time.time())
-    assert ask(client, accounts.token(exp=now - 3)).status_code == 200
-    assert ask(client, accounts.token(iat=now + 5)).status_code == 200
+    assert ask(client, accounts.token(exp=from_now(-3))).status_code == 200
+    assert ask(client, accounts.token(iat=from_now(5))).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 HOST = Path(__file__).parent / "host.mjs"
 
 
@@ -27,11 +29,15 @@ class OpenSheet:
 
     def change(self, **world: Any) -> None:
         """From now on the world is like this; see host.mjs for what it can be."""
-        httpx.post(f"{self.address}/world", json=world).raise_for_status()
+        self._ask(world)
 
     def seen(self) -> dict[str, Any]:
         """What the person has seen so far; see `seen` in host.mjs."""
-        seen: dict[str, Any] = httpx.post(f"{self.address}/world", json={}).raise_for_status().json()
+        return self._ask({})
+
+    def _ask(self, world: dict[str, Any]) -> dict[str, Any]:
+        answer = httpx.post(f"{self.address}/world", json=world, timeout=60).raise_for_status()
+        seen: dict[str, Any] = answer.json()
         return seen
 
 
@@ -58,7 +64,7 @@ def _host(*, stdin: int, stderr: int | None = None, **world: Any) -> subprocess.
 
 def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     """What came of it: `results`, what the person saw, `properties`, `functions`; see `seen` in host.mjs."""
-    output, error = process.communicate(timeout=60)
+    output, error = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, error
     seen: dict[str, Any] = json.loads(output)
     return seen

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.apps_script.add_on import run
+from tests.patience import PATIENCE_SECONDS
 
 Reply = Callable[[BaseHTTPRequestHandler], None]
 
@@ -29,7 +30,7 @@ def answering(*replies: Reply) -> Iterator[tuple[str, list[BaseHTTPRequestHandle
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", requests
@@ -101,13 +102,15 @@ def test_a_slow_answer_is_a_time_out() -> None:
     done = threading.Event()
 
     def dawdle(request: BaseHTTPRequestHandler) -> None:
-        done.wait(30)
+        done.wait(PATIENCE_SECONDS)
         hang_up(request)
 
     with answering(dawdle) as (address, requests):
-        assert fault(address, limit_ms=300).startswith("The backend did not answer in time.")
-        assert len(requests) == 2
-        done.set()
+        try:
+            assert fault(address, limit_ms=300).startswith("The backend did not answer in time.")
+            assert len(requests) == 2
+        finally:
+            done.set()
 
 
 def test_a_missing_address_is_asked_for() -> None:

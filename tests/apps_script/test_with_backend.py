@@ -1,6 +1,5 @@
 """The add-on's real files against the real backend."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,9 +16,8 @@ from models.run_folder import RunFolder
 from tests.apps_script.add_on import answer, finish, run, start
 from tests.page.lab import TOKEN, Lab
 from tests.page.runs import FIGURES, RUN
+from tests.patience import wait_until
 from tests.speech import write_words
-
-PATIENCE_SECONDS = 240
 
 
 @pytest.fixture
@@ -178,10 +176,7 @@ def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home) -> None:
         address, token = opened.split("?token=")
         world = {"address": address, "token": token}
         job = answer(["launchTraining", request], **world)["id"]
-        for _ in range(PATIENCE_SECONDS * 2):
-            if sheetrack.jobs.job(job).state.is_over:
-                break
-            time.sleep(0.5)
+        wait_until(lambda: sheetrack.jobs.job(job).state.is_over)
         jobs = {shown["id"]: shown["state"] for shown in answer(["getSidebar"], **world)["jobs"]}
         assert jobs == {job: "done"}
         cell = {"row": 1, "column": 1, "text": job, "tab": "Notes"}

@@ -1,9 +1,6 @@
 """The command line as people type it: a process, its output, its exit code."""
 
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,25 +13,16 @@ from backend.cli import COMMANDS
 from backend.settings import Home
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.cli.command_line import Ended, run, run_here
 from tests.speech import write_words
 
 
-def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "backend.cli", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
-
-
-def data(answer: subprocess.CompletedProcess[str]) -> Any:
+def data(answer: Ended) -> Any:
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)
 
 
-def complaint(answer: subprocess.CompletedProcess[str], code: int) -> str:
+def complaint(answer: Ended, code: int) -> str:
     assert answer.returncode == code, answer.stderr
     assert "Traceback" not in answer.stderr
     return answer.stderr
@@ -56,9 +44,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, dict[str, A
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str, home: Home) -> None:
-    answer = run(command, "--help")
+    answer = run_here(command, "--help")
     assert answer.returncode == 0
-    assert f"Usage: sheetrack {command}" in answer.stdout.replace("python -m backend.cli", "sheetrack")
+    assert f"Usage: sheetrack {command} [OPTIONS]" in answer.stdout
     assert not home.path.exists()
 
 
@@ -146,21 +134,23 @@ def test_status_tells_of_this_machine(home: Home) -> None:
 
 
 def test_maintenance_begins_and_ends(home: Home) -> None:
-    server = data(run("status", "--json"))[0]["name"]
-    begun = run("maintenance", server, "new fans", "--until", "2099-01-01")
+    server = data(run_here("status", "--json"))[0]["name"]
+    begun = run_here("maintenance", server, "new fans", "--until", "2099-01-01")
     assert begun.returncode == 0
     assert begun.stdout.startswith(f"{server} is in maintenance: new fans (")
-    verdict = data(run("status", "--json"))[0]["verdict"]
+    verdict = data(run_here("status", "--json"))[0]["verdict"]
     assert (verdict["state"], verdict["reason"]) == ("maintenance", begun.stdout.split(": ", 1)[1].strip())
-    assert run("maintenance", server, "--end").stdout == f"{server} may be taken again.\n"
-    assert run("maintenance", server, "--end").returncode == 0  # what is so already is no mistake
-    assert "Say why" in complaint(run("maintenance", server), 2)
-    assert "goes alone" in complaint(run("maintenance", server, "why", "--end"), 2)
-    assert "'soon' is not like 18:00" in complaint(run("maintenance", server, "why", "--until", "soon"), 2)
+    assert run_here("maintenance", server, "--end").stdout == f"{server} may be taken again.\n"
+    assert run_here("maintenance", server, "--end").returncode == 0  # what is so already is no mistake
+    assert "Say why" in complaint(run_here("maintenance", server), 2)
+    assert "goes alone" in complaint(run_here("maintenance", server, "why", "--end"), 2)
+    assert "'soon' is not like 18:00" in complaint(
+        run_here("maintenance", server, "why", "--until", "soon"), 2
+    )
 
 
 def test_architectures_lists_the_published_counts(home: Home) -> None:
-    known = data(run("architectures", "--json"))
+    known = data(run_here("architectures", "--json"))
     exact = {entry["parameters"] for entry in known if entry["published_parameters"] == entry["parameters"]}
     assert exact == {1_855_056, 94_768, 363_600, 470_736, 2_071_184}
 
@@ -198,7 +188,7 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(home: Home) -> None:
 def test_what_cannot_be_done_is_said_in_a_sentence(
     words: list[str], code: int, sentence: str, home: Home
 ) -> None:
-    assert sentence in complaint(run(*words), code)
+    assert sentence in complaint(run_here(*words), code)
 
 
 def test_an_empty_folder_is_said_to_be_empty(home: Home, tmp_path: Path) -> None:

@@ -1,8 +1,5 @@
 """Connecting the lab's spreadsheet from the command line, and looking at it again later."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from backend.tabs.servers import servers_table
+from tests.cli.command_line import Ended, run_here
 from tests.google import peoples_tab
 from tests.google.peoples_tab import Person
 from tests.google.server import Fault, SheetsServer
@@ -35,14 +33,8 @@ def server() -> Iterator[SheetsServer]:
         assert not server.faults
 
 
-def connect(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
-    answer = subprocess.run(
-        [sys.executable, "-m", "backend.cli", "connect", "google", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "SHEETRACK_HOME": str(home.path)},
-    )
+def connect(home: Home, *words: str) -> Ended:
+    answer = run_here("connect", "google", *words, SHEETRACK_HOME=str(home.path))
     assert "Traceback" not in answer.stderr
     return answer
 

@@ -6,6 +6,7 @@ No service account is let in: each is told that its clock is wrong.
 import json
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -17,6 +18,11 @@ from cryptography.x509.oid import NameOID
 from google.auth import crypt, jwt
 
 AUDIENCE = "123.apps.googleusercontent.com"
+
+
+def from_now(seconds: float) -> Callable[[], int]:
+    """A moment that is counted from when the token is signed, not from when the test was collected."""
+    return lambda: int(time.time() + seconds)
 
 
 class GoogleAccounts:
@@ -63,7 +69,10 @@ class GoogleAccounts:
         return f"http://127.0.0.1:{self._server.server_port}/certs"
 
     def token(self, **changes: object) -> str:
-        """An identity token as the add-on gets it, but for `changes`; None leaves a claim out."""
+        """An identity token as the add-on gets it, but for `changes`; None leaves a claim out.
+
+        A change that is a function is called when the token is signed, see `from_now`.
+        """
         now = int(time.time())
         claims: dict[str, object] = {
             "iss": "https://accounts.google.com",
@@ -73,7 +82,8 @@ class GoogleAccounts:
             "iat": now,
             "exp": now + 3600,
         }
-        kept = {name: value for name, value in (claims | changes).items() if value is not None}
+        made = {name: value() if callable(value) else value for name, value in (claims | changes).items()}
+        kept = {name: value for name, value in made.items() if value is not None}
         # google-auth leaves its own signatures untyped.
         signer = crypt.RSASigner.from_string(self._pem(), key_id="key-1")  # type: ignore[no-untyped-call]
         return bytes(jwt.encode(signer, kept)).decode()  # type: ignore[no-untyped-call]

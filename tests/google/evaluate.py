@@ -11,6 +11,7 @@ import pytest
 from openpyxl.worksheet.formula import ArrayFormula
 
 from tests.google.state import Spreadsheet, Tab
+from tests.patience import PATIENCE_SECONDS
 
 
 def evaluate(state: Spreadsheet, folder: Path) -> dict[str, list[list[Any]]]:
@@ -34,7 +35,7 @@ def evaluate(state: Spreadsheet, folder: Path) -> dict[str, list[list[Any]]]:
         ["soffice", profile, "--headless", "--convert-to", "xlsx", "--outdir", done, file],
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     computed = openpyxl.load_workbook(done / file.name, data_only=True)
     return {sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in computed}

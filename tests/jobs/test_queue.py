@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -13,14 +11,14 @@ import pytest
 
 from backend.errors import InvalidError, NotFoundError
 from backend.jobs.engines import ProcessState
-from backend.jobs.job import Job, JobState
+from backend.jobs.job import JobState
 from backend.servers.server import this_machine
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.recipe import Recipe
 from models.run_folder import RunFolder
-
-PATIENCE_SECONDS = 240
+from tests.jobs.following import advance_until, state, tab_column
+from tests.patience import wait_until
 
 
 def recipe(speech: Path, **changes: object) -> Recipe:
@@ -28,29 +26,8 @@ def recipe(speech: Path, **changes: object) -> Recipe:
     return Recipe.model_validate(small | changes)
 
 
-def advance_until(sheetrack: Sheetrack, seen: Callable[[], bool]) -> None:
-    for step in range(PATIENCE_SECONDS * 4):
-        if step % 40 == 39:
-            sheetrack.status.refresh()
-        sheetrack.queue.advance()
-        if seen():
-            return
-        time.sleep(0.25)
-    jobs = [*sheetrack.jobs.unfinished_jobs(), *sheetrack.jobs.finished_jobs(5)]
-    pytest.fail(f"still not: {[(job.id, job.state, job.reason) for job in jobs]}")
-
-
-def state(sheetrack: Sheetrack, job: Job) -> JobState:
-    return sheetrack.jobs.job(job.id).state
-
-
 def server(sheetrack: Sheetrack) -> str:
     return next(iter(sheetrack.servers))
-
-
-def tab_column(sheetrack: Sheetrack, tab: str, title: str) -> list[object]:
-    header, *rows = sheetrack.workbook.read(tab)
-    return [row[header.index(title)] for row in rows]
 
 
 def test_a_launched_training_runs_and_its_result_appears_in_the_workbook(
@@ -233,12 +210,8 @@ def test_two_starts_of_one_run_train_it_once(sheetrack: Sheetrack, speech: Path)
     folder = RunFolder.create(sheetrack.home.runs, recipe(speech, epochs=500))
     command = [sys.executable, "-m", "models", "train", str(folder.path)]
     twins = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
-    for _ in range(PATIENCE_SECONDS * 10):
-        ended = [twin for twin in twins if twin.poll() is not None]
-        if ended:
-            break
-        time.sleep(0.1)
-    loser, winner = ended[0], next(twin for twin in twins if twin is not ended[0])
+    wait_until(lambda: any(twin.poll() is not None for twin in twins))
+    loser, winner = sorted(twins, key=lambda twin: twin.poll() is None)
     assert loser.returncode == 1
     assert b"already being trained" in loser.communicate()[1]
     assert folder.trainer_pid() == winner.pid

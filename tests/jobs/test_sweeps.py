@@ -1,7 +1,6 @@
 """Sweeps: the grid, the tab, and a real one of tones."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from backend.tabs.sweeps import fine_tuning_table
 from models import published
 from models.recipe import Recipe
 from tests import examples
+from tests.jobs.following import advance_until
 from tests.old_database import database_of
 
 SPEECH = DataFacts(name="speech", hash="abc", synthetic=False)
@@ -241,13 +241,7 @@ def test_a_sweep_runs_pauses_grows_and_measures_nothing_twice(
     sheetrack.queue.advance()
     assert {job.reason.split(" by ")[0] for job in sheetrack.jobs.unfinished_jobs()} == {"paused"}
     run_command("ch32", "--resume")
-    for step in range(1000):
-        sheetrack.queue.advance()
-        if not sheetrack.jobs.unfinished_jobs():
-            break
-        if step % 40 == 39:
-            sheetrack.status.refresh()
-        time.sleep(0.25)
+    advance_until(sheetrack, lambda: not sheetrack.jobs.unfinished_jobs())
     values = sheetrack.workbook.read("Fine-tuning ch32")
     row = next(row for row in values if row[0] == "3 CONV(5, 32)")
     ended = sheetrack.jobs.finished_jobs(5)

@@ -15,6 +15,7 @@ from models.data.clips import Clips, open_clips
 from models.data.speech_commands import find, hashed_split, read_folder
 from models.recipe import WORDS
 from tests.models.tone_words import write_tones
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -263,9 +264,9 @@ def test_two_trainings_that_start_at_once_share_one_cache(tones: Path) -> None:
     processes = [spawn.Process(target=open_in_another_process, args=(tones, hashes)) for _ in range(2)]
     for process in processes:
         process.start()
-    found = {hashes.get(timeout=120) for _ in processes}
+    found = {hashes.get(timeout=PATIENCE_SECONDS) for _ in processes}
     for process in processes:
-        process.join(60)
+        process.join(PATIENCE_SECONDS)
     assert found == {opened(tones).hash}
     assert not (tones / ".sheetrack" / "draft").exists()
 

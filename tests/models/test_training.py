@@ -17,6 +17,7 @@ import torch
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.models.tone_words import write_tones
+from tests.patience import PATIENCE_SECONDS
 
 SMALL = {"architecture": "ch32", "depth": 3, "epochs": 5, "batch_size": 8, "dropout": 0.2}
 
@@ -201,11 +202,11 @@ def interrupt(
 ) -> "subprocess.CompletedProcess[str]":
     """Starts the training and sends the signal in the middle of the epoch after `after_epochs`."""
     process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE_SECONDS
     while len(folder.history()) < after_epochs and process.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
     process.send_signal(number)
-    out, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=PATIENCE_SECONDS)
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
 
@@ -253,11 +254,11 @@ def test_a_run_that_was_killed_goes_on_even_from_a_torn_line(
 def test_a_run_stopped_before_its_first_epoch_says_so(tmp_path: Path, tones: Path) -> None:
     folder = new_run(tmp_path, tones, epochs=50)
     process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE_SECONDS
     while folder.progress() is None and time.monotonic() < end:
         time.sleep(0.005)
     process.terminate()
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 143
     assert errors.startswith("stopped after epoch ")
 
@@ -291,7 +292,7 @@ def test_a_reader_who_goes_away_does_not_stop_the_training(tmp_path: Path, tones
     process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=quiet, env=buffered)
     assert process.stdout is not None
     process.stdout.close()
-    assert process.wait(120) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     assert folder.result() is not None
 
 

@@ -214,7 +214,7 @@ def channel(port: int = 0) -> Iterator[tuple[Channel, int]]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", port), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever)
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
             yield arrived, listening.server_port

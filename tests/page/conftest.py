@@ -25,7 +25,7 @@ QUIET = [
     "--no-sandbox",
 ]
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +63,7 @@ def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(f"a dialog: {dialog.message}"))
         return page
@@ -76,11 +76,12 @@ def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def open_page(new_page: Callable[..., Page], address: str) -> Callable[..., Page]:
-    """Opens a path of the lab's page."""
+    """Opens a path of the lab's page, with a clock that the test may move."""
 
     def opened(path: str = "/", **size: int) -> Page:
         page = new_page(**size)
         page.context.request.get(f"{address}/?token={TOKEN}")  # sets the session's cookie
+        page.clock.install()
         page.goto(address + path)
         return page
 
@@ -115,12 +116,15 @@ def show_tab(page: Page, tab: str) -> None:
 
 @pytest.fixture
 def sidebar(open_page: Callable[..., Page]) -> Page:
-    """The sidebar alone, with a clock that the test moves."""
-    page = open_page("/web/icon.svg")
-    page.clock.install()
-    page.goto(page.url.replace("web/icon.svg", "sidebar"))
+    """The sidebar alone."""
+    page = open_page("/sidebar")
     expect(page.locator("#servers b")).to_have_count(5)
     return page
+
+
+def poll(page: Page) -> None:
+    """Lets pass what the page waits before it asks again."""
+    page.clock.run_for(2_500)
 
 
 def refresh(sidebar: Page) -> None:

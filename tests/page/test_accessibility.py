@@ -1,31 +1,18 @@
-"""What axe-core finds wrong for people who cannot see, or not well, or use no mouse."""
+"""The page and the sidebar for people who cannot see, or not well, or use no mouse."""
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Frame, Page, expect
+from playwright.sync_api import Page, expect
 
+from tests.page.accessibility import violations
 from tests.page.conftest import show_tab
 from tests.page.lab import Lab
 from tests.page.runs import RUN
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 TABS = ["Servers", "Jobs", "Results", "Leaderboard", "Fine-tuning ch32", f"Run {RUN}"]
-
-
-def violations(frame: Page | Frame) -> list[str]:
-    """What axe finds, as `rule: element`. It runs in the document itself, whatever its security policy."""
-    if not AXE.exists():
-        pytest.fail("axe-core is missing: npm install --no-package-lock --ignore-scripts")
-    frame.evaluate(AXE.read_text(encoding="utf-8"))
-    found = frame.evaluate(
-        "axe.run(document, { iframes: false }).then(result => JSON.stringify(result.violations))"
-    )
-    return [f"{rule['id']}: {node['html']}" for rule in json.loads(found) for node in rule["nodes"]]
 
 
 @pytest.mark.parametrize("width", [1280, 390])

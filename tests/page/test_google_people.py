@@ -1,7 +1,6 @@
 """The lab's people in Google's sidebar, in Chromium: the add-on's own files send identity tokens to the backend's
 public address, and who may do what is said in the sidebar."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +12,9 @@ from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.run_folder import RunFolder
 from tests.apps_script.add_on import OpenSheet, opened
-from tests.google.accounts import AUDIENCE, GoogleAccounts
+from tests.google.accounts import AUDIENCE, GoogleAccounts, from_now
 from tests.page.conftest import backend, refresh
+from tests.patience import wait_until
 from tests.speech import write_words
 
 PUBLIC = "https://sheetrack.lab.example"
@@ -25,7 +25,6 @@ audiences = ["{AUDIENCE}"]
 see = ["guest@elsewhere.example"]
 launch = ["kim@lab.example"]
 """
-PATIENCE_MILLISECONDS = 240_000
 
 pytestmark = pytest.mark.browser
 
@@ -118,10 +117,7 @@ def test_kim_launches_sees_what_came_out_and_cancels_and_a_guest_only_sees(
         expect(second).to_contain_text(said)
 
     sign_in(sheet, sidebar, accounts.token(email="guest@elsewhere.example"))
-    for _ in range(PATIENCE_MILLISECONDS // 500):
-        if sheetrack.jobs.job(first.id).state.is_over:
-            break
-        time.sleep(0.5)
+    wait_until(lambda: sheetrack.jobs.job(first.id).state.is_over)
     refresh(sidebar)
     expect(jobs.filter(has_text="ch32 · 4")).to_contain_text("done")
     sheet.change(cell={"row": 2, "column": 1, "text": first.id, "tab": "Notes"})
@@ -142,12 +138,12 @@ def test_kim_launches_sees_what_came_out_and_cancels_and_a_guest_only_sees(
             id="unlisted",
         ),
         pytest.param(
-            {"exp": -60},
+            {"exp": from_now(-60)},
             "The identity token has expired. Try again; if that does not help, check the backend's clock.",
             id="expired",
         ),
         pytest.param(
-            {"iat": 600},
+            {"iat": from_now(600)},
             "The identity token is from the future. Set the clock of the machine that runs the backend.",
             id="future",
         ),
@@ -162,10 +158,7 @@ def test_kim_launches_sees_what_came_out_and_cancels_and_a_guest_only_sees(
 def test_whom_the_backend_does_not_let_in_reads_why(
     sheet: OpenSheet, sidebar: Page, accounts: GoogleAccounts, changes: dict[str, object], said: str
 ) -> None:
-    """`iat` and `exp` are in seconds from now."""
-    now = int(time.time())
-    moved = {claim: now + value for claim, value in changes.items() if isinstance(value, int)}
-    sign_in(sheet, sidebar, accounts.token(**(changes | moved)))
+    sign_in(sheet, sidebar, accounts.token(**changes))
     notice = sidebar.locator("#notice")
     expect(notice).to_have_text(said)
     assert sidebar.locator("#servers b").count() == 0

@@ -14,9 +14,8 @@ from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from tests.apps_script.add_on import opened
 from tests.page.conftest import backend, refresh
+from tests.patience import PATIENCE_MILLISECONDS
 from tests.speech import write_words
-
-PATIENCE_MILLISECONDS = 240_000
 
 pytestmark = pytest.mark.browser
 

@@ -14,9 +14,9 @@ from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.recipe import WORDS
+from tests.patience import PATIENCE_MILLISECONDS
 from tests.speech import write_words
 
-PATIENCE_MILLISECONDS = 240_000
 PICTURE: ViewportSize = {"width": 1280, "height": 800}
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,6 @@ def page(chromium: Browser, home: Home) -> Iterator[Page]:
 
 
 def test_a_training_launched_in_the_sidebar_ends_in_the_workbook(page: Page) -> None:
-    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     sidebar = page.frame_locator("iframe")
     expect(sidebar.get_by_label("Network")).to_have_value("ch32")
     sidebar.get_by_label("Layers", exact=True).select_option("4")
@@ -46,7 +45,7 @@ def test_a_training_launched_in_the_sidebar_ends_in_the_workbook(page: Page) -> 
     sidebar.get_by_role("button", name=re.compile("^Train on ")).click()
     jobs = sidebar.get_by_role("region", name="Jobs")
     expect(jobs).to_contain_text("ch32 · 4 · DO(0.25)+BN")
-    expect(jobs).to_contain_text(" of 12")
+    expect(jobs).to_contain_text(" of 12", timeout=PATIENCE_MILLISECONDS)
     jobs.get_by_role("button", name=re.compile("^Results of ")).click()
     expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible()
     expect(page.get_by_role("tab", selected=True)).to_contain_text("Run r")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.page.accessibility import violations
 from tests.page.conftest import show_tab
 from tests.page.lab import Lab
 from tests.page.runs import HOSTILE
-from tests.page.test_accessibility import violations
 
 pytestmark = pytest.mark.browser
 
@@ -75,7 +75,7 @@ def test_the_curves_are_there_in_numbers(open_server: Open) -> None:
     expect(values).to_have_text(["41 %", "38 %", "49 %", "50 %"])
     expect(numbers.get_by_role("row").nth(7).get_by_role("cell")).to_have_text([""] * 4)
     with page.expect_response("**/history*"):
-        pass
+        page.clock.run_for(11_000)
     expect(numbers).to_be_visible()
 
 

@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from backend.jobs.job import JobState
 from backend.times import now
+from tests.page.accessibility import violations
 from tests.page.conftest import refresh
 from tests.page.lab import Lab
-from tests.page.test_accessibility import violations
 
 pytestmark = pytest.mark.browser
 

@@ -11,6 +11,7 @@ from backend.jobs.job import JobState
 from backend.times import now
 from tests.page.conftest import refresh, settle
 from tests.page.lab import Lab
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -95,13 +96,13 @@ def test_calls_never_overlap_and_old_numbers_are_called_old(sidebar: Page, lab: 
     def hang(path: str) -> None:
         if path == "/api/servers":
             asked.set()
-            release.wait(15)
+            release.wait(PATIENCE_SECONDS)
 
     lab.before = hang
     before = readings(lab)
     sidebar.clock.run_for(60_000)
     expect(sidebar.locator("#notice")).to_contain_text("Not updated since")
-    assert asked.wait(15)
+    assert asked.wait(PATIENCE_SECONDS)
     for _ in range(3):
         set_visibility(sidebar, "visible")
     settle(sidebar)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.page.accessibility import violations
 from tests.page.conftest import refresh
 from tests.page.lab import Lab
 from tests.page.runs import HOSTILE
-from tests.page.test_accessibility import violations
 
 pytestmark = pytest.mark.browser
 

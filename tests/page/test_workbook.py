@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from backend.sheets.table import Bars, Column, Number, Section, Sound, Spark, Table, Text
 from backend.tabs.names import JOBS, Rank
 from backend.times import iso, now
-from tests.page.conftest import show_tab
+from tests.page.conftest import poll, show_tab
 from tests.page.lab import Lab
 from tests.page.runs import HOSTILE, RUN
 
@@ -181,6 +181,7 @@ def test_a_change_touches_only_what_differs(open_page: Open, lab: Lab) -> None:
     scrolled = box.evaluate("box => box.scrollTop")
     assert scrolled > 0
     publish(2)
+    poll(page)
     expect(page.get_by_role("row").nth(1)).to_have_text("r02")
     expect(page.get_by_role("link", name="r40")).to_be_focused()
     assert box.evaluate("box => box.scrollTop") == scrolled
@@ -195,6 +196,7 @@ def test_tabs_come_and_go(open_page: Open, lab: Lab) -> None:
         sections=(Section(columns=(Column(title="Fact"),), empty="No facts."),),
     )
     lab.workbook.publish([table], gone=["Leaderboard"])
+    poll(page)
     expect(page.get_by_role("cell")).to_have_text("No facts.")
     expect(page.get_by_role("tab", name="Leaderboard")).to_have_count(0)
     lab.workbook.publish([], gone=[name for name, _ in lab.workbook.tabs()])
@@ -209,11 +211,14 @@ def test_a_backend_that_went_away_is_told(open_page: Open, lab: Lab) -> None:
     expect(notice).to_be_empty()
     released = threading.Event()
     page.route("**/api/tables", lambda route: route.continue_() if released.is_set() else route.abort())
+    poll(page)
     expect(notice).to_contain_text("The backend does not answer. Start it with")
     expect(page.get_by_role("rowheader", name="gpu1")).to_be_visible()
     released.set()
+    poll(page)
     expect(notice).to_be_empty()
     lab.loses_answers = True
+    poll(page)
     expect(notice).to_contain_text("status 500")
 
 

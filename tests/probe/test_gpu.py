@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.probe.fake_gpus import FakeGpus
 
 PROBE = """
@@ -55,7 +56,7 @@ def running(script: str, gpus: FakeGpus) -> Iterator[tuple[IO[str], IO[str]]]:
     with child.stdout:
         with child.stdin:
             yield child.stdin, child.stdout
-        assert child.wait(timeout=20) == 0
+        assert child.wait(PATIENCE_SECONDS) == 0
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def sample(gpus: FakeGpus) -> Iterator[Ask]:
 
 def sampled(sample: Ask, wanted: Callable[[Any], bool]) -> Any:
     """The first snapshot that is as wanted."""
-    for _ in range(500):
+    for _ in range(PATIENCE_SECONDS * 20):
         snapshot = sample()
         if wanted(snapshot):
             return snapshot

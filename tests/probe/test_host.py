@@ -103,7 +103,7 @@ def test_a_process_belongs_to_whoever_is_behind_it(user: int | None, login: str)
 def test_a_snapshot_of_this_machine(tmp_path: Path) -> None:
     with Sampler("here", tmp_path) as sampler:
         sampler.sample()
-        for _ in range(100):
+        for _ in range(2000):
             snapshot = sampler.sample()
             if snapshot.host and snapshot.host.disk_free_gib and snapshot.host.top:
                 break

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from backend.servers.server import Server
+from tests.patience import PATIENCE_SECONDS
 from tests.probe.fake_gpus import FakeGpus
 
 TOKEN = "a long random text"
@@ -59,7 +60,7 @@ class AgentProcess:
         self.process = subprocess.Popen(command, env=self.gpus.environment)
 
     def wait(self) -> None:
-        for _ in range(600):
+        for _ in range(PATIENCE_SECONDS * 20):
             try:
                 self.get("/snapshot")
             except httpx.TransportError:
@@ -71,7 +72,7 @@ class AgentProcess:
 
     def get(self, path: str, token: str = TOKEN) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=20)
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=60)
 
     def kill(self) -> None:
         self.process.kill()
@@ -90,7 +91,7 @@ def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

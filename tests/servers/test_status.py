@@ -373,7 +373,7 @@ def test_agents_in_every_kind_of_trouble(
         agents["stopped"].process.send_signal(signal.SIGCONT)
         token_file(agents["refusing"].folder)
         agents["hung"].gpus.become("gpus=2")
-        for _ in range(100):
+        for _ in range(2000):
             known = by_name(status.refresh())
             if known["hung"].verdict.reason.startswith("both GPUs free"):
                 break

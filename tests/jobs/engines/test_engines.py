@@ -4,7 +4,6 @@ import importlib.util
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,8 +24,9 @@ from backend.times import now
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.jobs.engines.ray_cluster import NAMED_NOWHERE, SERVER, Cluster, ray_cluster
-from tests.jobs.test_queue import PATIENCE_SECONDS, advance_until, state, tab_column
-from tests.service.test_serving import backend, wait_for_state
+from tests.jobs.following import advance_until, state, tab_column
+from tests.patience import wait_until
+from tests.service.backends import backend, wait_for_state
 from tests.speech import write_words
 
 HOSTILE = """'; touch "$SHEETRACK_HOME"/broken-out; echo '$(touch broken-out) `id` "\\ 語 €"""
@@ -103,11 +103,7 @@ class Place:
         return RunFolder(self.far_home.runs / job.id)
 
     def wait_until(self, seen: Callable[[], object]) -> None:
-        for _ in range(PATIENCE_SECONDS * 5):
-            if seen():
-                return
-            time.sleep(0.2)
-        raise AssertionError("it never came")
+        wait_until(seen)
 
     def trainer(self, job: Job) -> psutil.Process:
         """Waits until the job trains."""

@@ -25,7 +25,7 @@ from tests.google.evaluate import evaluate
 from tests.google.peoples_tab import Person
 from tests.google.server import Fault, SheetsServer
 from tests.google.state import Spreadsheet, Tab
-from tests.sheets.test_sheets import SHOWN, tables, texts
+from tests.sheets.made_tables import SHOWN, tables, texts
 
 
 class Clock:

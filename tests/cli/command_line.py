@@ -1,0 +1,43 @@
+"""The command line as people type it: in a process of its own, or, much sooner, in this one."""
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from unittest.mock import patch
+
+from backend.cli import main
+
+Ended = subprocess.CompletedProcess[str]
+"""The exit code, and what was printed."""
+
+
+def run(*words: str, **environment: str) -> Ended:
+    """Runs `sheetrack` with `words` as a process."""
+    return subprocess.run(
+        [sys.executable, "-m", "backend.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def run_here(*words: str, **environment: str) -> Ended:
+    """As `run`, but without the second that a new interpreter takes to import everything.
+
+    What processes print that the command starts is not among what was printed.
+    """
+    out, errors = io.StringIO(), io.StringIO()
+    with (
+        patch.object(sys, "argv", ["sheetrack", *words]),
+        patch.dict(os.environ, environment),
+        redirect_stdout(out),
+        redirect_stderr(errors),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+    return Ended(["sheetrack", *words], code, out.getvalue(), errors.getvalue())
