@@ -16,6 +16,8 @@ from backend.probe.command_line import short_command
 from backend.probe.host import HostProbe, read_pressure
 from backend.probe.processes import BusiestProcesses, owner_and_command
 from backend.probe.sampler import Sampler
+from backend.probe.snapshot import Process
+from tests.patience import wait_until
 
 SPIN = "while True: pass"
 
@@ -62,11 +64,14 @@ def test_a_kernel_without_pressure_says_not_known(tmp_path: Path, monkeypatch: p
 
 def test_the_busiest_process_is_found(spinning: subprocess.Popen[bytes]) -> None:
     busiest = BusiestProcesses(batch=1000)
-    busiest.read()
-    time.sleep(0.3)
-    found = {process.pid: process for process in busiest.read()}
+    found: dict[int, Process] = {}
+
+    def spins() -> bool:
+        found.update({process.pid: process for process in busiest.read()})
+        return spinning.pid in found and (found[spinning.pid].cpu_percent or 0) > 10
+
+    wait_until(spins)
     assert found[spinning.pid].user == getpass.getuser()
-    assert (found[spinning.pid].cpu_percent or 0) > 10
     assert found[spinning.pid].command == f"{Path(sys.executable).name} -c {SPIN} --password ***"
 
 
