@@ -7,10 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from backend.errors import InvalidError
+from models import places
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -138,11 +138,10 @@ class Home:
     """Every path below `SHEETRACK_HOME`; by default the platform's folder for user data."""
 
     def __init__(self, path: Path | None = None) -> None:
-        chosen = path or os.environ.get("SHEETRACK_HOME") or platformdirs.user_data_dir("sheetrack", False)
-        self.path = Path(chosen).expanduser().absolute()
+        self.path = places.expanded(path).absolute() if path else places.home()
         self.store_file = self.path / "store.db"
         self.runs = self.path / "runs"
-        self.data = self.path / "data"
+        self.data = places.data_sets(self.path)
         self.peoples_tabs = self.path / "tabs"
         self.settings_file = self.path / "settings.toml"
         self.servers_file = self.path / "servers.toml"

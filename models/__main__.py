@@ -5,7 +5,6 @@ import errno
 import json
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,8 +15,9 @@ from rich.progress import Progress, TaskID
 from models.compare import CompareError
 from models.compare import compare as compare_sides
 from models.data.errors import DataError
-from models.data.speech_commands import home
 from models.facts import BrokenRunError
+from models.places import data_sets, home
+from models.process import command, lower_priority
 from models.published import CLIPS
 from models.recipe import Recipe
 from models.run_folder import AlreadyTrainingError, ForeignRunError, RunFolder
@@ -61,29 +61,21 @@ def job(run: str, recipe: str) -> NoReturn:
     log = os.open(folder.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log, stream.fileno())
-    _be_modest()
-    os.environ.pop("OMP_NUM_THREADS", None)  # Ray says 1 to whoever reserves no processors
-    # A name of data means what lies below the home's data folder, whatever lies where Ray was started.
-    (home() / "data").mkdir(exist_ok=True)
-    os.chdir(home() / "data")
+    lower_priority(os.getpid())
+    os.environ.pop("OMP_NUM_THREADS", None)  # Ray sets 1 where a job reserves no processors
+    # Data that is not in the home is not looked for where Ray happens to run.
+    data_sets(home()).mkdir(exist_ok=True)
+    os.chdir(data_sets(home()))
     # In place of this process: the one that Ray knows, and ends with its job, is the one that trains.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "models", "train", str(folder.path)])  # noqa: S606 - a shell is not wanted
-
-
-def _be_modest() -> None:
-    """Others' work goes first, and where memory runs out the training goes, not the server."""
-    os.nice(10)
-    adjustment = Path("/proc/self/oom_score_adj")
-    with suppress(OSError):
-        adjustment.write_text(str(max(500, int(adjustment.read_text()))))
+    os.execv(sys.executable, command("train", str(folder.path)))  # noqa: S606 - a shell is not wanted
 
 
 @main.command()
 def architectures() -> None:
-    """Prints every network that can be trained, as JSON."""
-    from models.architectures.cost import table  # noqa: PLC0415
+    """Prints every network with its size, as JSON."""
+    from models.architectures.cost import table  # noqa: PLC0415 - imports torch
 
-    click.echo(json.dumps(table(), indent=1))
+    click.echo(table().model_dump_json(indent=1))
 
 
 @main.group()

@@ -50,7 +50,7 @@ class Recipe(BaseModel):
         Field(
             min_length=1,
             max_length=1000,
-            description="A folder of words, or the name of a data set below SHEETRACK_HOME/data",
+            description="The name of a data set in SHEETRACK_HOME/data, or a folder of words such as ./words",
         ),
     ]
 

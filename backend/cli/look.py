@@ -61,10 +61,10 @@ def architectures(*, is_json: bool) -> None:
         published = network.published_parameters
         note = "" if published is None else f"   published: {published:,}"
         norm = "+BN" if network.batch_norm else "   "
-        click.echo(
-            f"{network.architecture:<8}{network.depth:>3} {norm}{network.parameters:>12,} parameters"
-            f"{network.mflop_per_clip:>9.1f} Mflop a clip{note}"
-        )
+        size = f"   {network.error or 'size not known'}"
+        if network.parameters is not None and network.mflop_per_clip is not None:
+            size = f"{network.parameters:>12,} parameters{network.mflop_per_clip:>9.1f} Mflop a clip{note}"
+        click.echo(f"{network.architecture:<8}{network.depth:>3} {norm}{size}")
 
 
 @click.command()

@@ -1,8 +1,6 @@
 """Commands that train, and that tend to trainings."""
 
 import getpass
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
 from backend.cli.show import show_json
 from backend.errors import NotFoundError
-from backend.jobs import architectures
+from backend.jobs import architectures, models_cli
 from backend.jobs.data_sets import data_folder
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
@@ -47,19 +45,16 @@ def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
 
 def _new_run(sheetrack: Sheetrack, options: dict[str, Any]) -> RunFolder:
     recipe = architectures.check(recipe_from(options))
-    data = str(data_folder(sheetrack.home, absolute(recipe.data)))
+    data = str(data_folder(sheetrack.home, recipe.data, start=Path.cwd()))
     return RunFolder.create(sheetrack.home.runs, recipe.model_copy(update={"data": data}))
 
 
-def absolute(data: str) -> str:
-    """On a command line a relative path means the folder one stands in."""
-    return str(Path(data).absolute()) if Path(data).is_dir() else data
-
-
 def data_on(sheetrack: Sheetrack, server: str, data: str) -> str:
-    """On another server a path means a folder there."""
+    """The full path of `data` where the server is this machine; on another server it means a folder there."""
     known = sheetrack.servers.get(server)
-    return absolute(data) if known and known.is_here else data
+    if known is None or not known.is_here:
+        return data
+    return str(data_folder(sheetrack.home, data, start=Path.cwd()))
 
 
 def _stopped_run(home: Home, run: str) -> RunFolder:
@@ -70,9 +65,8 @@ def _stopped_run(home: Home, run: str) -> RunFolder:
 
 
 def run_models(*arguments: str) -> None:
-    """Runs `python -m models` in the foreground; its own sentence stands for a failure."""
-    code = subprocess.run([sys.executable, "-m", "models", *arguments], check=False).returncode
-    if code:
+    """Runs `python -m models` in the foreground; its own sentence explains a failure."""
+    if code := models_cli.run(*arguments):
         raise click.exceptions.Exit(code)
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from backend.errors import InvalidError
 from backend.jobs.store import JobStore
 from backend.settings import Home
+from models import places
 
 _LATEST_RESULTS = 100
 
@@ -23,16 +24,14 @@ class DataSet(BaseModel):
     """None: not known before a run has read it."""
 
 
-def data_folder(home: Home, data: str) -> Path:
-    """The folder on this machine that a recipe's `data` means.
+def data_folder(home: Home, data: str, start: Path | None = None) -> Path:
+    """The folder on this machine that a recipe's `data` means; a relative path begins at `start`.
 
     Raises:
         InvalidError: there is no such folder.
     """
-    named = home.data / data
-    is_name = Path(data).name == data and named.is_dir()
-    folder = named if is_name else Path(data).expanduser()
-    if not folder.is_absolute() or not folder.is_dir():
+    folder = places.data_folder(data, home.path, start)
+    if folder is None:
         raise InvalidError(
             f"There is no data folder {data!r} on this machine.",
             "Give a folder's full path, or make one with `sheetrack data prepare`.",
@@ -41,14 +40,14 @@ def data_folder(home: Home, data: str) -> Path:
 
 
 def check_elsewhere(server: str, data: str) -> None:
-    """Whether there is such data on another server is for its training to say.
+    """Accepts a name or a full path; whether it exists on another server, only a job there finds out.
 
     Raises:
         InvalidError: `data` cannot mean the same folder from everywhere.
     """
-    if Path(data).name != data and not Path(data).is_absolute():
+    if not places.is_name(data) and not Path(data).is_absolute():
         raise InvalidError(
-            f"{data!r} says too little of where the data lies on {server}.",
+            f"{data!r} does not say where the data lies on {server}.",
             "Give the folder's full path there, or the name of a data set below its home.",
         )
 

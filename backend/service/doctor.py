@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.database import open_database
 from backend.errors import SheetrackError
-from backend.jobs.architectures import architectures
+from backend.jobs.architectures import measure
 from backend.jobs.store import JobStore
 from backend.notifications.delivery import read_addresses, service_of
 from backend.probe.sampler import Sampler
@@ -108,5 +108,12 @@ def _notifications(home: Home) -> str:
 
 
 def _training(_home: Home) -> str:
-    names = sorted({known.architecture for known in architectures()})
+    networks = measure().networks
+    for network in networks:
+        if network.error:
+            raise SheetrackError(
+                f"{network.architecture} of depth {network.depth} cannot be built: {network.error}.",
+                "Correct its file in models/architectures.",
+            )
+    names = dict.fromkeys(network.architecture for network in networks)
     return f"torch is here; networks {', '.join(names)}"

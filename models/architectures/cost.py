@@ -1,14 +1,23 @@
 """What a network costs: parameters and arithmetic."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
-from typing import Any
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
-from models.architectures import ARCHITECTURES, Convolution, Network, build
+from models.architecture_table import NetworkSize, Table, sources_hash, unmeasured
+from models.architectures import build
+from models.architectures.convolution import Convolution
 from models.data.audio import SAMPLES
 from models.published import PARAMETERS
+from models.recipe import WORDS
+
+BUILD_SECONDS = 20
+"""How long one network may take to be built."""
 
 
 def parameters(network: nn.Module) -> int:
@@ -17,10 +26,23 @@ def parameters(network: nn.Module) -> int:
 
 
 def mflop_per_clip(network: nn.Module) -> float:
-    """Millions of floating-point operations to hear one clip, a multiply-add counted as two.
+    """Millions of floating-point operations for one clip, a multiply-add counted as two.
 
     Counts convolutions and dense layers: each value they give is a sum over one filter.
     """
+    return _forward(network)[0]
+
+
+def _forward(network: nn.Module) -> tuple[float, Tensor]:
+    """The Mflop a clip, and the scores (clips, words) of no clip or one."""
+    try:
+        # No clip at all: the shapes are worked out and nothing is computed.
+        return _counted(network, torch.empty(0, SAMPLES))
+    except RuntimeError:  # not every network takes an empty batch
+        return _counted(network, torch.zeros(1, SAMPLES))
+
+
+def _counted(network: nn.Module, clips: Tensor) -> tuple[float, Tensor]:
     flop = 0
 
     def count(layer: nn.Module, _inputs: object, output: Tensor) -> None:
@@ -30,42 +52,72 @@ def mflop_per_clip(network: nn.Module) -> float:
     layers = [layer for layer in network.modules() if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear))]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     training = network.training
-    with torch.inference_mode():
-        # No clip at all: the shapes are worked out and nothing is computed.
-        network.eval()(torch.empty(0, SAMPLES, device=next(network.parameters()).device))
-    network.train(training)
-    for hook in hooks:
-        hook.remove()
-    return flop / 1e6
+    try:
+        with torch.inference_mode():
+            scores = network.eval()(clips.to(next(network.parameters()).device))
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    return flop / 1e6, scores
 
 
-def table(words: int = 16) -> list[dict[str, Any]]:
-    """Every architecture at every depth, with and without batch norm; nothing is computed."""
-    rows = []
-    for name, architecture in ARCHITECTURES.items():
-        for depth in architecture.depths:
-            for batch_norm in (False, True):
-                with torch.device("meta"):
-                    network = build(name, words, depth, 0.0, batch_norm)
-                # On the meta device, torch runs these layers in Python and imports its compiler for it.
-                network.to_empty(device="cpu")
-                rows.append(
-                    {
-                        "architecture": name,
-                        "depth": depth,
-                        "batch_norm": batch_norm,
-                        "parameters": parameters(network),
-                        "published_parameters": PARAMETERS.get((name, depth, batch_norm)),
-                        "mflop_per_clip": mflop_per_clip(network),
-                        "layer": _last_layer(network),
-                        "default": depth == architecture.default_depth,
-                    }
-                )
-    return rows
+def table() -> Table:
+    """Every network with its size; one that cannot be built has an error instead."""
+    networks = []
+    hanging: dict[str, str] = {}
+    for network in unmeasured():
+        error = network.error or hanging.get(network.architecture)
+        if error is None:
+            try:
+                with _limited(BUILD_SECONDS):
+                    networks.append(network.model_copy(update=_sizes(network)))
+                continue
+            except (Exception, SystemExit) as failure:  # noqa: BLE001 - it must not cost the other networks
+                error = f"{type(failure).__name__}: {failure}".strip(": ")[:500]
+                if isinstance(failure, TimeoutError):
+                    hanging[network.architecture] = error
+        networks.append(network.model_copy(update={"error": error}))
+    return Table(sources=sources_hash(), networks=tuple(networks))
 
 
-def _last_layer(network: Network) -> str:
-    """The deepest convolution as the lab writes it: `CONV(taps, channels)`."""
-    last = [module for module in network if isinstance(module, Convolution)][-1]
-    channels, _, taps = last.filters.shape
+def _sizes(network: NetworkSize) -> dict[str, object]:
+    name, depth, batch_norm = network.architecture, network.depth, network.batch_norm
+    with torch.device("meta"):
+        built = build(name, len(WORDS), depth, 0.0, batch_norm)
+    # On the meta device, torch runs these layers in Python and imports its compiler for it.
+    built.to_empty(device="cpu")
+    mflop, scores = _forward(built)
+    if scores.shape[1:] != (len(WORDS),):
+        raise ValueError(f"gives scores {tuple(scores.shape[1:])} a clip instead of one for each word")
+    return {
+        "parameters": parameters(built),
+        "published_parameters": PARAMETERS.get((name, depth, batch_norm)),
+        "mflop_per_clip": mflop,
+        "layer": _last_layer(built),
+    }
+
+
+@contextmanager
+def _limited(seconds: int) -> Iterator[None]:
+    """Raises TimeoutError in what takes longer."""
+
+    def give_up(*_: object) -> NoReturn:
+        raise TimeoutError(f"not built after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _last_layer(network: nn.Module) -> str:
+    """The deepest convolution as the lab writes it: `CONV(taps, channels)`; empty where there is none."""
+    convolutions = [module for module in network.modules() if isinstance(module, Convolution)]
+    if not convolutions:
+        return ""
+    channels, _, taps = convolutions[-1].filters.shape
     return f"CONV({taps}, {channels})"

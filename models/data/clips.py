@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.audio import SAMPLES, UnreadableClipError, read_clip
-from models.data.speech_commands import Split, WordFolder, check_complete, home
+from models.data.speech_commands import Split, WordFolder, check_complete
+from models.places import home
 
 FORMAT = 1
 """Counts up when the cache's content changes its meaning."""

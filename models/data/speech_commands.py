@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -10,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-import platformdirs
-
+from models import places
 from models.data.errors import DataError
 from models.recipe import WORDS
 
@@ -49,23 +47,18 @@ class WordFolder:
 
 
 def find(data: str) -> Path:
-    """The folder that a recipe means: a path, or a name below SHEETRACK_HOME/data.
+    """The folder that a recipe's `data` means, as `places.data_folder` says; paths begin at the working directory.
 
     Raises:
         DataError: there is no such folder.
     """
-    path = Path(data).expanduser()
-    if path.is_dir():
-        return path.absolute()
-    named = home() / "data" / data
-    if Path(data).name == data and named.is_dir():
-        return named
-    raise DataError(f"there is no data folder {path} and no data set of that name in {home() / 'data'}")
-
-
-def home() -> Path:
-    chosen = os.environ.get("SHEETRACK_HOME") or platformdirs.user_data_dir("sheetrack", appauthor=False)
-    return Path(chosen).expanduser().absolute()
+    folder = places.data_folder(data, places.home(), Path.cwd())
+    if folder is None:
+        raise DataError(
+            f"there is no data folder {data!r} and no data set of that name in {places.data_sets(places.home())}; "
+            "give a folder's full path, or make one with: sheetrack data prepare"
+        )
+    return folder
 
 
 def read_folder(folder: Path) -> WordFolder:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.architectures import Convolution, Network
+from models.architectures.convolution import Convolution, Network
 from models.data.audio import RATE_HZ, SAMPLES
 from models.mel import hertz, mel
 from models.run_folder import RunFolder, write_atomically

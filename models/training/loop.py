@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from models.architectures import Network
+from models.architectures.convolution import Network
 from models.data.augment import vary
 from models.data.clips import Clips
 from models.recipe import Recipe

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from models.architectures import build, resolve_depth
+from models.architecture_table import resolve_depth
+from models.architectures import build
 from models.architectures.cost import mflop_per_clip, parameters
 from models.data.audio import SAMPLES
 from models.data.clips import Clips, open_clips

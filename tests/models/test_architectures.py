@@ -1,6 +1,5 @@
 """The networks: their published sizes, and that the fast form computes the plain one."""
 
-import json
 import subprocess
 import sys
 
@@ -8,7 +7,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from models.architectures import ARCHITECTURES, Convolution, build, resolve_depth
+from models.architecture_table import ARCHITECTURES, NetworkSize, Table, resolve_depth
+from models.architectures import build
+from models.architectures.convolution import Convolution
 from models.architectures.cost import mflop_per_clip, parameters, table
 from models.published import PARAMETERS
 
@@ -31,27 +32,33 @@ def test_sizes_are_the_published_ones(published: tuple[str, int, bool], count: i
     assert parameters(build(name, 16, depth, 0.5, batch_norm)) == count
 
 
+@pytest.fixture(scope="module")
+def networks() -> tuple[NetworkSize, ...]:
+    return table().networks
+
+
 @pytest.mark.parametrize("name", ["ch32", "ch64", "ch128"])
-def test_sizes_follow_the_formula_at_every_depth(name: str) -> None:
-    rows = [row for row in table() if row["architecture"] == name]
-    assert [row["depth"] for row in rows[::2]] == list(range(1, 10))
-    for row in rows:
-        assert row["parameters"] == ch_parameters(int(name[2:]), row["depth"], row["batch_norm"])
+def test_sizes_follow_the_formula_at_every_depth(name: str, networks: tuple[NetworkSize, ...]) -> None:
+    ours = [network for network in networks if network.architecture == name]
+    assert [network.depth for network in ours[::2]] == list(range(1, 10))
+    for network in ours:
+        assert network.parameters == ch_parameters(int(name[2:]), network.depth, network.batch_norm)
 
 
-def test_layers_are_called_as_in_the_published_tables() -> None:
-    layers = [row["layer"] for row in table() if row["architecture"] == "ch32" and row["batch_norm"]]
+def test_layers_are_called_as_in_the_published_tables(networks: tuple[NetworkSize, ...]) -> None:
+    layers = [network.layer for network in networks if network.architecture == "ch32" and network.batch_norm]
     assert layers == ["CONV(5, 32)"] * 4 + ["CONV(5, 64)"] * 4 + ["CONV(5, 128)"]
 
 
-def test_every_offered_network_hears_clips_and_can_be_trained() -> None:
-    for row in table(words=3):
+def test_every_offered_network_can_be_built_for_other_words(networks: tuple[NetworkSize, ...]) -> None:
+    for offered in networks:
         with torch.device("meta"):
-            network = build(row["architecture"], 3, row["depth"], 0.5, row["batch_norm"])
+            network = build(offered.architecture, 3, offered.depth, 0.5, offered.batch_norm)
             scores = network(torch.zeros(2, 16000))
         assert scores.shape == (2, 3)
-        assert sum(isinstance(module, Convolution) for module in network.modules()) == row["depth"]
-        assert row["mflop_per_clip"] > 0
+        assert sum(isinstance(module, Convolution) for module in network.modules()) == offered.depth
+        assert offered.mflop_per_clip
+        assert offered.mflop_per_clip > 0
 
 
 def plain_form(network: torch.nn.Module, clips: torch.Tensor) -> torch.Tensor:
@@ -126,11 +133,11 @@ def test_what_is_not_offered_is_refused_with_what_is(name: str, depth: int | Non
         resolve_depth(name, depth)
 
 
-def test_the_command_lists_every_network_once() -> None:
-    command = [sys.executable, "-m", "models", "architectures"]
-    rows = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    assert rows == table()
-    keys = [(row["architecture"], row["depth"], row["batch_norm"]) for row in rows]
+def test_the_command_lists_every_network_once(networks: tuple[NetworkSize, ...]) -> None:
+    command = [sys.executable, "-P", "-m", "models", "architectures"]
+    printed = Table.model_validate_json(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert printed.networks == networks
+    keys = [(network.architecture, network.depth, network.batch_norm) for network in networks]
     assert len(keys) == len(set(keys)) == 2 * sum(len(one.depths) for one in ARCHITECTURES.values())
-    defaults = {row["architecture"]: row["depth"] for row in rows if row["default"]}
+    defaults = {network.architecture: network.depth for network in networks if network.default}
     assert defaults == {"base": 5, "ch32": 8, "ch64": 8, "ch128": 9, "vgg": 16}

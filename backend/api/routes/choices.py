@@ -2,15 +2,16 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
-from backend.jobs.architectures import Architecture, architectures
+from backend.jobs.architectures import architectures
 from backend.jobs.data_sets import DataSet, data_sets
 from backend.jobs.store import JobStore
 from backend.reply import reply
 from backend.settings import Home
+from models.architecture_table import NetworkSize
 
 
 class ArchitecturesReply(BaseModel):
-    architectures: tuple[Architecture, ...]
+    architectures: tuple[NetworkSize, ...]
 
 
 class DataReply(BaseModel):

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import psutil
 from backend.errors import UnavailableError
 from backend.jobs.engines import ProcessState
 from backend.jobs.job import Job
+from models.process import command, lower_priority
 from models.run_folder import RunFolder
 
 GRACE_SECONDS = 5
@@ -29,7 +29,7 @@ class LocalEngine:
         folder = RunFolder(self._runs / job.id)
         if pid := self._pid(job):
             return str(pid)
-        command = [sys.executable, "-m", "models", "train", str(folder.path)]
+        training = command("train", str(folder.path))
         nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
         written = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         log = (os.POSIX_SPAWN_OPEN, 1, str(folder.log_file), written, 0o644)
@@ -37,8 +37,8 @@ class LocalEngine:
         try:
             # Not a Popen, which wants to be waited for: this one outlives us.
             pid = os.posix_spawn(
-                sys.executable,
-                command,
+                training[0],
+                training,
                 os.environ,
                 file_actions=[nothing, log, both],
                 setsid=True,
@@ -48,7 +48,7 @@ class LocalEngine:
             raise UnavailableError(
                 f"The training could not be started: {error.strerror}.", "Free disk space or memory."
             ) from error
-        _be_modest(pid)
+        lower_priority(pid)
         self._children[job.id] = pid
         return str(pid)
 
@@ -114,11 +114,3 @@ def _has_ended(child: int) -> bool:
         return os.waitpid(child, os.WNOHANG) != (0, 0)
     except ChildProcessError:
         return True  # collected by whoever stopped it
-
-
-def _be_modest(pid: int) -> None:
-    """Others' work goes first, and where memory runs out the training goes, not the server."""
-    with suppress(psutil.Error):
-        psutil.Process(pid).nice(10)
-    with suppress(OSError):
-        Path(f"/proc/{pid}/oom_score_adj").write_text("500")

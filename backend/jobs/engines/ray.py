@@ -20,6 +20,7 @@ from backend.jobs.job import Job
 from backend.jobs.run_files import RunFiles
 from backend.servers.server import Server, read_agent_token
 from backend.settings import RaySettings, private_text
+from models.process import command
 from models.run_folder import RunFolder
 
 GRACE_SECONDS = 5
@@ -66,8 +67,8 @@ class RayEngine:
                 raise absent(job.server)
             recipe = json.dumps(job.recipe.model_dump())
             # `exec`: Ray ends what it started itself with certainty, and what that started not always.
-            command = shlex.join(["exec", "python", "-P", "-m", "models", "job", job.id, recipe])
-            self._jobs.submit(job.id, command, job.server, _ENVIRONMENT)
+            training = shlex.join(["exec", *command("job", job.id, recipe, python="python")])
+            self._jobs.submit(job.id, training, job.server, _ENVIRONMENT)
         return job.id
 
     def poll(self, job: Job) -> ProcessState:

@@ -1,0 +1,48 @@
+"""The table of networks that needs no torch, held to the networks themselves."""
+
+from pathlib import Path
+
+import pytest
+
+from models import architecture_table
+from models.architecture_table import MEASURED, Architecture, read_table, unmeasured
+from models.architectures.cost import table
+
+
+def test_the_measured_sizes_are_those_of_the_networks() -> None:
+    assert read_table(MEASURED) == table(), (
+        "run: python -m models architectures > models/architecture_table.json"
+    )
+
+
+def test_a_table_of_other_sources_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("base.py", "ch.py"):
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(architecture_table, "SOURCES", tmp_path)
+    assert read_table(MEASURED) is None
+    here = table().model_dump_json()
+    kept = tmp_path / "kept.json"
+    kept.write_text(here)
+    assert read_table(kept) is not None
+    (tmp_path / "ch.py").write_text("# changed\n")
+    assert read_table(kept) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"[" * 100_000])
+def test_a_broken_table_does_not_count(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "kept.json").write_bytes(content)
+    assert read_table(tmp_path / "kept.json") is None
+    assert read_table(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [Architecture("ch", 3, []), Architecture("ch", 3, range(4, 9)), ("ch", 3), Architecture("ch", 0, [0])],
+)
+def test_a_wrong_line_costs_its_own_network(monkeypatch: pytest.MonkeyPatch, line: Architecture) -> None:
+    before = unmeasured()
+    monkeypatch.setitem(architecture_table.ARCHITECTURES, "wrong", line)
+    wrong = [network for network in unmeasured() if network.architecture == "wrong"]
+    assert [network for network in unmeasured() if network not in wrong] == list(before)
+    assert wrong
+    assert all(network.error and "ARCHITECTURES" in network.error for network in wrong)

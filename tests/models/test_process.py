@@ -1,0 +1,31 @@
+"""How a training gives way to other work."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from models.process import lower_priority
+
+
+def test_a_lowered_process_stays_lowered() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        lower_priority(process.pid)
+        assert psutil.Process(process.pid).nice() == 10
+        score = Path(f"/proc/{process.pid}/oom_score_adj")
+        if score.exists():
+            assert score.read_text().strip() == "500"
+            score.write_text("900")
+        os.setpriority(os.PRIO_PROCESS, process.pid, 15)
+        lower_priority(process.pid)
+        assert psutil.Process(process.pid).nice() == 15
+        assert not score.exists() or score.read_text().strip() == "900"
+        process.kill()
+
+
+def test_a_process_that_has_ended_is_no_error() -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    lower_priority(process.pid)
