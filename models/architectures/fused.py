@@ -87,9 +87,10 @@ def keep_memory() -> None:
 
 
 def fits(signal: Tensor, kernel: torch.nn.Conv2d, pool: int) -> bool:
-    """Whether `fused` can take this layer and this signal."""
+    """Whether `fused` can take this layer and this signal; not where a hook wants the convolution's output."""
     return (
         signal.device.type == "cpu"
+        and not kernel._forward_hooks  # noqa: SLF001 - torch has no public way to ask
         and signal.dtype == torch.float32
         and kernel.weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.architectures import ARCHITECTURES, build
+from models.architecture_table import ARCHITECTURES
+from models.architectures import build
 from models.architectures import convolution as convolution_module
 from models.architectures.convolution import Convolution
 from models.architectures.fused import library
