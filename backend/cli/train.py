@@ -1,6 +1,5 @@
 """Commands that train, and that tend to trainings."""
 
-import getpass
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from backend.errors import NotFoundError
 from backend.jobs import architectures
 from backend.jobs.data_sets import data_folder
 from backend.service.wiring import Sheetrack
-from backend.settings import Home
+from backend.settings import Home, this_user
 from models.run_folder import RunFolder
 
 
@@ -84,7 +83,7 @@ def launch(*, server: str, is_json: bool, **options: Any) -> None:
     """Queues a training of ARCHITECTURE on a server; the backend starts it when the server has room."""
     sheetrack, recipe = Sheetrack(), recipe_from(options)
     recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
-    job = sheetrack.queue.launch(server, recipe, getpass.getuser())
+    job = sheetrack.queue.launch(server, recipe, this_user())
     if is_json:
         show_json(job)
     else:
@@ -96,7 +95,7 @@ def launch(*, server: str, is_json: bool, **options: Any) -> None:
 @as_json
 def cancel(*, job: str, is_json: bool) -> None:
     """Ends JOB and the whole tree of its processes."""
-    ended = Sheetrack().queue.cancel(job, getpass.getuser())
+    ended = Sheetrack().queue.cancel(job, this_user())
     if is_json:
         show_json(ended)
     else:
