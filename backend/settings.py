@@ -1,5 +1,6 @@
 """Where Sheetrack keeps its things, and the few choices a lab makes."""
 
+import getpass
 import os
 import re
 import stat
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from backend.errors import InvalidError
+from backend.text import plain_text
 from models import places
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -170,6 +172,15 @@ def read_toml(file: Path, model: type[Model]) -> Model:
         raise InvalidError(f"{file} is not a TOML file: {error}.", "Correct it, then try again.") from None
     except ValidationError as error:
         raise InvalidError(f"{file}: {sentence(error)}.", "Correct it, then try again.") from None
+
+
+def this_user() -> str:
+    """The login of the user that this process runs as; the user's number where no login belongs to it."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without an entry in passwd
+        return str(os.getuid())
+    return plain_text(name, 64)
 
 
 def private_text(file: Path, what: str) -> str:

@@ -1,6 +1,5 @@
 """Who is let in: on this machine whoever has the token, at the public address whom the lab has listed."""
 
-import getpass
 import hmac
 
 from flask import Flask, g, redirect, request
@@ -9,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from backend.api.identity import Identify, Role
 from backend.errors import RefusedError
-from backend.settings import Settings
+from backend.settings import Settings, this_user
 
 LOCAL_NAMES = {"127.0.0.1", "localhost", "[::1]"}
 
@@ -53,7 +52,7 @@ def _admit_local(token: str) -> Response | None:
         )
         error.status, error.code = 401, "token_needed"
         raise error
-    g.person = getpass.getuser()
+    g.person = this_user()
     return None
 
 

@@ -21,11 +21,8 @@ as_json = click.option("--json", "is_json", is_flag=True, help="Data for program
 @as_json
 def status(*, is_json: bool) -> None:
     """Shows every server, the one to take first."""
-    sheetrack = Sheetrack()
-    try:
-        servers = sheetrack.status.refresh()
-    finally:
-        sheetrack.status.close()
+    with Sheetrack().status as current:
+        servers = current.look()
     show_json(servers) if is_json else show_table(servers_table(servers))
 
 

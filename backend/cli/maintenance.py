@@ -1,11 +1,11 @@
 """The command that says that nobody shall take a server."""
 
-import getpass
 from datetime import datetime, time, timedelta
 
 import click
 
 from backend.service.wiring import Sheetrack
+from backend.settings import this_user
 
 
 def moment_of(text: str, here: datetime) -> datetime:
@@ -48,6 +48,6 @@ def maintenance(*, server: str, reason: str | None, until: datetime | None, is_e
         return
     if not reason or not reason.strip():
         raise click.UsageError("Say why, such as: sheetrack maintenance gpu1 'new disks' --until 18:00")
-    sheetrack.maintenances.begin(server, reason.strip(), getpass.getuser(), until)
+    sheetrack.maintenances.begin(server, reason.strip(), this_user(), until)
     verdict = sheetrack.status.verdict_of(server)
     click.echo(f"{server} is in maintenance: {verdict.reason if verdict else ''}")

@@ -1,6 +1,5 @@
 """The command that trains an architecture over a grid."""
 
-import getpass
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ from backend.jobs import architectures
 from backend.jobs.data_sets import data_sets
 from backend.jobs.sweep import GRID_FIELDS, Grid
 from backend.service.wiring import Sheetrack
-from backend.settings import sentence
+from backend.settings import sentence, this_user
 from backend.tabs.names import sweeps_tab
 from models.recipe import Recipe
 
@@ -76,7 +75,7 @@ def _mark(sheetrack: Sheetrack, name: str | None, step: str, *, is_json: bool) -
     if name is None:
         raise click.UsageError(f"Say which: sheetrack sweep ARCHITECTURE --{step}.")
     fine_tuning = sheetrack.sweeps
-    views = fine_tuning.pause(name, getpass.getuser()) if step == "pause" else fine_tuning.resume(name)
+    views = fine_tuning.pause(name, this_user()) if step == "pause" else fine_tuning.resume(name)
     if is_json:
         show_json(views)
         return
@@ -92,7 +91,7 @@ def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_jso
         options["data"] = prepared[0].name
     recipe = recipe_from({name: value for name, value in options.items() if name in Recipe.model_fields})
     recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
-    started = sheetrack.sweeps.start(server, recipe, _grid(recipe, options), getpass.getuser())
+    started = sheetrack.sweeps.start(server, recipe, _grid(recipe, options), this_user())
     if is_json:
         show_json(started)
         return

@@ -1,6 +1,5 @@
 """Commands that train, and that tend to trainings."""
 
-import getpass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from backend.errors import NotFoundError
 from backend.jobs import architectures, models_cli
 from backend.jobs.data_sets import data_folder
 from backend.service.wiring import Sheetrack
-from backend.settings import Home
+from backend.settings import Home, this_user
 from models.run_folder import RunFolder
 
 
@@ -78,7 +77,7 @@ def launch(*, server: str, is_json: bool, **options: Any) -> None:
     """Queues a training of ARCHITECTURE on a server; the backend starts it when the server has room."""
     sheetrack, recipe = Sheetrack(), recipe_from(options)
     recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
-    job = sheetrack.queue.launch(server, recipe, getpass.getuser())
+    job = sheetrack.queue.launch(server, recipe, this_user())
     if is_json:
         show_json(job)
     else:
@@ -90,7 +89,7 @@ def launch(*, server: str, is_json: bool, **options: Any) -> None:
 @as_json
 def cancel(*, job: str, is_json: bool) -> None:
     """Ends JOB and the whole tree of its processes."""
-    ended = Sheetrack().queue.cancel(job, getpass.getuser())
+    ended = Sheetrack().queue.cancel(job, this_user())
     if is_json:
         show_json(ended)
     else:

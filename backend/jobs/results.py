@@ -1,6 +1,5 @@
 """Finished runs: found in their folders, stored, and shown."""
 
-import getpass
 import logging
 from collections.abc import Callable, Mapping
 
@@ -10,7 +9,7 @@ from backend.errors import NotFoundError
 from backend.jobs.result import Result, RunResult
 from backend.jobs.store import JobStore
 from backend.servers.server import Server, this_machine
-from backend.settings import Home
+from backend.settings import Home, this_user
 from models.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ class Results:
             job = self._store.job(folder.id)
             server, requested_by = job.server, job.requested_by
         except NotFoundError:
-            server, requested_by = self._this_server(), getpass.getuser()
+            server, requested_by = self._this_server(), this_user()
         return Result(
             run=folder.id,
             server=server,

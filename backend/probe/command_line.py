@@ -1,67 +1,91 @@
-"""Command lines as a lab may see them: short, and without what looks like a secret."""
+"""Command lines as a lab may see them: the program, and the script or module that it runs.
+
+Arguments are never shown. Nobody can tell from outside which of them holds a password, a token or a key.
+"""
+
+from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-_LENGTH = 80
-_READ_CHARACTERS = 2000  # of a command line that may be megabytes
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_NAME = (
-    r"[\w.-]*(?:passw(?:or)?d|passphrase|secret|api[-_.]?key|access[-_.]?key|private[-_.]?key|credential"
-    r"|authorization|bearer)[\w.-]*"
-    r"|[\w.-]*(?:token|auth|pwd|pass|signature)"
-)
-_VALUE = r"(?:\"[^\"]*\"|'[^']*'|[^\s&\"']+)"
-_OPTION = re.compile(rf"--?(?:{_NAME})", re.IGNORECASE)
-_HIDDEN = (
-    # Authorization: Bearer abc
-    (
-        re.compile(rf"\b((?:{_NAME})[\"']?\s*:\s*)(?:(?:bearer|basic|token)\s+)?{_VALUE}", re.IGNORECASE),
-        r"\1***",
-    ),
-    # --password abc, inside a longer text such as a shell's -c
-    (re.compile(rf"((?<!\S)--?(?:{_NAME})\s+){_VALUE}", re.IGNORECASE), r"\1***"),
-    # api_key=abc, ?token=abc
-    (re.compile(rf"\b((?:{_NAME})=){_VALUE}", re.IGNORECASE), r"\1***"),
-    # https://user:abc@server
-    (re.compile(r"(://)[^/\s@]+@"), r"\1***@"),
-    # keys known by their shape
-    (
-        re.compile(
-            r"\b(?:hf_|sk-|ghp_|gho_|github_pat_|glpat-|xox[abps]-|AKIA|eyJ)[\w.-]{10,}"
-            r"|(?<![\w/])(?=\w*\d)(?=\w*[A-Za-z])\w{32,}(?![\w/])"
-        ),
-        "***",
-    ),
-)
-# Clients that carry credentials in forms of their own (-p, -u); their arguments are nobody's business.
-_SECRETIVE = re.compile(r"(curl|wget|sshpass|docker|podman|mysql\w*|psql|mongo\w*|redis-cli|ldap\w+)$")
+_ARGUMENTS = 32  # the script of an interpreter comes earlier
+_LONGEST_PATH = 4096  # of Linux
+_NAME = re.compile(r"[\w.+@][\w.+@:-]{0,79}")
+_MODULE = re.compile(r"[A-Za-z_][\w.]{0,79}")
+_PYTHON = re.compile(r"(?:python|pypy)[\d.]*t?")
+_SHELL = re.compile(r"(?:ba|da|z|k|a)?sh")
+_OTHERS = re.compile(r"(?:perl|ruby|node|php|lua|julia|Rscript|octave)[\d.]*")
+_PYTHON_FLAGS = frozenset("bBdEhiIOPqRsSuvVx")  # they take no value
+_SHELL_FLAGS = frozenset("abefhiklmnuvxBCEHPT")
 
 
 def short_command(arguments: Sequence[str]) -> str:
-    """At most 80 characters: folders of the program and its script left out, secrets as `***`."""
-    shown: list[str] = []
-    size = 0
-    for argument in arguments:
-        if shown and _OPTION.fullmatch(shown[-1]):
-            shown.append("***")
-        else:
-            shown.append(argument[:_READ_CHARACTERS])
-        size += len(shown[-1])
-        if size > _READ_CHARACTERS:
-            break
-    if not shown:
+    """`python train.py`, `python -m torch.distributed.run`, `bash run.sh` or just the program's name.
+
+    Args:
+        arguments: the program and its arguments, as the process was started.
+
+    Returns:
+        Names without their folders. Empty where the program has no name that can be shown.
+    """
+    # A process may replace its arguments with a text, such as `nginx: worker process`.
+    title = arguments[0].split(maxsplit=1) if arguments else []
+    if not title:
         return ""
-    shown[0] = _base_name(shown[0])
-    if _SECRETIVE.match(shown[0]):
-        return shown[0]
-    if len(shown) > 1 and shown[1].startswith("/"):
-        shown[1] = _base_name(shown[1])
-    text = " ".join(" ".join(shown).split())
-    for pattern, replacement in _HIDDEN:
-        text = pattern.sub(replacement, text)
-    return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 1]}…"
+    program = _file_name(title[0].strip("-:()[]"))
+    script = "" if title[0].endswith(":") else _script(program, arguments[1:_ARGUMENTS])
+    return f"{program} {script}" if script else program
 
 
-def _base_name(path: str) -> str:
-    return path.rsplit("/", 1)[-1] or path
+def _script(program: str, arguments: Sequence[str]) -> str:
+    """The script or module that an interpreter runs; empty where it runs none, or that is not certain."""
+    if _PYTHON.fullmatch(program):
+        return _python_script(arguments)
+    if _SHELL.fullmatch(program):
+        return _shell_script(arguments)
+    if _OTHERS.fullmatch(program) and arguments and not arguments[0].startswith("-"):
+        return _file_name(arguments[0])
+    return ""
+
+
+def _python_script(arguments: Sequence[str]) -> str:
+    """https://docs.python.org/3/using/cmdline.html."""
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument.startswith("-"):
+            return _file_name(argument)
+        if argument.startswith("--"):
+            return ""
+        for at, flag in enumerate(argument[1:], 2):
+            if flag in _PYTHON_FLAGS:
+                continue
+            value = argument[at:] or next(rest, "")
+            if flag == "m" and _MODULE.fullmatch(value):
+                return f"-m {value}"
+            if flag not in "WX":
+                return ""
+            break
+        else:
+            if argument == "-":
+                return ""
+    return ""
+
+
+def _shell_script(arguments: Sequence[str]) -> str:
+    """https://pubs.opengroup.org/onlinepubs/9799919799/utilities/sh.html."""
+    for argument in arguments:
+        if not argument.startswith(("-", "+")):
+            return _file_name(argument)
+        if argument != "--login" and (len(argument) == 1 or not _SHELL_FLAGS.issuperset(argument[1:])):
+            return ""
+    return ""
+
+
+def _file_name(path: str) -> str:
+    if len(path) > _LONGEST_PATH or "://" in path:
+        return ""
+    name = path.rstrip("/").rsplit("/", 1)[-1]
+    return name if _NAME.fullmatch(name) else ""

@@ -1,11 +1,58 @@
-"""One Server at one moment, and what that means.
+"""One Server at one moment, and the limits of what may be said of it.
 
-Units are in the names. What is not known is None, never 0.
+Units are in the names. What is not known is None, never 0. A Snapshot may come from another machine: text is
+cut and made safe to show, a number out of its range counts as not known, long lists are shortened.
 """
 
+import heapq
+from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache, partial
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from backend.probe.command_line import short_command
+from backend.text import plain_text
+
+_MOST_GPUS = 64
+_MOST_GPU_PROCESSES = 256
+"""Of all GPUs together."""
+_YEARS = (2000, 2199)
+
+
+def _in_range(low: float, high: float, value: float | None) -> float | None:
+    return value if value is not None and low <= value <= high else None  # NaN is in no range
+
+
+def _number(low: float, high: float) -> AfterValidator:
+    return AfterValidator(partial(_in_range, low, high))
+
+
+def _text(most: int) -> BeforeValidator:
+    return BeforeValidator(lambda value: plain_text(value, most) if isinstance(value, str) else value)
+
+
+def _command(value: object) -> object:
+    return _short(value[:10_000]) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=1024)
+def _short(line: str) -> str | None:
+    # An agent of an older release sends whole command lines, and older readings hold them.
+    return short_command(line.split()) or None
+
+
+def _plausible_time(value: datetime | None) -> datetime | None:
+    return value if value is not None and _YEARS[0] <= value.year <= _YEARS[1] else None
+
+
+Percent = Annotated[float | None, _number(0, 100)]
+Mib = Annotated[float | None, _number(0, 1e9)]
+Name = Annotated[str | None, _text(64)]
+Words = Annotated[str | None, _text(200)]
+Command = Annotated[str | None, BeforeValidator(_command)]
+Pid = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class _Reading(BaseModel):
@@ -15,68 +62,96 @@ class _Reading(BaseModel):
 class Pressure(_Reading):
     """Linux pressure stall information: per cent of the last 60 s in which work stood still."""
 
-    cpu_some_percent: float | None = None
-    memory_full_percent: float | None = None
-    io_full_percent: float | None = None
+    cpu_some_percent: Percent = None
+    memory_full_percent: Percent = None
+    io_full_percent: Percent = None
 
 
 class Process(_Reading):
-    """One of the processes that use most of a server."""
+    """One of the processes that use most of a server. 100 `cpu_percent` is one core."""
 
-    pid: int
-    user: str | None = None
-    command: str | None = None
-    cpu_percent: float | None = None
-    memory_mib: float | None = None
+    pid: Pid
+    user: Name = None
+    command: Command = None
+    cpu_percent: Annotated[float | None, _number(0, 1e7)] = None
+    memory_mib: Mib = None
 
 
 class HostReading(_Reading):
-    cpu_percent: float | None = None
-    cpu_count: int | None = None
-    load_1min: float | None = None
-    memory_total_mib: float | None = None
-    memory_available_mib: float | None = None
-    swap_used_mib: float | None = None
-    disk_free_gib: float | None = None
+    cpu_percent: Percent = None
+    cpu_count: Annotated[int | None, _number(1, 1e6)] = None
+    load_1min: Annotated[float | None, _number(0, 1e6)] = None
+    memory_total_mib: Mib = None
+    memory_available_mib: Mib = None
+    swap_used_mib: Mib = None
+    disk_free_gib: Annotated[float | None, _number(0, 1e9)] = None
     pressure: Pressure = Pressure()
-    booted_at: AwareDatetime | None = None
-    top: tuple[Process, ...] = ()
+    booted_at: Annotated[AwareDatetime | None, AfterValidator(_plausible_time)] = None
+    top: Annotated[tuple[Process, ...], AfterValidator(lambda top: top[:16])] = ()
 
     @property
     def memory_used_fraction(self) -> float | None:
         if not self.memory_total_mib or self.memory_available_mib is None:
             return None
-        return 1 - self.memory_available_mib / self.memory_total_mib
+        return max(0.0, 1 - self.memory_available_mib / self.memory_total_mib)
 
 
 class GpuProcess(_Reading):
-    pid: int
-    user: str | None = None
-    command: str | None = None
-    memory_mib: float | None = None
+    pid: Pid
+    user: Name = None
+    command: Command = None
+    memory_mib: Mib = None
 
 
 class GpuReading(_Reading):
     """One GPU; `fault` says why it, or a part of it, could not be read."""
 
-    index: int
-    uuid: str | None = None
-    name: str | None = None
-    utilization_percent: float | None = None
-    memory_used_mib: float | None = None
-    memory_total_mib: float | None = None
-    temperature_c: float | None = None
-    power_w: float | None = None
-    power_limit_w: float | None = None
-    throttle_reasons: tuple[str, ...] | None = None
+    index: Annotated[int, Field(ge=0, lt=1000)]
+    uuid: Name = None
+    name: Name = None
+    utilization_percent: Percent = None
+    memory_used_mib: Mib = None
+    memory_total_mib: Mib = None
+    temperature_c: Annotated[float | None, _number(-100, 200)] = None
+    power_w: Annotated[float | None, _number(0, 1e5)] = None
+    power_limit_w: Annotated[float | None, _number(0, 1e5)] = None
+    throttle_reasons: Annotated[
+        tuple[Annotated[str, _text(64)], ...] | None, AfterValidator(lambda reasons: reasons and reasons[:8])
+    ] = None
     processes: tuple[GpuProcess, ...] | None = None
-    fault: str | None = None
+    fault: Words = None
 
     @property
     def memory_used_fraction(self) -> float | None:
         if not self.memory_total_mib or self.memory_used_mib is None:
             return None
-        return self.memory_used_mib / self.memory_total_mib
+        return min(1.0, self.memory_used_mib / self.memory_total_mib)
+
+
+def _bounded(gpus: tuple[GpuReading, ...] | None) -> tuple[GpuReading, ...] | None:
+    """All GPUs, with at most `_MOST_GPU_PROCESSES` processes.
+
+    Raises:
+        ValueError: two GPUs have the same index.
+    """
+    if not gpus:
+        return gpus
+    if len({gpu.index for gpu in gpus}) < len(gpus):
+        raise ValueError("two GPUs have the same index")
+    if sum(len(gpu.processes or ()) for gpu in gpus) <= _MOST_GPU_PROCESSES:
+        return gpus
+    most = _MOST_GPU_PROCESSES // len(gpus)
+    return tuple(
+        gpu.model_copy(update={"processes": _largest(gpu.processes, most)}) if gpu.processes else gpu
+        for gpu in gpus
+    )
+
+
+def _largest(processes: tuple[GpuProcess, ...], most: int) -> tuple[GpuProcess, ...]:
+    """The largest process of each user first, so that no user is missing while there is room."""
+    by_size = sorted(processes, key=lambda process: process.memory_mib or 0, reverse=True)
+    largest = {process.user: process.pid for process in reversed(by_size)}
+    return tuple(heapq.nsmallest(most, by_size, key=lambda process: largest[process.user] != process.pid))
 
 
 class Failure(StrEnum):
@@ -84,23 +159,25 @@ class Failure(StrEnum):
 
     UNREACHABLE = "unreachable"  # no answer from the machine
     AGENT_DOWN = "agent_down"  # the machine answers, its agent does not
-    REFUSED = "refused"  # the agent does not accept our token
-    BROKEN = "broken"  # the agent answers something that is no snapshot
-    MONITOR = "monitor"  # no server answers at all: the fault is the monitor's own
+    REFUSED = "refused"  # the agent does not accept the token
+    BROKEN = "broken"  # the agent's answer is not a snapshot
+    MONITOR = "monitor"  # no server answers: the fault is probably the monitor's own network
 
 
 class Snapshot(_Reading):
-    """What one server said, or why it said nothing. A failed server is data, not an exception."""
+    """One server at one moment, or why it could not be read. A failed server is data, not an exception."""
 
     server: str
     at: AwareDatetime
     host: HostReading | None = None
-    gpus: tuple[GpuReading, ...] | None = None
-    gpu_fault: str | None = None
-    gpu_fault_seconds: float | None = None
+    gpus: Annotated[tuple[GpuReading, ...] | None, Field(max_length=_MOST_GPUS), AfterValidator(_bounded)] = (
+        None
+    )
+    gpu_fault: Words = None
+    gpu_fault_seconds: Annotated[float | None, _number(0, 1e9)] = None
     """How long the driver has not answered, where that is its fault."""
     failure: Failure | None = None
-    failure_text: str | None = None
+    failure_text: Words = None
 
     @property
     def users(self) -> list[str]:

@@ -6,6 +6,8 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -18,37 +20,47 @@ from backend.times import now
 ATTEMPT_SECONDS = 1.5
 _CONNECT_SECONDS = 1.2  # less, so that a machine that is off is not taken for an agent that hangs
 _KEPT_SECONDS = 60  # connections are kept between rounds
-_LARGEST_BYTES = 1 << 20
+_LARGEST_BYTES = 256 << 10
 _HISTORY_SECONDS = 5
 _LARGEST_HISTORY_BYTES = 16 << 20
+_MOST_MISSED = 1000  # an agent keeps 360
 
 
 class _History(BaseModel):
-    snapshots: list[Snapshot]
+    snapshots: list[Any]
 
 
 class RemoteAgent:
-    """Belongs to one event loop. A client of its own a server: pools of many connections are slow."""
+    """Belongs to one event loop. Each server has its own client: pools of many connections are slow."""
 
     def __init__(self, server: Server, certificates: ssl.SSLContext) -> None:
         self._server = server
-        self._client = httpx.AsyncClient(
-            base_url=server.agent or "",
-            verify=certificates,
-            trust_env=False,  # a proxy for the web is none for the lab's servers
+        self._certificates = certificates
+
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        # Made at the first request: an address that httpx refuses is a failure of that request.
+        return httpx.AsyncClient(
+            base_url=self._server.agent or "",
+            verify=self._certificates,
+            trust_env=False,  # a proxy for the web does not lead to the lab's servers
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             limits=httpx.Limits(keepalive_expiry=_KEPT_SECONDS),
+            headers={"Accept-Encoding": "identity"},  # a small answer must not unpack to a large one
         )
 
     async def sample(self) -> Snapshot:
-        """The server's own snapshot, at the time of its arrival, or why there is none. Tries twice."""
+        """The server's snapshot, with our name for it and the time of its arrival, or why there is none.
+
+        Asks a second time where the first answer does not come.
+        """
         snapshot = await self._attempt()
         if snapshot.failure in (Failure.UNREACHABLE, Failure.AGENT_DOWN):
             snapshot = await self._attempt()
         return snapshot
 
     async def history(self, since: datetime) -> list[Snapshot]:
-        """What the agent read after `since`, by its own clock, oldest first; empty where it does not say."""
+        """What the agent read after `since`, by its own clock, oldest first; empty if it cannot be read."""
         try:
             token = read_agent_token(self._server.token_file)
             async with asyncio.timeout(_HISTORY_SECONDS):
@@ -56,18 +68,24 @@ class RemoteAgent:
                     "/history", token, {"since": since.isoformat()}, _LARGEST_HISTORY_BYTES
                 )
             # An hour of a large server takes longer to read than other agents may be kept waiting.
-            answer = await asyncio.to_thread(_History.model_validate_json, body)
+            return await asyncio.to_thread(self._missed, body, since)
         except (InvalidError, ValidationError, TimeoutError, httpx.HTTPError):
             return []
-        until = now()
-        return [
-            snapshot.model_copy(update={"server": self._server.name})
-            for snapshot in answer.snapshots
-            if since < snapshot.at <= until and not snapshot.failure
-        ]
+
+    def _missed(self, body: bytes, since: datetime) -> list[Snapshot]:
+        until, found = now(), {}
+        for content in _History.model_validate_json(body).snapshots[-_MOST_MISSED:]:
+            try:
+                snapshot = Snapshot.model_validate(content)
+            except ValidationError:
+                continue
+            if since < snapshot.at <= until and not snapshot.failure:
+                found[snapshot.at] = snapshot.model_copy(update={"server": self._server.name})
+        return [found[at] for at in sorted(found)]
 
     async def close(self) -> None:
-        await self._client.aclose()
+        if "_client" in self.__dict__:
+            await self._client.aclose()
 
     async def _attempt(self) -> Snapshot:
         try:
@@ -81,9 +99,11 @@ class RemoteAgent:
             code = error.response.status_code
             if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
                 return self._failed(Failure.REFUSED, "agent refuses our token")
-            return self._failed(Failure.BROKEN, f"agent's answer cannot be read (HTTP {code})")
-        except (ValidationError, httpx.DecodingError):
-            return self._failed(Failure.BROKEN, "agent's answer cannot be read")
+            return self._broken(f" (HTTP {code})")
+        except ValidationError:
+            return self._broken()
+        except httpx.DecodingError:
+            return self._broken(" (too large)")
         except httpx.ConnectTimeout:
             return self._failed(Failure.UNREACHABLE, "not reachable")
         except httpx.ConnectError as error:
@@ -101,11 +121,14 @@ class RemoteAgent:
         async with self._client.stream("GET", path, params=query, headers=headers) as answer:
             answer.raise_for_status()
             body = bytearray()
-            async for part in answer.aiter_bytes():
+            async for part in answer.aiter_raw():
                 body += part
                 if len(body) > most_bytes:
                     raise httpx.DecodingError(f"too much for {path}")
             return bytes(body)
+
+    def _broken(self, why: str = "") -> Snapshot:
+        return self._failed(Failure.BROKEN, f"agent's answer cannot be read{why}")
 
     def _not_connected(self, error: httpx.ConnectError) -> Snapshot:
         for cause in _causes(error):

@@ -71,15 +71,19 @@ class History:
             for server in self._servers:
                 begin = self._begin(server)
                 while begin is not None and begin < ready:
-                    self._summarize(server, begin, min(begin + _AT_ONCE, ready))
-                    begin = self._begin(server)
+                    end = min(begin + _AT_ONCE, ready)
+                    self._summarize(server, begin, end)
+                    begin = self._first_step(server, end)
 
     def _begin(self, server: str) -> datetime | None:
-        """The beginning of the first step that has readings and no mean; None: there is none."""
+        """The beginning of the first step that has readings and no mean, None without such a step."""
         newest = sa.select(sa.func.max(_Mean.at)).where(_Mean.server == server)
         with self._reading.connect() as connection:
             done = connection.scalar(newest)
-        first = self._readings.first_at(server, done + STEP if done else None)
+        return self._first_step(server, done + STEP if done else None)
+
+    def _first_step(self, server: str, since: datetime | None) -> datetime | None:
+        first = self._readings.first_at(server, since)
         return floor(first, STEP) if first else None
 
     def _summarize(self, server: str, begin: datetime, end: datetime) -> None:
@@ -91,7 +95,9 @@ class History:
             ["hour", "server", "person"], set_={"seconds": _GpuTime.seconds + added.excluded.seconds}
         )
         with self._database.begin() as connection:
-            connection.execute(sa.insert(_Mean), [{"server": server, **mean.model_dump()} for mean in points])
+            if points:
+                means_of = [{"server": server, **mean.model_dump()} for mean in points]
+                connection.execute(sa.insert(_Mean), means_of)
             if seconds:
                 rows = [
                     {"server": server, "hour": hour, "person": person, "seconds": value}

@@ -1,6 +1,7 @@
-"""All servers asked at once."""
+"""All servers read at once. What goes wrong with one of them is that server's failure."""
 
 import asyncio
+import logging
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -13,23 +14,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from backend.probe.sampler import Sampler
 from backend.probe.snapshot import Failure, Snapshot
 from backend.servers.server import Server
+from backend.times import now
 
 if TYPE_CHECKING:
     from backend.servers.agent_client import RemoteAgent
 
 Answer = TypeVar("Answer")
 
-_NAMES_AT_ONCE = 32  # looked up while the name server hangs
+log = logging.getLogger(__name__)
+
+_NAMES_AT_ONCE = 32  # look-ups that may hang together
 _SERVERS_AT_ONCE = 128  # more would wait for this processor, and that would count as their silence
 
-_NOBODY = {
+_NO_SERVER_ANSWERS = {
     "failure": Failure.MONITOR,
     "failure_text": "no server can be reached, which is probably our own network's fault,",
 }
 
 
 class Poller:
-    """Asks servers again and again, over connections that are kept, from an event loop of its own."""
+    """Reads servers repeatedly, over connections that are kept, in its own event loop."""
 
     def __init__(self, servers: Sequence[Server], sampler: Callable[[str], Sampler]) -> None:
         self._loop = asyncio.new_event_loop()
@@ -38,21 +42,30 @@ class Poller:
         self._loop.set_default_executor(self._threads)
         self._thread = threading.Thread(target=self._loop.run_forever, name="poller", daemon=True)
         self._thread.start()
-        self._samplers = [sampler(server.name) for server in servers if server.is_here]
+        self._make_sampler = sampler
+        self._samplers: dict[str, Sampler] = {}
+        self._faults: dict[str, str] = {}
+        """The unexpected exception of a server, as far as it is in the log."""
         self._places = asyncio.Semaphore(_SERVERS_AT_ONCE)
         self._open = AsyncExitStack()
-        self._agents = self._run(self._remote(servers))
-        self._ask: list[Callable[[], Awaitable[Snapshot]]] = [
-            *(partial(asyncio.to_thread, sampler.sample) for sampler in self._samplers),
-            *(agent.sample for agent in self._agents.values()),
-        ]
+        self._here = [server.name for server in servers if server.is_here]
+        self._agents = self._run(self._remote([server for server in servers if not server.is_here]))
+
+    def start_here(self) -> bool:
+        """Starts to measure this machine, whose CPU use is not known at once; False if it is not read."""
+        for name in self._here:
+            try:
+                self._sampler_of(name)
+            except Exception as error:  # noqa: BLE001 - the next poll makes it this machine's failure
+                self._report(name, error)
+        return bool(self._here)
 
     def history(self, since: Mapping[str, datetime]) -> list[list[Snapshot]]:
-        """What each agent in `since` read after that moment while nobody asked, oldest first."""
+        """What each agent in `since` read after that moment, oldest first."""
         return self._run(self._history(since))
 
     def poll(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
-        """A snapshot of every server; `answered` is told of each that is no failure as it arrives."""
+        """A snapshot of every server; `answered` is called with each that is no failure as it arrives."""
         return self._run(self._poll(answered))
 
     def close(self) -> None:
@@ -61,41 +74,72 @@ class Poller:
         self._thread.join()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._loop.close()
-        for sampler in self._samplers:
+        for sampler in self._samplers.values():
             sampler.close()
 
     def _run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _remote(self, servers: Sequence[Server]) -> "dict[str, RemoteAgent]":
-        remote = [server for server in servers if not server.is_here]
-        if not remote:
+        if not servers:
             return {}
         from backend.servers.agent_client import RemoteAgent  # noqa: PLC0415 - httpx takes 0.2 s to import
 
         certificates = ssl.create_default_context()
-        agents = {server.name: RemoteAgent(server, certificates) for server in remote}
+        agents = {server.name: RemoteAgent(server, certificates) for server in servers}
         for agent in agents.values():
             self._open.push_async_callback(agent.close)
         return agents
 
     async def _history(self, since: Mapping[str, datetime]) -> list[list[Snapshot]]:
-        async def read(agent: "RemoteAgent", after: datetime) -> list[Snapshot]:
+        async def read(name: str, after: datetime) -> list[Snapshot]:
             async with self._places:
-                return await agent.history(after)
+                try:
+                    return await self._agents[name].history(after)
+                except Exception as error:  # noqa: BLE001 - whatever one agent causes costs its history alone
+                    self._report(name, error)
+                    return []
 
-        return await asyncio.gather(*(read(self._agents[name], after) for name, after in since.items()))
+        return await asyncio.gather(*(read(name, after) for name, after in since.items()))
 
     async def _poll(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
-        async def told(ask: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
+        async def read(name: str, ask: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
             async with self._places:
-                snapshot = await ask()
-            if not snapshot.failure:
-                answered(snapshot)
+                try:
+                    snapshot = await ask()
+                    if not snapshot.failure:
+                        answered(snapshot)
+                except Exception as error:  # noqa: BLE001 - whatever one server causes costs its reading alone
+                    return self._report(name, error)
             return snapshot
 
-        snapshots = await asyncio.gather(*(told(ask) for ask in self._ask))
-        here, remote = snapshots[: len(self._samplers)], snapshots[len(self._samplers) :]
+        async def sample_here(name: str) -> Snapshot:
+            return await asyncio.to_thread(lambda: self._sampler_of(name).sample())
+
+        asked = [
+            *(read(name, partial(sample_here, name)) for name in self._here),
+            *(read(name, agent.sample) for name, agent in self._agents.items()),
+        ]
+        snapshots = await asyncio.gather(*asked)
+        here, remote = snapshots[: len(self._here)], snapshots[len(self._here) :]
         if len(remote) > 1 and all(snapshot.failure is Failure.UNREACHABLE for snapshot in remote):
-            remote = [snapshot.model_copy(update=_NOBODY) for snapshot in remote]
+            remote = [snapshot.model_copy(update=_NO_SERVER_ANSWERS) for snapshot in remote]
         return [*here, *remote]
+
+    def _sampler_of(self, name: str) -> Sampler:
+        if name not in self._samplers:
+            self._samplers[name] = self._make_sampler(name)
+        return self._samplers[name]
+
+    def _report(self, name: str, error: Exception) -> Snapshot:
+        """The failure that an unexpected `error` is. It is logged when it is new, not in every round."""
+        fault = type(error).__name__
+        if self._faults.get(name) != fault:
+            self._faults[name] = fault
+            log.error("%s cannot be read", name, exc_info=error)
+        return Snapshot(
+            server=name,
+            at=now(),
+            failure=Failure.BROKEN,
+            failure_text=f"cannot be read ({fault}, see the backend's log)",
+        )

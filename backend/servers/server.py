@@ -1,14 +1,21 @@
-"""The machines the lab knows."""
+"""The machines that the lab knows."""
 
 import os
+import re
 import socket
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from backend.errors import InvalidError
 from backend.settings import Home, private_text, read_toml
+
+_HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?")
+_LONGEST_HOST = 253
 
 TOKEN_VARIABLE = "SHEETRACK_AGENT_TOKEN"  # noqa: S105 - a name, not a secret
 
@@ -21,19 +28,17 @@ class Server(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     agent: Annotated[
         str | None,
-        Field(
-            pattern=r"^https?://", description="Its agent's address; empty: the machine the backend runs on"
-        ),
+        Field(description="Address of its agent; without one it is the machine that the backend runs on"),
     ] = None
     token_file: Annotated[
         Path | None,
-        Field(description=f"Holds what its agent asks for; empty: the variable {TOKEN_VARIABLE}"),
+        Field(description=f"Holds the token of its agent; without one the variable {TOKEN_VARIABLE} does"),
     ] = None
     ray: Annotated[
-        bool, Field(description="Whether trainings run there, through the Ray cluster of settings.toml")
+        bool, Field(description="Whether jobs run there, through the Ray cluster of settings.toml")
     ] = False
     maintenance: Annotated[
-        str, Field(max_length=200, description="Why nobody shall take it now; empty: it may be taken")
+        str, Field(max_length=200, description="Why the server must not be used now; empty: it may be used")
     ] = ""
 
     @property
@@ -42,18 +47,30 @@ class Server(BaseModel):
 
     @property
     def trains(self) -> bool:
-        """Whether trainings can be launched on it; others are only watched."""
+        """Whether jobs can be launched on it; other servers are only watched."""
         return self.is_here or self.ray
+
+    @field_validator("agent")
+    @classmethod
+    def _is_an_address(cls, agent: str | None, info: ValidationInfo) -> str | None:
+        if agent is not None and (fault := _fault_of_address(agent)):
+            name = info.data.get("name", "gpu2")
+            raise PydanticCustomError(
+                "address",
+                "the address of {name} {fault}; write it like {example}",
+                {"name": name, "fault": fault, "example": f'agent = "http://{name}:8765"'},
+            )
+        return agent and agent.rstrip("/")
 
     @model_validator(mode="after")
     def _ray_needs_the_agent(self) -> Self:
         if self.ray and self.agent is None:
-            raise ValueError(f"{self.name} has no agent: trainings on the backend's own machine need no ray")
+            raise ValueError(f"{self.name} has no agent: jobs on the backend's own machine need no ray")
         return self
 
 
 class ServerList(BaseModel):
-    """The content of `servers.toml`; without the file, this machine alone."""
+    """The content of `servers.toml`; without the file it names this machine alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,8 +86,39 @@ class ServerList(BaseModel):
         return self
 
 
+def _fault_of_address(address: str) -> str:
+    """What is wrong with the address of an agent, empty if nothing is. Never quotes it: it may hold a password."""
+    if not address.isascii() or not address.isprintable() or " " in address:
+        return "holds blanks, line breaks or letters that no address has"
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return "has no valid host and port"
+    if parts.scheme not in ("http", "https"):
+        return "does not begin with http:// or https://"
+    if "@" in parts.netloc:
+        return "holds a user name or password, which belong into token_file"
+    if port == 0 or parts.netloc.endswith(":"):
+        return "has no valid port"
+    if not _is_host(parts.hostname or "", is_bracketed=parts.netloc.startswith("[")):
+        return "has no valid host"
+    if parts.path not in ("", "/") or parts.query or parts.fragment or address.endswith(("?", "#")):
+        return "goes on after the port"
+    return ""
+
+
+def _is_host(host: str, *, is_bracketed: bool) -> bool:
+    if is_bracketed:
+        try:
+            return bool(IPv6Address(host))
+        except ValueError:
+            return False
+    return len(host) <= _LONGEST_HOST and bool(_HOST.fullmatch(host))
+
+
 def this_machine() -> str:
-    """The first label of the host name, as people call the machine."""
+    """The first label of the host name, which is the name that people use."""
     label = "".join(
         c for c in socket.gethostname().split(".")[0] if c.isascii() and (c.isalnum() or c in "-_")
     )
@@ -87,18 +135,21 @@ def read_servers(home: Home) -> dict[str, Server]:
 
 
 def read_agent_token(file: Path | None) -> str:
-    """What an agent is asked with: the content of `file`, or of the environment where there is none.
+    """The token of an agent, from `file` or, without one, from the environment.
 
     Raises:
-        InvalidError: there is no token, or others may read it.
+        InvalidError: there is no token, it cannot be sent in one line of ASCII, or others may read the file.
     """
     if file is None:
-        if token := os.environ.get(TOKEN_VARIABLE, "").strip():
-            return token
-        raise InvalidError(
-            "An agent needs a token, and there is none.", f"Name a token_file, or set {TOKEN_VARIABLE}."
-        )
-    token = private_text(file, "token file")
-    if not token:
-        raise InvalidError(f"The token file {file} is empty.", "Put a long random text into it.")
+        token, where = os.environ.get(TOKEN_VARIABLE, "").strip(), f"The variable {TOKEN_VARIABLE}"
+        if not token:
+            raise InvalidError(
+                "An agent needs a token, and there is none.", f"Name a token_file, or set {TOKEN_VARIABLE}."
+            )
+    else:
+        token, where = private_text(file, "token file"), f"The token file {file}"
+        if not token:
+            raise InvalidError(f"{where} is empty.", "Put a long random text into it.")
+    if not (token.isascii() and token.isprintable()):
+        raise InvalidError(f"{where} holds more than one line of ASCII.", "Put one long random text into it.")
     return token

@@ -1,7 +1,8 @@
-"""Refresh: ask every server, judge, remember."""
+"""Refresh: read every server, judge, store."""
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -27,10 +28,11 @@ log = logging.getLogger(__name__)
 
 _RECALLED = timedelta(hours=1)
 _MOST_UNSAVED = 10_000
+_CPU_SECONDS = 0.6  # the CPU's use is measured over at least half a second
 
 
 class Status:
-    """What is known of every server. Safe to use from several threads; rounds never overlap."""
+    """The newest state of every server. Safe to use from several threads; rounds never overlap."""
 
     def __init__(
         self,
@@ -41,14 +43,14 @@ class Status:
         sampler: Callable[[str], Sampler],
         maintenance: Callable[[], Mapping[str, Maintenance]] = dict,
     ) -> None:
-        """What is given is called when it is needed.
+        """The functions are called when their results are needed.
 
         Args:
-            servers: all that are asked.
+            servers: all servers that are read.
             readings: stores their answers.
             interval_seconds: how often `refresh` is called.
-            sampler: makes what reads this machine, given the server's name.
-            maintenance: what people said, by the server's name.
+            sampler: makes the reader of this machine, given the server's name.
+            maintenance: the maintenance that people announced, by the server's name.
         """
         self._known = {server.name: _Known(server, interval_seconds) for server in servers}
         self._readings = readings
@@ -59,20 +61,34 @@ class Status:
         self._unsaved: deque[Snapshot] = deque(maxlen=_MOST_UNSAVED)
 
     def refresh(self) -> list[ServerStatus]:
-        """Asks all servers at once. One that answers is in `current` at once, the others at the end."""
+        """Reads all servers at once and stores what they answer.
+
+        A server that answers is in `current` at once, the others at the end.
+        """
         with self._refreshing:
             if self._poller is None:
-                self._poller = Poller([known.server for known in self._known.values()], self._sampler)
+                self._poller = self._open_poller()
+                for missed in self._recall(self._poller):
+                    self._remember(missed)
+            self._remember(self._poll(self._poller))
+        return self.current()
+
+    def look(self) -> list[ServerStatus]:
+        """Reads all servers once and stores nothing, for a command beside the backend.
+
+        A stored look would count as time in which the server was followed, in means and GPU-hours.
+        """
+        with self._refreshing:
+            if self._poller is None:
+                self._poller = self._open_poller()
                 self._recall(self._poller)
-            snapshots = self._poller.poll(self._add)
-            for snapshot in snapshots:
-                if snapshot.failure:
-                    self._add(snapshot)
-            self._remember(snapshots)
+                if self._poller.start_here():
+                    time.sleep(_CPU_SECONDS)
+            self._poll(self._poller)
         return self.current()
 
     def current(self) -> list[ServerStatus]:
-        """Every server as it is now, the one to take first; numbers that no longer hold are left out."""
+        """Every server as it is now, the best to take first; without numbers that no longer hold."""
         at, maintenance = datetime.now().astimezone(), self._maintenance()
         return suggest([known.status(at, maintenance.get(name)) for name, known in self._known.items()])
 
@@ -81,7 +97,7 @@ class Status:
         return any(known.silent_tries == TRIES - 1 for known in self._known.values())
 
     def verdict_of(self, server: str) -> Verdict | None:
-        """None: there is no such server."""
+        """The verdict of the server of that name, None without such a server."""
         known = self._known.get(server)
         if known is None:
             return None
@@ -99,21 +115,42 @@ class Status:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _open_poller(self) -> Poller:
+        return Poller([known.server for known in self._known.values()], self._sampler)
+
+    def _poll(self, poller: Poller) -> list[Snapshot]:
+        snapshots = poller.poll(self._add)
+        for snapshot in snapshots:
+            if snapshot.failure:
+                self._add(snapshot)
+        return snapshots
+
     def _add(self, snapshot: Snapshot) -> None:
         self._known[snapshot.server].add(snapshot)
 
-    def _recall(self, poller: Poller) -> None:
-        """Takes up what is stored of the last hour, and what the agents read while no backend asked."""
+    def _recall(self, poller: Poller) -> list[list[Snapshot]]:
+        """Takes up the stored readings of the last hour, then those that only the agents have.
+
+        Returns the latter, a list for each agent, oldest first.
+        """
         since = dict.fromkeys(self._known, now() - _RECALLED)
         for name in self._known:
-            for snapshot in self._readings.between(name, since[name]):
+            for snapshot in self._stored(name, since[name]):
                 self._add(snapshot)
                 since[name] = snapshot.at
         remote = {name: at for name, at in since.items() if not self._known[name].server.is_here}
-        for missed in poller.history(remote):
-            for snapshot in missed:
+        missed = poller.history(remote)
+        for snapshots in missed:
+            for snapshot in snapshots:
                 self._add(snapshot)
-            self._remember(missed)
+        return missed
+
+    def _stored(self, server: str, since: datetime) -> list[Snapshot]:
+        try:
+            return self._readings.between(server, since)
+        except DatabaseError as error:
+            log.warning("stored readings of %s are not taken up: %s", server, database_error(error))
+            return []
 
     def _remember(self, snapshots: Sequence[Snapshot]) -> None:
         self._unsaved.extend(snapshots)
@@ -126,7 +163,7 @@ class Status:
 
 
 class _Known:
-    """What is known of one server: a few hundred numbers, however long it has been followed."""
+    """The past of one server: a few hundred numbers, however long it has been followed."""
 
     def __init__(self, server: Server, interval_seconds: float) -> None:
         self.server = server

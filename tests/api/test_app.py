@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,6 +90,13 @@ def test_the_address_lets_a_browser_in_and_hides_the_token(address: str) -> None
         page = browser.get(address.split("?", maxsplit=1)[0])
         assert page.status_code == 200
         assert "<title>Sheetrack" in page.text
+
+
+def test_a_user_without_a_login_is_let_in(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    assert api.get("/api/jobs").status_code == 200
 
 
 @pytest.mark.parametrize(

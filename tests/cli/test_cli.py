@@ -130,6 +130,7 @@ def test_launch_queues_and_cancel_ends(home: Home, tmp_path: Path) -> None:
 def test_status_tells_of_this_machine(home: Home) -> None:
     server = data(run("status", "--json"))[0]
     assert server["snapshot"]["host"]["cpu_count"] >= 1
+    assert server["snapshot"]["host"]["cpu_percent"] is not None
     assert server["verdict"]["state"] in ("idle", "busy", "full", "overloaded")
 
 

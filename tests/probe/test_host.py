@@ -1,4 +1,3 @@
-import getpass
 import os
 import socket
 import subprocess
@@ -12,11 +11,11 @@ import psutil
 import pytest
 
 from backend.probe.background import BackgroundReader
-from backend.probe.command_line import short_command
 from backend.probe.host import HostProbe, read_pressure
 from backend.probe.processes import BusiestProcesses, owner_and_command
 from backend.probe.sampler import Sampler
 from backend.probe.snapshot import Process
+from backend.settings import this_user
 from tests.patience import wait_until
 
 SPIN = "while True: pass"
@@ -71,8 +70,8 @@ def test_the_busiest_process_is_found(spinning: subprocess.Popen[bytes]) -> None
         return spinning.pid in found and (found[spinning.pid].cpu_percent or 0) > 10
 
     wait_until(spins)
-    assert found[spinning.pid].user == getpass.getuser()
-    assert found[spinning.pid].command == f"{Path(sys.executable).name} -c {SPIN} --password ***"
+    assert found[spinning.pid].user == this_user()
+    assert found[spinning.pid].command == Path(sys.executable).name
 
 
 def test_all_processes_get_their_turn(spinning: subprocess.Popen[bytes]) -> None:
@@ -175,40 +174,3 @@ def test_a_reading_that_fails_keeps_the_one_before(caplog: pytest.LogCaptureFixt
     watched.close()
     assert later.value == 1
     assert "numbers cannot be read" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("arguments", "shown"),
-    [
-        (["/usr/bin/python3", "/home/kim/a/train.py", "--lr", "0.1"], "python3 train.py --lr 0.1"),
-        (["python", "t.py", "--password=abc"], "python t.py --password=***"),
-        (["python", "t.py", "--db-password", "abc", "-v"], "python t.py --db-password *** -v"),
-        (["python", "t.py", "--hf_token", "two words"], "python t.py --hf_token ***"),
-        (["env", "WANDB_API_KEY=abc", "python"], "env WANDB_API_KEY=*** python"),
-        (["bash", "-c", "export SECRET=abc; run --token def ghi"], "bash -c export SECRET=*** run --token *** ghi"),
-        (["t", "http://kim:abc@server/x"], "t http://***@server/x"),
-        (["t", "http://server/x?token=abc&page=2"], "t http://server/x?token=***&page=2"),
-        (["t", "-H", "Authorization: Bearer abc.def"], "t -H Authorization: ***"),
-        (["t", '{"api_key": "abc", "lr": 1}'], 't {"api_key": ***, "lr": 1}'),
-        (["t", "hf_abcdefghijklmnop"], "t ***"),
-        (["t", "0123456789abcdef0123456789abcdef01234567"], "t ***"),
-        (["curl", "-u", "kim:abc", "http://x"], "curl"),
-        (["/usr/bin/mysqldump", "-pabc"], "mysqldump"),
-        (["python", "t.py", "--tokenizer", "gpt2", "--max-tokens", "5"], "python t.py --tokenizer gpt2 --max-tokens 5"),
-        (["python", "t.py", "--author", "kim"], "python t.py --author kim"),
-        (["python", "t.py", "--out", "/data/run_2026/checkpoints_of_a_long_experiment_with_resnet50"],
-         "python t.py --out /data/run_2026/checkpoints_of_a_long_experiment_with_resnet50"),
-        (["a\nb", "c\td"], "a b c d"),
-        ([], ""),
-        ([""], ""),
-    ],
-)  # fmt: skip
-def test_commands_are_short_and_show_no_secret(arguments: list[str], shown: str) -> None:
-    assert short_command(arguments) == shown
-
-
-def test_a_very_long_command_is_cut() -> None:
-    shown = short_command(["python", "--password", "x" * 10_000_000, "y" * 10_000_000])
-    assert len(shown) == 80
-    assert shown.startswith("python --password *** yyy")
-    assert shown.endswith("…")

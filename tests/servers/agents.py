@@ -5,13 +5,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 
+from backend.probe.snapshot import HostReading, Snapshot
 from backend.servers.server import Server
+from backend.times import now
 from tests.patience import PATIENCE_SECONDS
 from tests.probe.fake_gpus import FakeGpus
 
@@ -79,8 +82,31 @@ class AgentProcess:
         self.process.wait()
 
 
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def refuse(code: int) -> Answer:
+    return lambda request: request.send_error(code)
+
+
+def say(content: bytes) -> Answer:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        with suppress(ConnectionError):  # the reader has seen enough
+            request.wfile.write(content)
+
+    return answer
+
+
+def good_snapshot(request: BaseHTTPRequestHandler) -> None:
+    host = HostReading(cpu_percent=3, cpu_count=4, memory_total_mib=1000, memory_available_mib=900)
+    snapshot = Snapshot(server="elsewhere", at=now() - timedelta(days=9), host=host, gpus=())
+    say(snapshot.model_dump_json().encode())(request)
+
+
 @contextmanager
-def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+def answering(answer: Answer) -> Iterator[str]:
     """The address of a server that answers every GET by `answer`."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -20,7 +20,17 @@ from backend.servers.status import Status
 from backend.settings import Home
 from backend.times import now
 from tests.probe.fake_gpus import FakeGpus
-from tests.servers.agents import AgentProcess, answering, free_port, token_file, unreachable
+from tests.servers.agents import (
+    AgentProcess,
+    Answer,
+    answering,
+    free_port,
+    good_snapshot,
+    refuse,
+    say,
+    token_file,
+    unreachable,
+)
 
 
 @pytest.fixture
@@ -49,14 +59,6 @@ def stored(readings: Readings, server: str) -> list[Snapshot]:
     return readings.between(server, now() - timedelta(hours=2))
 
 
-def good_snapshot(request: BaseHTTPRequestHandler) -> None:
-    host = HostReading(cpu_percent=3, cpu_count=4, memory_total_mib=1000, memory_available_mib=900)
-    body = Snapshot(server="elsewhere", at=now() - timedelta(days=9), host=host, gpus=()).model_dump_json()
-    request.send_response(200)
-    request.end_headers()
-    request.wfile.write(body.encode())
-
-
 def test_this_machine(readings: Readings, tmp_path: Path) -> None:
     with status_of(readings, tmp_path, Server(name="here")) as status:
         assert status.current()[0].verdict.reason == "not read yet"
@@ -70,6 +72,40 @@ def test_this_machine(readings: Readings, tmp_path: Path) -> None:
     assert verdict.state not in (State.STALE, State.DOWN)
     assert [snapshot.server for snapshot in stored(readings, "here")] == ["here", "here"]
     assert stored(readings, "here")[0] == here.snapshot
+
+
+def test_a_look_knows_the_cpu_and_stores_nothing(readings: Readings, tmp_path: Path) -> None:
+    with answering(good_snapshot) as address:
+        ada = Server(name="ada", agent=address, token_file=token_file(tmp_path))
+        with status_of(readings, tmp_path, Server(name="here"), ada) as status:
+            known = by_name(status.look())
+            again = by_name(status.look())
+    for server in (*known.values(), *again.values()):
+        assert server.snapshot
+        assert server.snapshot.host
+        assert server.snapshot.host.cpu_percent is not None
+    assert stored(readings, "here") == stored(readings, "ada") == []
+
+
+def test_a_look_goes_on_from_what_is_stored(readings: Readings, tmp_path: Path) -> None:
+    before = now() - timedelta(seconds=20)
+    host = HostReading(cpu_percent=70, memory_total_mib=1000, memory_available_mib=500)
+    readings.remember([Snapshot(server="ada", at=before, host=host, gpus=())])
+    server = Server(name="ada", agent=f"http://127.0.0.1:{free_port()}", token_file=token_file(tmp_path))
+    with status_of(readings, tmp_path, server) as status:
+        [ada] = status.look()
+    assert (ada.verdict.state, ada.seen_at) == (State.BUSY, before)
+    assert len(stored(readings, "ada")) == 1
+
+
+def test_readings_that_cannot_be_taken_up_stop_nothing(
+    readings: Readings, database: sa.Engine, tmp_path: Path
+) -> None:
+    _rename(database, "snapshots", "elsewhere")
+    with status_of(readings, tmp_path, Server(name="here")) as status:
+        [here] = status.refresh()
+    assert here.snapshot
+    assert here.snapshot.host
 
 
 def test_a_server_that_is_not_there(readings: Readings, tmp_path: Path) -> None:
@@ -86,23 +122,6 @@ def test_maintenance_hides_no_number(readings: Readings, tmp_path: Path) -> None
     assert not here.suggested
 
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-def refuse(code: int) -> Answer:
-    return lambda request: request.send_error(code)
-
-
-def say(content: bytes) -> Answer:
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.end_headers()
-        with suppress(ConnectionError):  # whoever asked has heard enough
-            request.wfile.write(content)
-
-    return answer
-
-
 @pytest.mark.parametrize(
     ("answer", "failure", "text"),
     [
@@ -112,7 +131,7 @@ def say(content: bytes) -> Answer:
         (refuse(302), Failure.BROKEN, "agent's answer cannot be read (HTTP 302)"),
         (say(b"<html>"), Failure.BROKEN, "agent's answer cannot be read"),
         (say(b"{}"), Failure.BROKEN, "agent's answer cannot be read"),
-        (say(b" " * 5_000_000), Failure.BROKEN, "agent's answer cannot be read"),
+        (say(b" " * 5_000_000), Failure.BROKEN, "agent's answer cannot be read (too large)"),
         (lambda request: request.connection.close(), Failure.AGENT_DOWN, "agent not answering"),
     ],
 )

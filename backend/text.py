@@ -1,0 +1,17 @@
+"""Text from outside, made safe to show."""
+
+
+def plain_text(text: str, most: int) -> str:
+    """`text` on one line, at most `most` characters long.
+
+    Every character that does not print is replaced: escape sequences would change a terminal, and marks of
+    writing direction would reorder the text around them. Text that is too long ends with `…`.
+    """
+    if len(text) <= most and text.isprintable() and "  " not in text and text == text.strip():
+        return text
+    # Ten times the length leaves room for blanks that are merged, and bounds the work.
+    words = " ".join(text[: 10 * most].split())
+    shown = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words
+    )
+    return shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"

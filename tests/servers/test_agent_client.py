@@ -1,0 +1,115 @@
+"""Answers of agents that are too large, packed, or partly broken."""
+
+import gzip
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.probe.snapshot import Failure, Snapshot
+from backend.servers.poller import Poller
+from backend.servers.server import Server
+from backend.times import now
+from tests.servers.agents import Answer, answering, say, token_file
+
+
+def asked(folder: Path, answer: Answer) -> Snapshot:
+    with answering(answer) as address:
+        server = Server(name="ada", agent=address, token_file=token_file(folder))
+        poller = Poller([server], lambda _: pytest.fail("nothing is read here"))
+        [snapshot] = poller.poll(lambda _: None)
+        poller.close()
+    return snapshot
+
+
+def history(folder: Path, snapshots: Sequence[object]) -> list[Snapshot]:
+    with answering(say(json.dumps({"snapshots": snapshots}).encode())) as address:
+        server = Server(name="ada", agent=address, token_file=token_file(folder))
+        poller = Poller([server], lambda _: pytest.fail("nothing is read here"))
+        [found] = poller.history({"ada": now() - timedelta(hours=1)})
+        poller.close()
+    return found
+
+
+def content(**more: object) -> dict[str, Any]:
+    return {"server": "elsewhere", "at": now().isoformat(), **more}
+
+
+@pytest.mark.parametrize("size", [1 << 20, 200_000])
+def test_a_large_answer_leaves_a_small_reading(tmp_path: Path, size: int) -> None:
+    processes: list[dict[str, object]] = []
+    body = content(gpus=[{"index": 0, "processes": processes}])
+    while len(json.dumps(body)) < size:
+        processes += [
+            {"pid": len(processes) + place, "user": f"user{place}", "command": "x" * 500}
+            for place in range(100)
+        ]
+    snapshot = asked(tmp_path, say(json.dumps(body).encode()))
+    if size > 200_000:
+        assert (snapshot.failure, snapshot.failure_text) == (
+            Failure.BROKEN,
+            "agent's answer cannot be read (too large)",
+        )
+    else:
+        assert len(snapshot.users) == 100
+    assert len(snapshot.model_dump_json()) < 25_000
+
+
+def test_names_from_an_agent_are_shown_as_text(tmp_path: Path) -> None:
+    hostile = "\x1b]0;owned\x07kim\u202e"
+    process = {"pid": 1, "user": hostile, "command": f"{hostile}/train -phunter2"}
+    body = content(
+        gpus=[{"index": 0, "name": hostile, "fault": hostile, "processes": [process]}], gpu_fault=hostile
+    )
+    snapshot = asked(tmp_path, say(json.dumps(body).encode()))
+    assert snapshot.users == ["�]0;owned�kim�"]
+    assert snapshot.model_dump_json().isprintable()
+
+
+def test_a_packed_answer_is_not_unpacked(tmp_path: Path) -> None:
+    def packed(request: BaseHTTPRequestHandler) -> None:
+        assert request.headers["Accept-Encoding"] == "identity"
+        request.send_response(200)
+        request.send_header("Content-Encoding", "gzip")
+        request.end_headers()
+        request.wfile.write(gzip.compress(b" " * 50_000_000))
+
+    assert asked(tmp_path, packed).failure is Failure.BROKEN
+
+
+def test_one_broken_snapshot_costs_no_other_of_the_history(tmp_path: Path) -> None:
+    ago = [(now() - timedelta(minutes=minutes)).isoformat() for minutes in range(5)]
+    told = [
+        content(at=ago[1]),
+        content(at=ago[3], gpus="many"),
+        "nonsense",
+        content(at=ago[4]),
+        content(at=ago[2], failure="broken"),
+        content(at=ago[1]),
+        content(at="0001-01-01T00:00:00+14:00"),
+        content(at="9999-12-31T23:59:59-14:00"),
+    ]
+    found = history(tmp_path, told)
+    assert [snapshot.at.isoformat() for snapshot in found] == [ago[4], ago[1]]
+    assert {snapshot.server for snapshot in found} == {"ada"}
+
+
+@pytest.mark.parametrize("body", [{"snapshots": None}, [], {"snapshots": [[[[]]]]}])
+def test_a_history_that_is_none(tmp_path: Path, body: object) -> None:
+    with answering(say(json.dumps(body).encode())) as address:
+        server = Server(name="ada", agent=address, token_file=token_file(tmp_path))
+        poller = Poller([server], lambda _: pytest.fail("nothing is read here"))
+        assert poller.history({"ada": now() - timedelta(hours=1)}) == [[]]
+        poller.close()
+
+
+def test_a_long_history_is_taken_up_in_part(tmp_path: Path) -> None:
+    begin = now() - timedelta(minutes=50)
+    many = [content(at=(begin + timedelta(seconds=seconds)).isoformat()) for seconds in range(2900)]
+    found = history(tmp_path, many)
+    assert len(found) == 1000
+    assert found[-1].at == begin + timedelta(seconds=2899)

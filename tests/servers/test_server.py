@@ -1,0 +1,85 @@
+import pytest
+
+from backend.errors import InvalidError
+from backend.servers.server import TOKEN_VARIABLE, read_agent_token, read_servers
+from backend.settings import Home
+
+
+def write(home: Home, agent: str) -> None:
+    home.path.mkdir(parents=True, exist_ok=True)
+    home.servers_file.write_text(f"[[server]]\nname = 'gpu1'\n[[server]]\nname = 'gpu2'\nagent = {agent}\n")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://gpu2:8765",
+        "https://gpu2.lab.example",
+        "http://GPU-2.lab.example.:8765",
+        "http://10.0.0.2:8765",
+        "http://[::1]:8765",
+        "http://gpu_2:1",
+        "HTTP://gpu2:65535",
+    ],
+)
+def test_an_address(home: Home, address: str) -> None:
+    for text in (address, f"{address}/"):
+        write(home, f"'{text}'")
+        assert read_servers(home)["gpu2"].agent == address
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [
+        ("http://gpu2:8765x", "has no valid host and port"),
+        ("http://[::1", "has no valid host and port"),
+        ("http://gpu2:99999", "has no valid host and port"),
+        ("http://gpu2:-1", "has no valid host and port"),
+        ("http://gpu2:0", "has no valid port"),
+        ("http://gpu2:", "has no valid port"),
+        ("http://", "has no valid host"),
+        ("http://:8765", "has no valid host"),
+        ("http://gpu..2:8765", "has no valid host"),
+        ("http://-gpu2", "has no valid host"),
+        ("http://gpu2,gpu3", "has no valid host"),
+        ("http://*:8765", "has no valid host"),
+        (f"http://{'g' * 64}:8765", "has no valid host"),
+        (f"http://{'gpu.' * 64}lab", "has no valid host"),
+        ("http://[gpu2]:8765", "has no valid host"),
+        ("http://kim:hunter2@gpu2:8765", "holds a user name or password"),
+        ("http://hunter2@gpu2", "holds a user name or password"),
+        ("http://gpu2:8765/snapshot", "goes on after the port"),
+        ("http://gpu2:8765?x=1", "goes on after the port"),
+        ("http://gpu2:8765#", "goes on after the port"),
+        ("http://gpu 2:8765", "holds blanks"),
+        (" http://gpu2:8765", "holds blanks"),
+        ("http://gpu2\\t:8765", "holds blanks"),
+        ("http://gpü2:8765", "holds blanks, line breaks or letters that no address has"),
+        ("gpu2:8765", "does not begin with http"),
+        ("ftp://gpu2", "does not begin with http"),
+        ("", "does not begin with http"),
+    ],
+)
+def test_what_is_no_address_is_refused(home: Home, address: str, fault: str) -> None:
+    write(home, f'"{address}"')
+    with pytest.raises(InvalidError) as refused:
+        read_servers(home)
+    message = refused.value.message
+    assert message.startswith(f"{home.servers_file}: server.1.agent: the address of gpu2 {fault}")
+    assert message.endswith('write it like agent = "http://gpu2:8765".')
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("agent", ["8765", "true", "['http://gpu2:8765']"])
+def test_what_is_no_text_is_no_address(home: Home, agent: str) -> None:
+    write(home, agent)
+    with pytest.raises(InvalidError, match=r"server\.1\.agent"):
+        read_servers(home)
+
+
+@pytest.mark.parametrize("token", ["one\ntwo", "größe", "a\x1bb"])
+def test_a_token_that_no_request_can_carry(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, token)
+    with pytest.raises(InvalidError, match="holds more than one line of ASCII") as refused:
+        read_agent_token(None)
+    assert token not in str(refused.value)
