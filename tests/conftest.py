@@ -3,7 +3,6 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import sqlalchemy as sa
 from flask_openapi3 import utils as openapi
 
 from backend import database
-from backend.errors import ConflictError
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
+from tests.jobs.ending import end_all
 from tests.probe.fake_gpus import FakeGpus
 from tests.speech import write_words
 
@@ -89,7 +88,5 @@ def sheetrack(home: Home) -> Iterator[Sheetrack]:
     parts = Sheetrack(home)
     parts.status.refresh()
     yield parts
-    for job in parts.jobs.unfinished_jobs():
-        with suppress(ConflictError):
-            parts.queue.cancel(job.id, "the test")
+    end_all(parts)
     parts.close()

@@ -1,5 +1,7 @@
-"""Commands that train, and that tend to trainings."""
+"""Commands about single trainings and their data."""
 
+import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,13 @@ from backend.cli.show import show_json
 from backend.errors import NotFoundError
 from backend.jobs import architectures, models_cli
 from backend.jobs.data_sets import data_folder
+from backend.jobs.job import JobState
+from backend.service.lock import is_served
 from backend.service.wiring import Sheetrack
 from backend.settings import Home, this_user
 from models.run_folder import RunFolder
+
+_PATIENCE_SECONDS = 30
 
 
 @click.command()
@@ -89,11 +95,27 @@ def launch(*, server: str, is_json: bool, **options: Any) -> None:
 @as_json
 def cancel(*, job: str, is_json: bool) -> None:
     """Ends JOB and the whole tree of its processes."""
-    ended = Sheetrack().queue.cancel(job, this_user())
+    sheetrack = Sheetrack()
+    cancelled = sheetrack.queue.cancel(job, this_user())
+    wait_until_ended(sheetrack, [cancelled.id])
+    ended = sheetrack.jobs.job(cancelled.id)
     if is_json:
         show_json(ended)
+    elif ended.state is JobState.CANCELLING:
+        click.echo(f"{ended.id} has not ended yet: {ended.reason}. The backend keeps trying.")
     else:
-        click.echo(f"{ended.id} is cancelled")
+        click.echo(f"{ended.id} is {ended.state}")
+
+
+def wait_until_ended(sheetrack: Sheetrack, jobs: Collection[str]) -> None:
+    """Waits a while until none of the jobs is `cancelling`; ends them from here where no backend serves."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while any(sheetrack.jobs.job(job).state is JobState.CANCELLING for job in jobs):
+        if time.monotonic() > until:
+            return
+        if not is_served(sheetrack.home):
+            sheetrack.queue.end_cancelled()
+        time.sleep(0.5)
 
 
 @click.command()

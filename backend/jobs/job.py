@@ -1,4 +1,4 @@
-"""A request to run a Recipe on a Server, and what it came to."""
+"""A request to run a Recipe on a Server, and what became of it."""
 
 from enum import StrEnum
 
@@ -11,23 +11,27 @@ class JobState(StrEnum):
     QUEUED = "queued"
     STARTING = "starting"
     RUNNING = "running"
+    CANCELLING = "cancelling"
+    """To be ended; its processes may still run."""
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
     LOST = "lost"
+    """Its server does not answer; its processes may still run."""
 
     @property
     def is_over(self) -> bool:
+        """Whether the state is final."""
         return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
     @property
     def holds_server(self) -> bool:
-        """Whether something may be running on the server; a lost job may come back."""
-        return self in (JobState.STARTING, JobState.RUNNING, JobState.LOST)
+        """Whether processes of the job may run on the server."""
+        return not self.is_over and self is not JobState.QUEUED
 
 
 class Progress(BaseModel):
-    """Where a training stands; the content of the run's `progress.json`."""
+    """How far a training is; the content of the run's `progress.json`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -53,11 +57,11 @@ class Job(BaseModel):
     submitted_at: AwareDatetime
     state: JobState = JobState.QUEUED
     reason: str = ""
-    """Why it waits, failed or was cancelled, in words."""
+    """Why it waits, failed or was cancelled, as a sentence."""
     handle: str | None = None
-    """What the engine needs to find it again."""
+    """The engine's name for it; None: not known to have been started."""
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     progress: Progress = Progress()
     sweep: str | None = None
-    """The sweep that it is a part of."""
+    """The sweep that it belongs to."""

@@ -1,9 +1,16 @@
-"""Jobs, sweeps and results in the database."""
+"""Jobs, sweeps and results in the database.
 
+A row that cannot be read costs only itself: it is left out, or shown with what is wrong, and logged once.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,6 +20,16 @@ from backend.jobs.job import Job, JobState, Progress
 from backend.jobs.result import Result, RunResult
 from backend.jobs.sweep import Sweep
 from models.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+Content = TypeVar("Content")
+
+UNREADABLE = Recipe(name="The stored recipe cannot be read.", architecture="unknown", data="unknown")
+"""Stands for a recipe that cannot be read: the job is shown, and followed where it runs already."""
+
+_OVER = [state.value for state in JobState if state.is_over]
+_UNFINISHED = [state.value for state in JobState if not state.is_over]
 
 
 class _Job(Row):
@@ -55,6 +72,7 @@ class JobStore:
     def __init__(self, database: sa.Engine) -> None:
         self._database = database
         self._reading = database.execution_options(reading=True)
+        self._logged: set[str] = set()
 
     # Jobs
 
@@ -81,30 +99,29 @@ class JobStore:
         return _job(row)
 
     def unfinished_jobs(self) -> list[Job]:
-        """In the order in which they were asked for."""
-        over = [state.value for state in JobState if state.is_over]
-        query = sa.select(_Job).where(_Job.state.not_in(over)).order_by(_Job.number)
-        with self._reading.connect() as connection:
-            return [_job(row) for row in connection.execute(query)]
+        """In the order of submission."""
+        return self._read(sa.select(_Job).where(_Job.state.in_(_UNFINISHED)).order_by(_Job.number), _job)
 
     def finished_jobs(self, limit: int) -> list[Job]:
         """The newest first."""
-        over = [state.value for state in JobState if state.is_over]
-        query = sa.select(_Job).where(_Job.state.in_(over)).order_by(_Job.ended_at.desc()).limit(limit)
-        with self._reading.connect() as connection:
-            return [_job(row) for row in connection.execute(query)]
+        over = _Job.state.not_in(_UNFINISHED)
+        return self._read(sa.select(_Job).where(over).order_by(_Job.ended_at.desc()).limit(limit), _job)
 
     def count_jobs(self) -> dict[JobState, int]:
-        """All that were ever asked for, by state."""
+        """How many jobs are in each state, of all that were ever submitted."""
         query = sa.select(_Job.state, sa.func.count()).group_by(_Job.state)
+        counts: dict[JobState, int] = {}
         with self._reading.connect() as connection:
-            return {JobState(state): count for state, count in connection.execute(query)}
+            for stored, count in connection.execute(query):
+                state, _ = _state(stored)
+                counts[state] = counts.get(state, 0) + count
+        return counts
 
     def change_job(self, job: Job, **changes: Any) -> Job:
-        """Writes `changes` if the job is still in the state that `job` says.
+        """Writes `changes` if the job is still in the state of `job`.
 
         Raises:
-            ConflictError: somebody else, such as a person who cancelled it, was quicker.
+            ConflictError: its state has changed, for example because a person cancelled it.
         """
         changed = job.model_copy(update=changes)
         values = {name: getattr(changed, name) for name in changes}
@@ -116,11 +133,25 @@ class JobStore:
                 raise ConflictError(f"Job {job.id} changed in the meantime.", "Look at it again.")
         return changed
 
+    def note_handle(self, job_id: str, handle: str) -> None:
+        """Stores how the engine calls a job, whatever its state is by now."""
+        with self._database.begin() as connection:
+            connection.execute(sa.update(_Job).where(_Job.id == job_id).values(handle=handle))
+
+    def note_reasons(self, reasons: Mapping[str, str]) -> None:
+        """Stores why jobs wait, by their ids, where they still wait."""
+        if not reasons:
+            return
+        query = sa.update(_Job).where(
+            _Job.id == sa.bindparam("job"), _Job.state == JobState.QUEUED, _Job.reason != sa.bindparam("why")
+        )
+        values = [{"job": job_id, "why": reason} for job_id, reason in reasons.items()]
+        with self._database.begin() as connection:
+            connection.execute(query.values(reason=sa.bindparam("why")), values)
+
     def jobs_of(self, sweep_id: str) -> list[Job]:
-        """Those of a sweep, in the order in which they were asked for."""
-        query = sa.select(_Job).where(_Job.sweep == sweep_id).order_by(_Job.number)
-        with self._reading.connect() as connection:
-            return [_job(row) for row in connection.execute(query)]
+        """The jobs of a sweep, in the order of submission."""
+        return self._read(sa.select(_Job).where(_Job.sweep == sweep_id).order_by(_Job.number), _job)
 
     # Sweeps
 
@@ -147,9 +178,7 @@ class JobStore:
 
     def sweeps(self) -> list[Sweep]:
         """The newest first."""
-        query = sa.select(_Sweep.content).order_by(_Sweep.submitted_at.desc(), _Sweep.id)
-        with self._reading.connect() as connection:
-            return [Sweep.model_validate_json(content) for content in connection.scalars(query)]
+        return self._read(sa.select(_Sweep).order_by(_Sweep.submitted_at.desc(), _Sweep.id), _sweep)
 
     # Results
 
@@ -162,12 +191,29 @@ class JobStore:
     def results(self, limit: int | None = None) -> list[Result]:
         """The newest first."""
         query = sa.select(_Result).order_by(_Result.finished_at.desc(), _Result.run).limit(limit)
-        with self._reading.connect() as connection:
-            return [_result(row) for row in connection.execute(query)]
+        return self._read(query, _result)
 
     def result_ids(self) -> set[str]:
         with self._reading.connect() as connection:
             return set(connection.scalars(sa.select(_Result.run)))
+
+    def _read(self, query: sa.Select[Any], content_of: Callable[[Any], Content]) -> list[Content]:
+        """The content of each row that can be read."""
+        found: list[Content] = []
+        with self._reading.connect() as connection:
+            rows = connection.execute(query)
+            while True:
+                try:
+                    if (row := rows.fetchone()) is None:
+                        return found
+                    found.append(content_of(row))
+                except (ValueError, TypeError, OverflowError) as error:
+                    self._log_once(f"a stored row cannot be read: {error}")
+
+    def _log_once(self, fault: str) -> None:
+        if fault not in self._logged:
+            self._logged.add(fault)
+            log.error(fault)
 
 
 def _write_sweep(connection: sa.Connection, sweep: Sweep) -> None:
@@ -175,21 +221,49 @@ def _write_sweep(connection: sa.Connection, sweep: Sweep) -> None:
     connection.execute(insert(_Sweep).values(row).on_conflict_do_update(["id"], set_=row))
 
 
+def _sweep(row: Any) -> Sweep:
+    return Sweep.model_validate_json(row.content)
+
+
 def _job(row: Any) -> Job:
+    state, fault = _state(row.state)
     return Job(
         id=row.id,
         server=row.server,
-        recipe=Recipe.model_validate_json(row.recipe),
+        recipe=_recipe(row.recipe),
         requested_by=row.requested_by,
         submitted_at=row.submitted_at,
-        state=JobState(row.state),
-        reason=row.reason,
+        state=state,
+        reason=fault or row.reason,
         handle=row.handle,
         started_at=row.started_at,
         ended_at=row.ended_at,
-        progress=Progress.model_validate_json(row.progress),
+        progress=_progress(row.progress),
         sweep=row.sweep,
     )
+
+
+def _state(stored: str) -> tuple[JobState, str]:
+    """The state, and what is wrong with it."""
+    try:
+        return JobState(stored), ""
+    except ValueError:
+        return JobState.FAILED, f"its stored state, {stored!r}, is unknown"
+
+
+@lru_cache(maxsize=20_000)
+def _recipe(stored: str) -> Recipe:
+    try:
+        return Recipe.model_validate_json(stored)
+    except ValidationError:
+        return UNREADABLE
+
+
+def _progress(stored: str) -> Progress:
+    try:
+        return Progress.model_validate_json(stored)
+    except ValidationError:
+        return Progress()
 
 
 def _result(row: Any) -> Result:

@@ -16,7 +16,7 @@ GRID_FIELDS = ("depth", "dropout", "batch_norm")
 """The fields of a Recipe that differ from cell to cell; the seed differs within a cell."""
 
 _TELLING = (
-    JobState.RUNNING, JobState.LOST, JobState.STARTING, JobState.QUEUED,
+    JobState.RUNNING, JobState.LOST, JobState.STARTING, JobState.CANCELLING, JobState.QUEUED,
     JobState.FAILED, JobState.CANCELLED, JobState.DONE,
 )  # fmt: skip
 """Of several jobs of a cell, the first of these says where the cell stands."""

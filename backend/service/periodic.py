@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -48,7 +49,7 @@ class Periodic:
         self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults=defaults)
         add = self._scheduler.add_job
         add(self.refresh, "interval", seconds=settings.refresh_seconds, next_run_time=now())
-        add(queue.advance, "interval", seconds=1)
+        add(partial(queue.advance, wait_seconds=0.5), "interval", seconds=1)
         add(results.collect, "interval", seconds=30)
         add(publisher.flush, "interval", seconds=5)
         if reservations:
@@ -90,3 +91,4 @@ class Periodic:
         """Waits for the step in progress. Trainings go on."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
+        self._queue.close()

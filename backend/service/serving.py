@@ -1,7 +1,6 @@
 """One backend, serving: its lock, its token, its port."""
 
 import errno
-import fcntl
 import logging
 import logging.handlers
 import os
@@ -17,6 +16,7 @@ from waitress.server import create_server
 from backend.api.app import create_app
 from backend.errors import ConflictError, SheetrackError, UnavailableError
 from backend.jobs.architectures import architectures
+from backend.service.lock import only_backend
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 
@@ -31,7 +31,7 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
         ConflictError: another backend serves this home, or something else has the port.
     """
     home = sheetrack.home
-    with _only_backend(home):
+    with only_backend(home):
         _log_to_file(home)
         app = create_app(sheetrack, token := _token(home))
         sockets: dict[int, object] = {}
@@ -52,24 +52,6 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
             server.task_dispatcher.shutdown()
             asking.join()
             sheetrack.close()
-
-
-@contextmanager
-def _only_backend(home: Home) -> Iterator[None]:
-    home.path.mkdir(parents=True, exist_ok=True)
-    with home.lock_file.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise ConflictError(
-                f"Another backend (process {lock.read().strip() or 'unknown'}) already serves {home.path}.",
-                "Stop it, or set SHEETRACK_HOME to another folder.",
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def _listen(port: int) -> socket.socket:

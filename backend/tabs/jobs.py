@@ -11,6 +11,7 @@ _JOB_TONES: dict[JobState, Tone] = {
     JobState.QUEUED: "soft",
     JobState.STARTING: "soft",
     JobState.RUNNING: "busy",
+    JobState.CANCELLING: "busy",
     JobState.DONE: "good",
     JobState.FAILED: "bad",
     JobState.CANCELLED: "soft",

@@ -12,6 +12,7 @@ from models.recipe import Recipe
 
 _TONES: dict[JobState, Tone] = {
     JobState.RUNNING: "busy",
+    JobState.CANCELLING: "busy",
     JobState.LOST: "overloaded",
     JobState.FAILED: "bad",
 }

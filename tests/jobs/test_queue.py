@@ -9,15 +9,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backend.errors import InvalidError, NotFoundError
+from backend.database import open_database
+from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.jobs.engines import ProcessState
 from backend.jobs.job import JobState
+from backend.jobs.store import JobStore
 from backend.servers.server import this_machine
+from backend.servers.state import State, Verdict
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.jobs.ending import ended
 from tests.jobs.following import advance_until, state, tab_column
+from tests.jobs.scripted import ScriptedEngine, ScriptedLab
 from tests.patience import wait_until
 
 
@@ -37,8 +42,8 @@ def test_a_launched_training_runs_and_its_result_appears_in_the_workbook(
     job = sheetrack.queue.launch(server(sheetrack), asked, "kim")
     assert job.state is JobState.QUEUED
     advance_until(sheetrack, lambda: state(sheetrack, job).is_over)
-    ended = sheetrack.jobs.job(job.id)
-    assert (ended.state, ended.reason) == (JobState.DONE, "")
+    stored = sheetrack.jobs.job(job.id)
+    assert (stored.state, stored.reason) == (JobState.DONE, "")
     assert tab_column(sheetrack, "Results", "Run") == [job.id]
     assert tab_column(sheetrack, "Results", "By") == ["kim"]
     assert '=IMPORTXML("http://127.0.0.1")' in str(tab_column(sheetrack, "Results", "Training"))
@@ -92,10 +97,11 @@ def test_cancelling_ends_the_whole_tree_of_processes(sheetrack: Sheetrack, speec
     pid = folder.trainer_pid()
     assert pid is not None
     assert os.getpgid(pid) == pid
-    ended = sheetrack.queue.cancel(job.id, "lee")
-    assert (ended.state, ended.reason) == (JobState.CANCELLED, "cancelled by lee")
+    assert sheetrack.queue.cancel(job.id, "lee").state is JobState.CANCELLING
+    cancelled = ended(sheetrack, job)
+    assert (cancelled.state, cancelled.reason) == (JobState.CANCELLED, "cancelled by lee")
     assert not psutil.pid_exists(pid)
-    assert sheetrack.queue.cancel(job.id, "kim") == ended
+    assert sheetrack.queue.cancel(job.id, "kim") == cancelled
 
 
 def test_a_server_taken_out_of_the_file_loses_no_training(sheetrack: Sheetrack, speech: Path) -> None:
@@ -118,10 +124,10 @@ def test_a_training_that_dies_is_failed_with_its_last_words(sheetrack: Sheetrack
     empty.mkdir()
     job = sheetrack.queue.launch(server(sheetrack), recipe(empty), "kim")
     advance_until(sheetrack, lambda: state(sheetrack, job).is_over)
-    ended = sheetrack.jobs.job(job.id)
-    assert ended.state is JobState.FAILED
-    assert "nothing" in ended.reason
-    assert "Traceback" not in ended.reason
+    stored = sheetrack.jobs.job(job.id)
+    assert stored.state is JobState.FAILED
+    assert "nothing" in stored.reason
+    assert "Traceback" not in stored.reason
 
 
 def test_a_training_that_is_killed_is_failed(sheetrack: Sheetrack, speech: Path) -> None:
@@ -140,18 +146,22 @@ def test_a_cancelled_job_whose_process_is_still_there_is_stopped_by_the_next_bac
     folder = RunFolder(sheetrack.home.runs / job.id)
     advance_until(sheetrack, lambda: folder.trainer_pid() is not None)
     # As if the backend had died between storing the cancellation and stopping the process.
-    sheetrack.jobs.change_job(sheetrack.jobs.job(job.id), state=JobState.CANCELLED)
-    sheetrack.queue.recover()
+    sheetrack.queue.cancel(job.id, "lee")
+    another = Sheetrack(sheetrack.home)
+    another.queue.recover()
+    advance_until(another, lambda: state(another, job).is_over)
     assert folder.trainer_pid() is None
-    assert state(sheetrack, job) is JobState.CANCELLED
+    assert state(another, job) is JobState.CANCELLED
+    another.close()
 
 
 def test_a_job_that_is_cancelled_while_it_starts_is_stopped(sheetrack: Sheetrack, speech: Path) -> None:
     job = sheetrack.queue.launch(server(sheetrack), recipe(speech, epochs=500), "kim")
-    pid = int(sheetrack.engines[server(sheetrack)].start(job))
+    pid = int(sheetrack.engines[server(sheetrack)].start(job).split()[0])
     # As if the cancellation came after the start and before it was noted: the process has no lock yet.
-    sheetrack.jobs.change_job(job, state=JobState.CANCELLED)
-    sheetrack.queue.recover()
+    sheetrack.jobs.change_job(job, state=JobState.STARTING)
+    sheetrack.queue.cancel(job.id, "lee")
+    assert ended(sheetrack, job).state is JobState.CANCELLED
     assert not psutil.pid_exists(pid)
 
 
@@ -223,3 +233,34 @@ def test_two_starts_of_one_run_train_it_once(sheetrack: Sheetrack, speech: Path)
 def test_the_engine_says_gone_of_what_never_ran(sheetrack: Sheetrack, speech: Path) -> None:
     job = sheetrack.queue.launch(server(sheetrack), recipe(speech), "kim")
     assert sheetrack.engines[server(sheetrack)].poll(job) is ProcessState.EXITED
+
+
+def test_a_job_whose_verdict_cannot_be_had_waits_and_others_start(home: Home) -> None:
+    def verdict_of(server: str) -> Verdict:
+        if server == "gpu1":
+            raise ZeroDivisionError("no readings")
+        return Verdict(state=State.IDLE, reason="")
+
+    database = open_database(home.store_file)
+    engine = ScriptedEngine()
+    lab = ScriptedLab(home, JobStore(database), {"gpu1": engine, "gpu2": engine}, verdict_of)
+    faulty, healthy = lab.job("gpu1"), lab.job("gpu2")
+    lab.queue.advance()
+    waiting = lab.store.job(faulty.id)
+    assert (waiting.state, waiting.reason) == (JobState.QUEUED, "ZeroDivisionError: no readings")
+    assert lab.store.job(healthy.id).state is JobState.STARTING
+    database.dispose()
+
+
+def test_changes_that_could_not_be_shown_are_shown_later(home: Home) -> None:
+    database = open_database(home.store_file)
+    lab = ScriptedLab(home, JobStore(database), {"gpu1": ScriptedEngine()})
+    lab.job()
+    lab.fails_to_show = True
+    with pytest.raises(UnavailableError):
+        lab.queue.advance()
+    lab.fails_to_show = False
+    assert lab.shown == 0
+    lab.queue.advance()
+    assert lab.shown == 1
+    database.dispose()

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from backend.database import SCHEMA, database_error, open_database
 from backend.errors import ConflictError, NotFoundError, UnavailableError
 from backend.jobs.job import Job, JobState, Progress
-from backend.jobs.store import JobStore
+from backend.jobs.store import UNREADABLE, JobStore
 from backend.probe.snapshot import Snapshot
 from backend.servers.readings import Readings
 from backend.times import now
 from models.recipe import Recipe
+from tests import examples
+from tests.old_database import database_of
 
 
 @pytest.fixture
@@ -78,6 +80,66 @@ def test_finished_jobs_are_the_newest_first(store: JobStore) -> None:
 def test_an_unknown_job_is_said_to_be_unknown(store: JobStore) -> None:
     with pytest.raises(NotFoundError, match="no job r9"):
         store.job("r9")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("recipe", "{"), ("recipe", "{}"), ("progress", "[]"), ("state", "asleep"), ("submitted_at", "noon"),
+     ("ended_at", 10**18)],
+)  # fmt: skip
+def test_a_row_that_cannot_be_read_costs_only_itself(
+    database: sa.Engine, store: JobStore, caplog: pytest.LogCaptureFixture, column: str, value: object
+) -> None:
+    for name in ("r1", "r2", "r3"):
+        store.add_job(job(name))
+    with database.begin() as connection:
+        connection.execute(sa.text(f"UPDATE jobs SET {column} = :value WHERE id = 'r2'"), {"value": value})
+    healthy = {known.id for known in store.unfinished_jobs() if known.recipe != UNREADABLE}
+    assert {"r1", "r3"} <= healthy
+    shown = {known.id: known for known in [*store.unfinished_jobs(), *store.finished_jobs(5)]}
+    match column:
+        case "recipe":
+            assert (shown["r2"].state, shown["r2"].recipe) == (JobState.QUEUED, UNREADABLE)
+        case "progress":
+            assert shown["r2"] == store.job("r2")
+        case "state":
+            assert shown["r2"].state is JobState.FAILED
+            assert shown["r2"].reason == "its stored state, 'asleep', is unknown"
+            assert store.count_jobs() == {JobState.QUEUED: 2, JobState.FAILED: 1}
+        case _:
+            assert "r2" not in shown
+            assert len([record for record in caplog.records if "cannot be read" in record.message]) == 1
+
+
+def test_sweeps_and_results_that_cannot_be_read_are_left_out(database: sa.Engine, store: JobStore) -> None:
+    for run in ("r1", "r2"):
+        store.add_result(examples.result(run))
+    with database.begin() as connection:
+        connection.execute(sa.text("UPDATE results SET content = '{' WHERE run = 'r1'"))
+        connection.execute(sa.text("INSERT INTO sweeps VALUES ('s1', 0, '{')"))
+    assert [result.run for result in store.results()] == ["r2"]
+    assert store.result_ids() == {"r1", "r2"}
+    assert store.sweeps() == []
+
+
+def test_reasons_are_noted_of_what_still_waits(store: JobStore) -> None:
+    store.add_job(job("r1"))
+    store.change_job(store.add_job(job("r2")), state=JobState.CANCELLED, reason="cancelled by lee")
+    store.note_reasons({"r1": "gpu1 is full", "r2": "gpu1 is full"})
+    assert [store.job(name).reason for name in ("r1", "r2")] == ["gpu1 is full", "cancelled by lee"]
+
+
+def test_what_was_cancelled_and_never_seen_to_end_is_cancelling(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    row = job("r1").model_dump(mode="json", exclude={"recipe", "progress"})
+    row |= {"recipe": job("r1").recipe.model_dump_json(), "progress": "{}", "submitted_at": 0, "ended_at": 1}
+    row |= {"state": "cancelled", "reason": "cancelled by lee, and ended as soon as it can be: Ray is away."}
+    database_of(file, "0008", "jobs", row)
+    database = open_database(file)
+    stored = JobStore(database).job("r1")
+    assert (stored.state, stored.reason) == (JobState.CANCELLING, "cancelled by lee")
+    assert stored.ended_at is None
+    database.dispose()
 
 
 def test_the_schema_is_the_newest_migration() -> None:

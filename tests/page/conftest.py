@@ -3,15 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from backend.errors import ConflictError
 from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
+from tests.jobs.ending import end_all
 from tests.page.lab import TOKEN, Lab
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -102,9 +102,7 @@ def backend(sheetrack: Sheetrack, port: int = 0) -> Iterator[dict[str, str]]:
         try:
             yield {"address": address, "token": token}
         finally:
-            for job in sheetrack.jobs.unfinished_jobs():
-                with suppress(ConflictError):
-                    sheetrack.queue.cancel(job.id, "the test")
+            end_all(sheetrack)
 
 
 def show_tab(page: Page, tab: str) -> None:

@@ -167,6 +167,25 @@ def test_cancelling_asks_first(sidebar: Page, lab: Lab) -> None:
     assert lab.jobs.job("r000002").state is JobState.CANCELLED
 
 
+def test_a_running_job_is_cancelling_until_it_has_ended(sidebar: Page, lab: Lab) -> None:
+    job = sidebar.locator("#jobs > li").first
+    cancel = job.get_by_role("button", name="Cancel ch32 · 8 · DO(0.75) on gpu2")
+    cancel.click()
+    job.get_by_role("button", name="Cancel job").click()
+    expect(job).to_contain_text("cancelling")
+    expect(job).to_contain_text("· cancelled by ")
+    expect(job.get_by_role("progressbar")).to_be_hidden()
+    expect(cancel).to_be_hidden()
+    expect(job).to_be_focused()
+    cancelling = lab.jobs.job("r000001")
+    assert cancelling.state is JobState.CANCELLING
+    lab.jobs.change_job(cancelling, state=JobState.CANCELLED, ended_at=now())
+    refresh(sidebar)
+    expect(sidebar.locator("#jobs > li").filter(has_text="ch32 · 8 · DO(0.75)").first).to_contain_text(
+        "cancelled"
+    )
+
+
 def test_a_job_that_ended_meanwhile_cannot_be_cancelled(sidebar: Page, lab: Lab) -> None:
     job = sidebar.locator("#jobs > li").nth(1)
     job.get_by_role("button", name="Cancel ch128").click()

@@ -12,6 +12,7 @@ from backend.jobs.job import JobState
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.run_folder import RunFolder
+from tests.jobs.ending import ended
 from tests.patience import PATIENCE_SECONDS
 from tests.service.backends import backend, wait_for_state
 from tests.speech import write_words
@@ -48,7 +49,8 @@ def test_stopping_the_backend_lets_trainings_go_on(home: Home, tmp_path: Path) -
     stored = sheetrack.jobs.job(job)
     engine = sheetrack.engines[stored.server]
     assert engine.poll(stored) is ProcessState.RUNNING
-    assert sheetrack.queue.cancel(job, "the test").state is JobState.CANCELLED
+    sheetrack.queue.cancel(job, "the test")
+    assert ended(sheetrack, stored).state is JobState.CANCELLED
     assert engine.poll(stored) is ProcessState.EXITED
     sheetrack.close()
 

@@ -8,43 +8,45 @@ from backend.jobs.job import Job
 
 
 class ProcessState(StrEnum):
-    """Whether a process of the job runs."""
+    """Whether processes of the job exist."""
 
     RUNNING = "running"
     EXITED = "exited"
 
 
 class LostError(UnavailableError):
-    """Whoever would know does not answer. Lost is not stopped: the training may well go on."""
+    """The service that knows does not answer. Lost is not stopped: the training may still run."""
 
 
 class Engine(Protocol):
-    """Every call can be repeated without harm."""
+    """Every call can be repeated without harm, and is safe to use from several threads."""
 
     def start(self, job: Job) -> str:
-        """Starts the training of the job's recipe; returns the handle to store with the job.
+        """Starts the training of the job's recipe unless it was started before; returns its handle.
 
         Raises:
-            UnavailableError: it was not started, and can be once something else works.
-            LostError: it may have been started or not; `poll` will know.
+            UnavailableError: it was not started; it can be started once something else works.
+            LostError: whether it was started is not known; start it again.
         """
 
     def poll(self, job: Job) -> ProcessState:
-        """While it is alive the run folder here shows its progress; once it is gone, all that it left.
+        """Whether the training runs.
+
+        While it runs, the run folder here shows its progress; once it has exited, all files that it left.
 
         Raises:
-            LostError: it cannot be known now, or what it left cannot be had yet.
+            LostError: this cannot be known now, or the files cannot be fetched yet.
         """
 
-    def stop(self, job: Job) -> None:
-        """Ends the whole tree of processes; returns when it has ended.
+    def stop(self, job: Job, *, kill: bool = False) -> None:
+        """Asks all processes of the job to end, or kills them. Returns at once; `poll` tells when they ended.
 
         Raises:
-            LostError: it may go on; try again.
+            LostError: they could not be asked; try again.
         """
 
     def log(self, job: Job) -> str:
         """The last lines that the training wrote, as far as they are known here."""
 
     def close(self) -> None:
-        """Lets go of connections. Trainings go on."""
+        """Closes connections. Trainings continue."""

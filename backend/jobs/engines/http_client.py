@@ -1,4 +1,4 @@
-"""A service on another machine: every question bounded in time and size, silence left alone for a while."""
+"""HTTP requests to another machine, bounded in time and size; after a failure it is not asked for a while."""
 
 import time
 from collections.abc import Callable
@@ -11,23 +11,27 @@ from backend.jobs.engines import LostError
 
 _CONNECT_SECONDS = 1.0
 _SILENCE_SECONDS = 4.0
-"""How long it may say nothing in the middle of an answer."""
+"""The longest silence in the middle of an answer."""
 _ANSWER_SECONDS = 10.0
 _SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
-_ADVICE = "It is tried again by itself."
+_ADVICE = "Sheetrack tries it again."
 
 
 def open_client() -> httpx.Client:
-    """One for all services; to be closed."""
+    """A client for all services; the caller closes it."""
     return httpx.Client(
         timeout=httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
+        # A hundred servers that do not answer would keep all others from being asked.
+        limits=httpx.Limits(max_connections=None),
         trust_env=False,  # a proxy for the web is none for the lab's servers
     )
 
 
 class Remote:
+    """One service. Safe to use from several threads."""
+
     def __init__(self, client: httpx.Client, what: str, address: str, token: Callable[[], str]) -> None:
-        """`what` names it in sentences: `Ray at http://...`."""
+        """`what` names the service in messages: `Ray at http://...`."""
         self._client = client
         self._what = what
         self._address = address.rstrip("/")
@@ -39,10 +43,10 @@ class Remote:
     def ask(
         self, path: str, most_bytes: int, *, post: Any = None, headers: dict[str, str] | None = None
     ) -> bytes | None:
-        """The answer; None: there is no such thing. `post` is sent as JSON.
+        """The content of the answer; None: not found. `post` is sent as JSON.
 
         Raises:
-            LostError: no answer that can be used, now or a moment ago.
+            LostError: no usable answer, now or a moment ago.
         """
         if time.monotonic() < self._asked_again_at:
             raise LostError(self._message, _ADVICE)

@@ -1,4 +1,4 @@
-"""Ray's Jobs API, spoken over HTTP: the backend runs without Ray's packages."""
+"""Ray's Jobs API over HTTP: the backend runs without Ray's packages."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -11,7 +11,7 @@ from backend.jobs.engines.http_client import Remote
 _MOST_BYTES = 4 << 20
 _RESOURCE = "server:"
 _SHARE = 0.001
-"""So little of a server's resource that it pins a job to the server and never keeps another away."""
+"""The part of a server's resource that a job takes: it pins the job there and leaves room for a thousand."""
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -20,7 +20,7 @@ class RayJob(BaseModel):
     status: str
     """`PENDING`, `RUNNING`, `STOPPED`, `SUCCEEDED` or `FAILED`."""
     message: str | None = None
-    """What Ray says of it; of one that failed with the last lines that it wrote."""
+    """Ray's own words; for a failed job with the last lines of its output."""
 
     @property
     def is_over(self) -> bool:
@@ -49,7 +49,7 @@ class _Machines(BaseModel):
 
 
 class RayJobs:
-    """Every call raises LostError where Ray gives no answer that can be used."""
+    """Every call raises LostError where Ray gives no usable answer."""
 
     def __init__(self, ray: Remote) -> None:
         self._ray = ray
@@ -66,12 +66,12 @@ class RayJobs:
         }
 
     def job(self, name: str) -> RayJob | None:
-        """None: Ray knows no such job."""
+        """The job of that name; None: Ray does not know it."""
         answer = self._ray.ask(f"/api/jobs/{name}", _MOST_BYTES)
         return None if answer is None else _parsed(answer, RayJob)
 
     def submit(self, name: str, command: str, server: str, environment: Mapping[str, str]) -> None:
-        """Has a shell on `server` run `command`. Ray takes no second job of the same name."""
+        """Runs `command` in a shell on `server`. Ray refuses a second job of the same name."""
         job: dict[str, Any] = {
             "submission_id": name,
             "entrypoint": command,
@@ -81,7 +81,7 @@ class RayJobs:
         self._ray.ask("/api/jobs/", _MOST_BYTES, post=job)
 
     def stop(self, name: str) -> None:
-        """Asks for the end of the job; `job` tells when it has come."""
+        """Asks Ray to end the job; `job` tells when it has ended."""
         self._ray.ask(f"/api/jobs/{name}/stop", _MOST_BYTES, post={})
 
     def _read(self, path: str, model: type[Answer]) -> Answer:

@@ -1,7 +1,7 @@
-"""What a run on another server leaves, brought into its run folder here by that server's agent.
+"""The files of a run on another server, copied into its run folder here through the agent of that server.
 
-An agent is believed nothing: only the names of a run's own files are written, below its folder, and only so
-many bytes.
+The agent's answers are not trusted: only the names of a run's own files are written, below its folder, with
+limits on their number and size.
 """
 
 import json
@@ -26,16 +26,16 @@ log = logging.getLogger(__name__)
 _LIST_BYTES = 1 << 20
 _LOG_BYTES = 1 << 20
 _GROWTH_BYTES = 1 << 20
-"""How much a file may have grown since it was listed."""
+"""Allowed growth of a file since it was listed."""
 _RUN_BYTES = 128 << 20
 _MOST_FILES = 64
 _BUDGET_SECONDS = 2.0
-"""How long one call may bring files; what is missing then comes with the next."""
+"""Time limit of one call; the next call continues."""
 _FIGURE = re.compile(r"figures/\w{1,60}\.png")
 
 
 class Mirror:
-    """The runs of one server. Checkpoints stay there: they are large, and only go on where they are."""
+    """The runs of one server. Checkpoints stay there: they are large, and a training resumes only there."""
 
     def __init__(self, agent: Remote, runs: Path) -> None:
         self._agent = agent
@@ -43,10 +43,10 @@ class Mirror:
         self._ours: set[str] = set()
 
     def files(self, job: Job) -> RunFiles | None:
-        """What is on the server of the job's run; None: nothing.
+        """The files of the job's run on the server; None: the server has no such run.
 
         Raises:
-            LostError: the agent gives no answer that can be used.
+            LostError: the agent gives no usable answer.
         """
         answer = self._agent.ask(f"/runs/{job.id}", _LIST_BYTES)
         if answer is None or not self._is_ours(job):
@@ -59,12 +59,12 @@ class Mirror:
             ) from None
 
     def bring(self, job: Job, there: RunFiles, *, is_over: bool) -> bool:
-        """Brings what is new or changed, the result at the end; returns whether nothing is missing.
+        """Copies files that are new or changed, the result last; returns whether nothing is missing.
 
-        Before the run `is_over` only what shows its progress is brought.
+        Before the run `is_over`, only the files that show its progress are copied.
 
         Raises:
-            LostError: something cannot be brought now.
+            LostError: a file cannot be fetched now.
         """
         folder = RunFolder(self._runs / job.id)
         until = time.monotonic() + _BUDGET_SECONDS
@@ -76,7 +76,7 @@ class Mirror:
                 return False
             is_log = here == folder.log_file
             if not is_log and file.size_bytes + _GROWTH_BYTES > _RUN_BYTES - _size_bytes(folder):
-                log.warning("%s of %s is too large to be brought here", file.name, job.id)
+                log.warning("%s of %s is too large to be copied", file.name, job.id)
                 continue
             content = self._log(job, file) if is_log else self._content(job, file)
             if content is not None:
@@ -86,23 +86,23 @@ class Mirror:
         return True
 
     def _content(self, job: Job, file: RunFile) -> bytes | None:
-        """None: it has gone since it was listed."""
+        """The content of the file; None: it was removed since it was listed."""
         content = self._agent.ask(f"/runs/{job.id}/{quote(file.name)}", file.size_bytes + _GROWTH_BYTES)
         if content is not None and file.name.endswith(".json"):
             try:
                 json.loads(content)
             except ValueError:
                 sentence = f"The agent of {job.server} gives a broken {file.name} of {job.id}."
-                raise LostError(sentence, "Look at it there.") from None
+                raise LostError(sentence, "Check that file there.") from None
         return content
 
     def _log(self, job: Job, file: RunFile) -> bytes | None:
-        """The end of the log, which is what is shown."""
+        """The end of the log, which is the part that is shown."""
         last = {"Range": f"bytes=-{_LOG_BYTES}"} if file.size_bytes > _LOG_BYTES else {}
         return self._agent.ask(f"/runs/{job.id}/{file.name}", _LOG_BYTES + _GROWTH_BYTES, headers=last)
 
     def _is_ours(self, job: Job) -> bool:
-        """Whether the server's run of that name is this job's: names are short, and people train there too."""
+        """Whether the run of that name belongs to this job: names are short, and people train there too."""
         if job.id not in self._ours:
             recipe = self._agent.ask(f"/runs/{job.id}/recipe.json", _LIST_BYTES)
             try:
@@ -115,7 +115,7 @@ class Mirror:
 
 
 def _wanted(folder: RunFolder, there: RunFiles, *, is_over: bool) -> list[RunFile]:
-    """What is brought of `there`, in the order in which it is brought."""
+    """The files to copy, in this order."""
     names = {folder.environment_file, folder.history_file, folder.log_file, folder.progress_file}
     if is_over:
         names |= {folder.predictions_file, folder.analysis_file, folder.filters_file, folder.result_file}
@@ -124,7 +124,7 @@ def _wanted(folder: RunFolder, there: RunFiles, *, is_over: bool) -> list[RunFil
         for file in there.files
         if folder.path / file.name in names or (is_over and _FIGURE.fullmatch(file.name))
     ]
-    # As they were written, which is the order in which pictures are shown; the result makes a run finished.
+    # In the order of writing, in which pictures are shown; the result last, because it marks a finished run.
     wanted.sort(key=lambda file: (file.name == folder.result_file.name, file.modified_ns))
     return wanted[-_MOST_FILES:]
 

@@ -23,6 +23,7 @@ from backend.settings import Home
 from backend.times import now
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.jobs.ending import end_all
 from tests.jobs.engines.ray_cluster import NAMED_NOWHERE, SERVER, Cluster, ray_cluster
 from tests.jobs.following import advance_until, state, tab_column
 from tests.patience import wait_until
@@ -88,12 +89,9 @@ class Place:
 
     def close(self) -> None:
         for job in self._started:
-            self.engine.stop(job)
-            for former in self._former:
-                if self.server != SERVER:
-                    former.engines[self.server].poll(job)
-        for job in self.parts.jobs.unfinished_jobs():
-            self.parts.queue.cancel(job.id, "the test")
+            self.engine.stop(job, kill=True)
+            self.wait_until_gone(job)
+        end_all(self.parts)
         self.parts.close()
 
     def here(self, job: Job) -> RunFolder:
@@ -172,10 +170,11 @@ def test_a_restarted_backend_finds_a_training_and_ends_all_of_it(place: Place) -
     place.wait_until(lambda: place.engine.poll(job) is ProcessState.RUNNING and place.here(job).history())
     assert (place.here(job).progress() or {})["epochs"] == 500
     place.engine.stop(job)
+    place.wait_until_gone(job)
     assert has_ended(trainer)
-    assert place.engine.poll(job) is ProcessState.EXITED
     assert place.here(job).result() is None
     place.engine.stop(job)
+    place.engine.stop(job, kill=True)
 
 
 def test_a_training_that_fails_says_why(place: Place) -> None:
@@ -260,17 +259,20 @@ def test_a_job_cancelled_while_ray_is_away_is_ended_when_it_is_back(far: Place, 
     trainer = far.trainer(job)
     cluster.wire.cut()
     try:
-        ended = far.parts.queue.cancel(job.id, "lee")
-        assert (ended.state, has_ended(trainer)) == (JobState.CANCELLED, False)
-        assert "cancelled by lee" in ended.reason
-        assert "does not answer" in ended.reason
+        far.parts.queue.cancel(job.id, "lee")
+        wait_until_told(far, job, JobState.CANCELLING)
+        assert not has_ended(trainer)
+        reason = far.parts.jobs.job(job.id).reason
+        assert "cancelled by lee; " in reason
+        assert "does not answer" in reason
         next_one = far.parts.queue.launch(SERVER, far.job().recipe, "kim")
         far.parts.queue.advance()
         assert far.parts.jobs.job(next_one.id).reason == "another training runs on this server"
         far.parts.queue.cancel(next_one.id, "kim")
     finally:
         cluster.wire.mend()
-    advance_until(far.parts, lambda: has_ended(trainer))
+    wait_until_told(far, job, JobState.CANCELLED)
+    assert has_ended(trainer)
 
 
 @pytest.mark.ray
@@ -280,7 +282,8 @@ def test_a_server_that_ray_does_not_know_keeps_its_jobs_waiting(far: Place, clus
         far.engine.start(job)
     assert cluster.direct.get(f"/api/jobs/{job.id}").status_code == httpx.codes.NOT_FOUND
     jobs = [far.parts.queue.launch(NAMED_NOWHERE, job.recipe, "kim") for _ in range(2)]
-    far.parts.queue.advance()
+    for _ in range(2):
+        far.parts.queue.advance()
     for waiting in jobs:
         stored = far.parts.jobs.job(waiting.id)
         assert (stored.state, stored.started_at) == (JobState.QUEUED, None)

@@ -1,0 +1,205 @@
+"""The jobs of one server: started, followed and ended."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from backend.errors import ConflictError, SheetrackError, UnavailableError
+from backend.jobs.engines import Engine, LostError, ProcessState
+from backend.jobs.job import Job, JobState, Progress
+from backend.jobs.placement import no_longer_trains
+from backend.jobs.results import Results
+from backend.jobs.store import UNREADABLE, JobStore
+from backend.times import now
+from models.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5
+"""Time that a training has to write a checkpoint before it is killed."""
+
+
+class Lane:
+    """A server that does not answer delays its own jobs only: each lane steps in a thread of its own.
+
+    Each step compares what is stored with what exists, and can be repeated: whichever process died in the
+    middle of a step, the next step continues from the facts.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        engine: Engine | None,
+        *,
+        runs: Path,
+        store: JobStore,
+        results: Results,
+        start_failed: Callable[[str, str], None],
+    ) -> None:
+        """`engine` is None where the server takes no jobs any more."""
+        self._server = server
+        self._engine = engine
+        self._runs = runs
+        self._store = store
+        self._results = results
+        self._start_failed = start_failed
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+        self._changed = threading.Event()
+        self._stopped_at: dict[str, float] = {}
+        """When each job was first asked to end, by the monotonic clock."""
+        self._faults: dict[str, str] = {}
+        """The unexpected error in the last step of each job."""
+
+    def step(self, jobs: Sequence[Job]) -> None:
+        """Begins to take `jobs`, which hold the server, one step further, unless the last step still runs."""
+        if not self._thread or not self._thread.is_alive():
+            name = f"jobs on {self._server}"
+            self._thread = threading.Thread(target=self._advance, args=(jobs,), name=name, daemon=True)
+            self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Waits for the end of the step, for at most `seconds`."""
+        if self._thread:
+            self._thread.join(max(0, seconds))
+
+    def close(self, seconds: float) -> None:
+        """Waits as `wait` does; a step that still runs then stores no errors."""
+        self.wait(seconds)
+        self._is_closed = True
+
+    def take_changed(self) -> bool:
+        """Whether a job changed since the last call."""
+        changed = self._changed.is_set()
+        self._changed.clear()
+        return changed
+
+    def _advance(self, jobs: Sequence[Job]) -> None:
+        current = {job.id for job in jobs}
+        for forgotten in (self._stopped_at.keys() | self._faults.keys()) - current:
+            self._stopped_at.pop(forgotten, None)
+            self._faults.pop(forgotten, None)
+        for job in jobs:
+            try:
+                has_changed = self._step(job) != job
+                self._faults.pop(job.id, None)
+            except ConflictError:
+                has_changed = True  # by a person or another process: the next step sees how
+            except Exception as error:  # noqa: BLE001 - no job may stop another one
+                has_changed = self._note_fault(job, error)
+            if has_changed:
+                self._changed.set()
+
+    def _note_fault(self, job: Job, error: Exception) -> bool:
+        """Logs an unexpected error and stores it as the job's reason; returns whether the job has changed."""
+        reason = str(error) if isinstance(error, SheetrackError) else f"{type(error).__name__}: {error}"
+        if self._is_closed or self._faults.get(job.id) == reason:
+            return False
+        self._faults[job.id] = reason
+        log.error("job %s on %s: %s", job.id, self._server, reason, exc_info=error)
+        with suppress(Exception):  # the store itself may be what fails
+            self._store.change_job(job, reason=_with_detail(job, reason))
+        return True
+
+    def _step(self, job: Job) -> Job:
+        if job.state is JobState.CANCELLING:
+            return self._end(job)
+        if self._engine is None:
+            return self._change(job, state=JobState.LOST, reason=no_longer_trains(self._server))
+        try:
+            return self._start(job, self._engine) if job.handle is None else self._follow(job, self._engine)
+        except LostError as lost:
+            return self._change(job, state=JobState.LOST, reason=lost.message)
+
+    def _start(self, job: Job, engine: Engine) -> Job:
+        if job.recipe == UNREADABLE:
+            return self._finish(job, JobState.FAILED, UNREADABLE.name)
+        fault = self._faults.get(job.id)
+        if fault and engine.poll(job) is ProcessState.EXITED:
+            return self._finish(job, JobState.FAILED, fault)
+        try:
+            handle = engine.start(job)
+        except LostError:
+            raise
+        except UnavailableError as error:
+            self._start_failed(self._server, str(error))
+            return self._store.change_job(job, state=JobState.QUEUED, reason=str(error), started_at=None)
+        except SheetrackError as error:
+            return self._finish(job, JobState.FAILED, str(error))
+        # Also where the job was cancelled meanwhile: it is one that was started.
+        self._store.note_handle(job.id, handle)
+        return self._change(job.model_copy(update={"handle": handle}), reason="")
+
+    def _follow(self, job: Job, engine: Engine) -> Job:
+        if engine.poll(job) is ProcessState.EXITED:
+            return self._finish(job, JobState.FAILED)
+        progress, fault = self._progress(job)
+        return self._change(job, state=JobState.RUNNING, reason=fault, progress=progress)
+
+    def _end(self, job: Job) -> Job:
+        """Asks the processes of the job to end, kills them after a while, and waits until they are gone."""
+        if self._engine is None:
+            reason = _with_detail(
+                job, f"{self._server} takes no trainings any more, so nothing was ended there"
+            )
+            return self._finish(job, JobState.CANCELLED, reason)
+        try:
+            stopped_at = self._stopped_at.get(job.id)
+            is_late = stopped_at is not None and time.monotonic() > stopped_at + GRACE_SECONDS
+            if stopped_at is None or is_late:
+                self._engine.stop(job, kill=is_late)
+                self._stopped_at.setdefault(job.id, time.monotonic())
+            state = self._engine.poll(job)
+        except LostError as lost:
+            return self._change(job, reason=_with_detail(job, lost.message))
+        # Where the answer to the start was lost, the processes may appear a moment later.
+        if state is ProcessState.EXITED and (job.handle or is_late):
+            return self._finish(job, JobState.CANCELLED, _without_detail(job))
+        detail = "its processes were killed and have not ended yet"
+        return self._change(job, reason=_with_detail(job, detail) if is_late else _without_detail(job))
+
+    def _finish(self, job: Job, state: JobState, reason: str = "") -> Job:
+        """Stores that the job is over: done where it left a result, else `state`, if need be with its last words."""
+        result_file = RunFolder(self._runs / job.id).result_file
+        if result_file.exists():
+            self._results.collect()
+            state, reason = JobState.DONE, ""
+            if job.id not in self._store.result_ids():
+                state, reason = JobState.FAILED, f"{result_file} cannot be read"
+        elif not reason and self._engine:
+            reason = _last_words(self._engine.log(job))
+        progress, _ = self._progress(job)
+        return self._store.change_job(job, state=state, reason=reason, progress=progress, ended_at=now())
+
+    def _progress(self, job: Job) -> tuple[Progress, str]:
+        """How far the training is, and what is wrong with the file that says so."""
+        folder = RunFolder(self._runs / job.id)
+        try:
+            return Progress.model_validate(folder.progress() or {}), ""
+        except (OSError, ValueError, RecursionError):
+            return job.progress, f"{folder.progress_file} cannot be read"
+
+    def _change(self, job: Job, **changes: object) -> Job:
+        if all(getattr(job, name) == value for name, value in changes.items()):
+            return job
+        return self._store.change_job(job, **changes)
+
+
+_DETAIL = "; "
+"""Between who cancelled a job and why that takes time."""
+
+
+def _with_detail(job: Job, detail: str) -> str:
+    return f"{_without_detail(job)}{_DETAIL}{detail}" if job.state is JobState.CANCELLING else detail
+
+
+def _without_detail(job: Job) -> str:
+    return job.reason.split(_DETAIL)[0]
+
+
+def _last_words(log_tail: str) -> str:
+    lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
+    return " · ".join(lines[-3:])[:500] if lines else "it ended without a word in its log"

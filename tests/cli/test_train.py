@@ -1,0 +1,42 @@
+"""Cancelling from the command line, with and without a backend that serves."""
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from backend.cli import sheetrack as command_line
+from backend.jobs.job import JobState
+from backend.service.serving import serving
+from backend.service.wiring import Sheetrack
+from models.recipe import Recipe
+from models.run_folder import RunFolder
+from tests.jobs.following import advance_until, state
+
+
+def cancelled(job: str) -> str:
+    answer = CliRunner().invoke(command_line, ["cancel", job], catch_exceptions=False)
+    assert answer.exit_code == 0, answer.output
+    return answer.stdout
+
+
+def endless(speech: Path) -> Recipe:
+    return Recipe(architecture="ch32", depth=4, epochs=900, data=str(speech))
+
+
+def test_cancel_ends_a_training_while_no_backend_serves(sheetrack: Sheetrack, speech: Path) -> None:
+    job = sheetrack.queue.launch(next(iter(sheetrack.servers)), endless(speech), "kim")
+    folder = RunFolder(sheetrack.home.runs / job.id)
+    advance_until(sheetrack, lambda: folder.trainer_pid() is not None)
+    assert cancelled(job.id) == f"{job.id} is cancelled\n"
+    assert folder.trainer_pid() is None
+    assert state(sheetrack, job) is JobState.CANCELLED
+    assert cancelled(job.id) == f"{job.id} is cancelled\n"
+
+
+def test_cancel_waits_for_the_backend_that_serves(sheetrack: Sheetrack, speech: Path) -> None:
+    with serving(sheetrack, 0):
+        job = sheetrack.queue.launch(next(iter(sheetrack.servers)), endless(speech), "kim")
+        folder = RunFolder(sheetrack.home.runs / job.id)
+        advance_until(sheetrack, lambda: folder.trainer_pid() is not None)
+        assert cancelled(job.id) == f"{job.id} is cancelled\n"
+        assert folder.trainer_pid() is None

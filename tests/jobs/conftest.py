@@ -1,0 +1,21 @@
+from collections.abc import Iterator
+
+import pytest
+
+from backend.database import open_database
+from backend.jobs.store import JobStore
+from backend.settings import Home
+from tests.jobs.scripted import ScriptedEngine, ScriptedLab
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    return ScriptedEngine()
+
+
+@pytest.fixture
+def lab(home: Home, engine: ScriptedEngine) -> Iterator[ScriptedLab]:
+    """Two servers, gpu1 and gpu2, with one engine."""
+    database = open_database(home.store_file)
+    yield ScriptedLab(home, JobStore(database), {"gpu1": engine, "gpu2": engine})
+    database.dispose()

@@ -1,0 +1,103 @@
+"""An engine whose every answer the test decides: processes that cannot be killed, servers that hang."""
+
+from collections.abc import Callable, Mapping
+
+from backend.errors import UnavailableError
+from backend.jobs.engines import Engine, ProcessState
+from backend.jobs.job import Job, JobState
+from backend.jobs.queue import Queue
+from backend.jobs.results import Results
+from backend.jobs.store import JobStore
+from backend.servers.server import Server
+from backend.servers.state import State, Verdict
+from backend.settings import Home
+from models.recipe import Recipe
+from models.run_folder import RunFolder
+from tests import examples
+
+
+class ScriptedEngine:
+    """Runs what it is asked to start until the test ends it."""
+
+    def __init__(self) -> None:
+        self.running: set[str] = set()
+        self.calls: list[str] = []
+        self.on_start: Callable[[Job], object] = lambda _: None
+        self.on_poll: Callable[[Job], object] = lambda _: None
+        self.on_stop: Callable[[Job], object] = lambda _: None
+
+    def start(self, job: Job) -> str:
+        self.calls.append(f"start {job.id}")
+        self.running.add(job.id)
+        self.on_start(job)
+        return f"handle of {job.id}"
+
+    def poll(self, job: Job) -> ProcessState:
+        self.on_poll(job)
+        return ProcessState.RUNNING if job.id in self.running else ProcessState.EXITED
+
+    def stop(self, job: Job, *, kill: bool = False) -> None:
+        self.calls.append(f"{'kill' if kill else 'stop'} {job.id}")
+        self.on_stop(job)
+
+    def log(self, job: Job) -> str:
+        return f"the last words of {job.id}"
+
+    def close(self) -> None: ...
+
+
+class ScriptedLab:
+    """A queue over a real store, on servers that have room."""
+
+    def __init__(
+        self,
+        home: Home,
+        store: JobStore,
+        engines: Mapping[str, Engine],
+        verdict_of: Callable[[str], Verdict] = lambda _: Verdict(state=State.IDLE, reason="both GPUs free"),
+    ) -> None:
+        self.home = home
+        self.store = store
+        self.shown = 0
+        self.fails_to_show = False
+        self._verdict_of = verdict_of
+        self.servers = {name: Server(name=name) for name in engines}
+        self.queue = self.another_queue(engines)
+
+    def another_queue(self, engines: Mapping[str, Engine]) -> Queue:
+        """As the next backend would make it."""
+        return Queue(
+            home=self.home,
+            servers=self.servers,
+            engines=engines,
+            store=self.store,
+            results=Results(self.home, self.servers, self.store, lambda _: None),
+            verdict_of=self._verdict_of,
+            on_jobs_changed=self._show,
+        )
+
+    def _show(self) -> None:
+        if self.fails_to_show:
+            raise UnavailableError("The disk is full.")
+        self.shown += 1
+
+    def job(self, server: str = "gpu1") -> Job:
+        """A new one in the queue."""
+        return self.queue.queue(server, examples.recipe(), "kim")
+
+    def started(self, server: str = "gpu1") -> Job:
+        """A new one that runs."""
+        job = self.job(server)
+        self.queue.advance()
+        self.queue.advance()
+        return self.store.job(job.id)
+
+    def leave_result(self, job: Job) -> None:
+        result = examples.run_result(job.id, recipe=Recipe(data="/data/speech"))
+        RunFolder(self.home.runs / job.id).result_file.write_text(result.model_dump_json())
+
+
+def seen(lab: ScriptedLab, job: Job) -> tuple[JobState, str]:
+    """The job's state and reason as they are stored."""
+    stored = lab.store.job(job.id)
+    return stored.state, stored.reason

@@ -1,0 +1,24 @@
+"""The Jobs tab."""
+
+import pytest
+
+from backend.jobs.job import JobState
+from backend.sheets.table import Text
+from backend.tabs.jobs import jobs_table
+from tests import examples
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_every_state_is_shown_with_its_reason(state: JobState) -> None:
+    job = examples.job("r1", state=state, reason="why")
+    table = jobs_table([], [job]) if state.is_over else jobs_table([job], [])
+    cell = table.sections[0].rows[0][3]
+    assert isinstance(cell, Text)
+    assert (cell.text, cell.note) == (state.value, "why")
+    assert cell.tone
+
+
+def test_jobs_that_hold_a_server_come_before_those_that_wait() -> None:
+    waiting, cancelling = examples.job("r1"), examples.job("r2", state=JobState.CANCELLING)
+    rows = jobs_table([waiting, cancelling], [examples.job("r0", state=JobState.DONE)]).sections[0].rows
+    assert [cell.text for cell, *_ in rows if isinstance(cell, Text)] == ["r2", "r1", "r0"]
