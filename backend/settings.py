@@ -28,6 +28,16 @@ class GoogleSettings(BaseModel):
     key_file: Annotated[
         Path, Field(description="The service account's key; a relative path starts at the home")
     ] = Path("google-key.json")
+    relay: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(https://\S+|http://127\.0\.0\.1:\d+/\S+)$",
+            description="The address of the lab's relay script, which then takes the place of the key",
+        ),
+    ] = None
+    relay_secret_file: Annotated[
+        Path, Field(description="What the relay knows Sheetrack by; a relative path starts at the home")
+    ] = Path("relay-secret")
     api_endpoint: Annotated[
         str | None,
         Field(pattern=r"^https?://", description="Another server that speaks the Sheets API, without a key"),

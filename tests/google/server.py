@@ -91,12 +91,16 @@ class Fault:
     """How a call goes wrong. `done`: it was carried out all the same."""
 
     status: int | None = None
-    retry_after: int | None = None
+    retry_after: int | str | None = None
     message: str = "The service is currently unavailable."
     done: bool = False
     """Without a status, the connection is cut, before or after the work."""
     seconds: float = 0
     """How long it says nothing before that."""
+    content: str | None = None
+    """Sent in place of an error's JSON."""
+    cut: int | None = None
+    """After how many bytes the right answer is cut off."""
 
 
 @dataclass
@@ -146,10 +150,8 @@ class SheetsServer:
         """The batches that were carried out."""
         return [call for call in self.calls if call.method.endswith(".batchUpdate") and call.status == 200]
 
-    def answer(
-        self, verb: str, target: str, content: bytes
-    ) -> tuple[int, dict[str, Any], dict[str, str]] | None:
-        """Status, body and headers; None: the connection is cut."""
+    def answer(self, verb: str, target: str, content: bytes) -> tuple[int, bytes, dict[str, str]] | None:
+        """Status, content and headers; None: the connection is cut."""
         with self.lock:
             self.before_call()
             error = self.faults_ahead.popleft() if self.faults_ahead else self.away
@@ -160,7 +162,10 @@ class SheetsServer:
                 self.calls.append(Call("error", error.status or 0, 0, len(content)))
                 return _explained(error)
             status, body, headers = self._dispatch(verb, target, content)
-        return _explained(error) if error else (status, body, headers)
+        whole = json.dumps(body).encode()
+        if error and error.cut is not None:
+            return status, whole[: error.cut], {"Content-Length": str(len(whole))} | headers
+        return _explained(error) if error else (status, whole, headers)
 
     def _dispatch(self, verb: str, target: str, content: bytes) -> tuple[int, dict[str, Any], dict[str, str]]:
         parts = urlsplit(target)
@@ -242,11 +247,14 @@ def _error(status: int, message: str) -> dict[str, Any]:
     return {"error": {"code": status, "message": message, "status": "FAILED"}}
 
 
-def _explained(error: Fault) -> tuple[int, dict[str, Any], dict[str, str]] | None:
+def _explained(error: Fault) -> tuple[int, bytes, dict[str, str]] | None:
     if error.status is None:
         return None
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return error.status, _error(error.status, error.message), headers
+    content = error.content
+    if content is None:
+        content = json.dumps(_error(error.status, error.message))
+    return error.status, content.encode(), headers
 
 
 def _handler(server: SheetsServer) -> type[BaseHTTPRequestHandler]:
@@ -260,14 +268,15 @@ def _handler(server: SheetsServer) -> type[BaseHTTPRequestHandler]:
             if answer is None:
                 self.close_connection = True
                 return
-            status, body, headers = answer
-            text = json.dumps(body).encode()
+            status, text, headers = answer
+            size = {"Content-Type": "application/json", "Content-Length": str(len(text))}
             self.send_response(status)
-            for name, value in ({"Content-Type": "application/json"} | headers).items():
+            for name, value in (size | headers).items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
+            if len(text) < int((size | headers)["Content-Length"]):
+                self.close_connection = True
 
         do_GET = do_POST = do_PUT = _answer  # noqa: N815 - the names are http.server's
 

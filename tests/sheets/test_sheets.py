@@ -9,6 +9,7 @@ import pytest
 
 from backend.database import open_database
 from backend.errors import NotFoundError
+from backend.service.relay_script import filled
 from backend.settings import GoogleSettings
 from backend.sheets import Sheet
 from backend.sheets.google.api import GoogleApi
@@ -16,6 +17,7 @@ from backend.sheets.google.sheet import GoogleSheet
 from backend.sheets.workbook import Workbook
 from backend.tabs.names import SERVERS, Rank
 from tests import examples
+from tests.apps_script.relay import SECRET, deployed, relay_settings
 from tests.google import peoples_tab
 from tests.google.server import SheetsServer
 from tests.sheets.made_tables import SHOWN, tables, texts
@@ -163,3 +165,18 @@ class TestGoogle(SheetSuite):
     def keep_reservations(self, servers: list[str]) -> str:
         peoples_tab.reserve(self.server.state, servers)
         return peoples_tab.TITLE
+
+
+class TestRelay(TestGoogle):
+    """The same spreadsheet, through the script in the lab's own account."""
+
+    @pytest.fixture
+    def sheet(self, tmp_path: Path) -> Iterator[Sheet]:
+        pasted = tmp_path / "Relay.js"
+        pasted.write_text(filled("lab", SECRET))
+        with SheetsServer() as self.server, deployed(self.server, pasted) as relay:
+            sheet = GoogleSheet(GoogleApi(relay_settings(relay, tmp_path), tmp_path), SERVERS)
+            yield sheet
+            sheet.close()
+            assert relay.seen()["posts"]
+            assert not self.server.faults

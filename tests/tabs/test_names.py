@@ -20,7 +20,7 @@ def test_the_add_on_opens_tabs_by_the_names_that_the_backend_gives_them() -> Non
 
 
 def test_messages_of_the_add_on_name_tabs_that_exist() -> None:
-    texts = [file.read_text() for file in sorted(ADD_ON.iterdir())]
+    texts = [file.read_text() for file in sorted(ADD_ON.rglob("*.*"))]
     mentioned = {name for text in texts for name in re.findall(r"\b[Tt]he tab (\w+)", text)}
     assert mentioned
     assert mentioned <= {SERVERS, JOBS, RESULTS, USAGE}

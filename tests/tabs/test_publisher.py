@@ -92,7 +92,7 @@ def test_a_tab_that_google_does_not_take_holds_up_no_other(
     assert not publisher.flush()
     assert [google.read(tab)[1][0] for tab in ("Jobs", "Results")] == ["two", "one"]
     assert publisher.error == (
-        "Results: Somebody protects it from being written. Let anyone edit it, or rename it."
+        "Results: Its protection does not let Sheetrack write. Let anyone edit it, or rename it."
     )
     publisher.publish([texts("three")])
     assert not publisher.flush()

@@ -11,7 +11,7 @@ from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.servers.state import ServerStatus
 from backend.settings import GoogleSettings
 from backend.sheets import MismatchError
-from backend.sheets.google import api
+from backend.sheets.google import service_account
 from backend.sheets.google.api import WRITES_PER_MINUTE, GoogleApi
 from backend.sheets.google.sheet import GoogleSheet
 from backend.sheets.table import Column, Section, Spark, Table
@@ -21,24 +21,12 @@ from backend.tabs.servers import servers_table
 from tests import examples
 from tests.google import peoples_tab
 from tests.google.accounts import GoogleAccounts
+from tests.google.clock import Clock
 from tests.google.evaluate import evaluate
 from tests.google.peoples_tab import Person
 from tests.google.server import Fault, SheetsServer
 from tests.google.state import Spreadsheet, Tab
 from tests.sheets.made_tables import SHOWN, tables, texts
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 @pytest.fixture
@@ -438,7 +426,7 @@ class TestTrouble:
     def test_silence_is_bounded(
         self, server: SheetsServer, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(api, "_TIMEOUT_SECONDS", 0.3)
+        monkeypatch.setattr(service_account, "_TIMEOUT_SECONDS", 0.3)
         settings = GoogleSettings(spreadsheet="lab", api_endpoint=server.address)
         hasty = GoogleSheet(GoogleApi(settings, tmp_path, clock=clock), SERVERS)
         server.faults_ahead.append(Fault(status=503, seconds=1))
@@ -482,7 +470,7 @@ class TestTrouble:
                 Fault(status=403, message="Google Sheets API has not been used in project 1 before"),
                 "Enable it",
             ),
-            (Fault(status=404, message="Requested entity was not found."), "google.spreadsheet"),
+            (Fault(status=404, message="Requested entity was not found."), "connect google"),
         ],
     )
     def test_refusals_say_what_to_do(
