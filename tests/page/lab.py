@@ -213,7 +213,9 @@ def _server(
             memory_total_mib=128_000,
             memory_available_mib=128_000 * (1 - memory_percent / 100),
             disk_free_gib=412,
-            top=(Process(pid=3141, user="kim", command=HOSTILE, cpu_percent=cpu_percent, memory_mib=5300),),
+            top=(
+                Process(pid=3141, user=HOSTILE, command="python", cpu_percent=cpu_percent, memory_mib=5300),
+            ),
         ),
         gpus=tuple(
             GpuReading(
