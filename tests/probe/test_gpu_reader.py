@@ -139,7 +139,7 @@ def test_a_driver_that_hangs_leaves_the_host_readings(fake_gpus: FakeGpus, sampl
     fake_gpus.become("gpus=2", "hang=1")
     hung = sample(lambda snapshot: snapshot["gpu_fault"])
     assert hung["gpu_fault"] == "GPU driver not answering"
-    assert hung["gpu_fault_seconds"] > 2
+    assert hung["gpu_fault_seconds"] >= 2
     assert hung["gpus"] is None
     assert hung["host"]["memory_total_mib"] > 0
     fake_gpus.become("gpus=3")
@@ -153,7 +153,7 @@ def test_one_gpu_that_hangs_hides_no_other(fake_gpus: FakeGpus, sample: Sample) 
     hung = sample(lambda snapshot: any(faults(snapshot)) and use(snapshot)[0] == 9)
     assert faults(hung) == [None, "not answering", None]
     assert use(hung) == [9, None, 9]
-    assert hung["gpus"][1]["fault_seconds"] > 2
+    assert hung["gpus"][1]["fault_seconds"] >= 2
     assert (hung["gpus"][1]["uuid"], hung["gpus"][1]["name"]) == ("GPU-fake-1", "Fake GPU 1")
     assert hung["gpu_fault"] is None
     fake_gpus.become("gpus=3", "utilization=11")

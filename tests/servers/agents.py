@@ -49,7 +49,8 @@ def token_file(folder: Path, token: str = TOKEN) -> Path:
 class AgentProcess:
     """One agent, with a home and GPUs of its own."""
 
-    def __init__(self, name: str, folder: Path, gpus: FakeGpus) -> None:
+    def __init__(self, name: str, folder: Path, gpus: FakeGpus, script: str = SERVE) -> None:
+        self._script = script
         self.folder = folder
         self.gpus = gpus
         self.port = free_port()
@@ -59,7 +60,14 @@ class AgentProcess:
 
     def start(self) -> None:
         """Returns at once; `wait` until it answers and has read its GPUs."""
-        command = [sys.executable, "-c", SERVE, str(self.folder), str(self.port), str(self.server.token_file)]
+        command = [
+            sys.executable,
+            "-c",
+            self._script,
+            str(self.folder),
+            str(self.port),
+            str(self.server.token_file),
+        ]
         self.process = subprocess.Popen(command, env=self.gpus.environment)
 
     def wait(self) -> None:
