@@ -6,8 +6,8 @@ import json
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -17,7 +17,14 @@ from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 from werkzeug.security import safe_join
 
-from backend.errors import ConflictError, InvalidError, NotFoundError, RefusedError, SheetrackError
+from backend.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    SheetrackError,
+    UnavailableError,
+)
 from backend.jobs.run_files import RunFile, RunFiles
 from backend.probe.prometheus import METRICS_TYPE, metrics_text
 from backend.probe.sampler import Sampler
@@ -30,6 +37,8 @@ from models.run_folder import RunFolder
 PORT = 8765
 INTERVAL_SECONDS = 10.0
 _KEPT_SECONDS = 3600
+_THREADS = 8
+_FILES_AT_ONCE = 4
 
 
 class Recorder:
@@ -76,6 +85,7 @@ def create_agent(
         token: what whoever asks has to know.
     """
     app = Flask(__name__, static_folder=None)
+    disk = threading.BoundedSemaphore(_FILES_AT_ONCE)
     expected = f"Bearer {token}".encode()
 
     @app.before_request
@@ -101,11 +111,18 @@ def create_agent(
 
     @app.get("/runs/<run>")
     def run_files(run: str) -> Response:
-        return reply(_run_files(runs, run))
+        with _from_disk(disk):
+            return reply(_run_files(runs, run))
 
     @app.get("/runs/<run>/<path:name>")
     def run_file(run: str, name: str) -> Response:
-        return send_file(_run_file(runs, run, name), conditional=True, max_age=0)
+        # Without this, one thread sends all files, and every answer waits for the disk of one.
+        request.environ.pop("wsgi.file_wrapper", None)
+        with ExitStack() as reading:
+            reading.enter_context(_from_disk(disk))
+            answer = send_file(_run_file(runs, run, name), conditional=True, max_age=0)
+            answer.call_on_close(reading.pop_all().close)
+        return answer
 
     @app.errorhandler(SheetrackError)
     def explain(error: SheetrackError) -> Response:
@@ -118,6 +135,21 @@ def create_agent(
         return reply(ErrorReply(error=fault), error.code or 500)
 
     return app
+
+
+@contextmanager
+def _from_disk(places: threading.BoundedSemaphore) -> Iterator[None]:
+    """A disk may hang for minutes: it keeps the threads of `places` then, and readings have others.
+
+    Raises:
+        UnavailableError: there is no place.
+    """
+    if not places.acquire(blocking=False):
+        raise UnavailableError("The disk of the runs does not answer yet.", "Ask again in a minute.")
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -170,7 +202,7 @@ def serve_agent(home: Home, *, host: str, port: int, token_file: Path | None) ->
     with Sampler(this_machine(), home.path) as sampler, Recorder(sampler) as recorder:
         app = create_agent(sampler.sample, recorder.since, home.runs, token)
         try:
-            server = create_server(app, host=host, port=port, threads=4, ident="Sheetrack")
+            server = create_server(app, host=host, port=port, threads=_THREADS, ident="Sheetrack")
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise

@@ -24,7 +24,10 @@ import httpx
 import psutil
 
 from backend.database import open_database
+from backend.probe.gpu_reader import GpuReader
 from backend.probe.host import HostProbe
+from backend.probe.owners import UserNames
+from backend.probe.processes import BusiestProcesses, Programs
 from backend.probe.sampler import Sampler
 from backend.probe.snapshot import Failure, GpuReading, HostReading, Snapshot
 from backend.servers.poller import Poller
@@ -37,7 +40,7 @@ from backend.times import now
 
 GPUS = 8
 HANGING = 10
-STUB = Path(__file__).parents[1] / "tests" / "backend" / "fake_nvml.c"
+STUB = Path(__file__).parents[1] / "tests" / "probe" / "fake_nvml.c"
 
 OTHERS = {
     "gpustat": "import gpustat; read = lambda: gpustat.GPUStatCollection.new_query()",
@@ -78,14 +81,16 @@ def show(what: str, *figures: str) -> None:
 
 def sample_cost(folder: Path, others: str | None) -> None:
     host = HostProbe()
+    gpu_reader = GpuReader()
     show("host readings", *(f"{span:.2f} ms" for span in spans_ms(host.read)))
     with Sampler("here", folder) as sampler:
         sampler.sample()
         show(f"whole snapshot, {GPUS} stand-in GPUs", *(f"{s:.2f} ms" for s in spans_ms(sampler.sample)))
-        gpus = sampler._gpus._read  # noqa: SLF001 - what its thread calls
-        show(f"of that, {GPUS} stand-in GPUs each time", *(f"{span:.2f} ms" for span in spans_ms(gpus)))
-        top = sampler._top._read  # noqa: SLF001
-        show(f"busiest of {len(psutil.pids())} processes", *(f"{span:.2f} ms" for span in spans_ms(top)))
+    gpu_reader.read()
+    show(f"{GPUS} stand-in GPUs, by their process", *(f"{s:.2f} ms" for s in spans_ms(gpu_reader.read)))
+    gpu_reader.close()
+    top = BusiestProcesses(Programs(UserNames())).read
+    show(f"busiest of {len(psutil.pids())} processes", *(f"{span:.2f} ms" for span in spans_ms(top)))
     if others is None:
         return
     for name, script in OTHERS.items():
@@ -96,6 +101,14 @@ def sample_cost(folder: Path, others: str | None) -> None:
     command = [str(Path(others).with_name("glances")), "--stdout", "cpu.user,mem.used", "--stop-after", "1"]
     subprocess.run(command, capture_output=True, check=False, timeout=60)
     show("glances, one reading from start to end", f"{1000 * (time.perf_counter() - began):.0f} ms", "")
+
+
+def with_children(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
+def used_seconds(process: psutil.Process) -> float:
+    return sum(sum(one.cpu_times()[:2]) for one in with_children(process))
 
 
 def agent_cost(folder: Path, seconds: int) -> None:
@@ -109,12 +122,12 @@ def agent_cost(folder: Path, seconds: int) -> None:
             time.sleep(3)
             for _ in range(3):
                 client.get(f"http://127.0.0.1:{port}/snapshot")
-            before = sum(process.cpu_times()[:2])
+            before = used_seconds(process)
             for _ in range(seconds // 10):
                 time.sleep(10)
                 client.get(f"http://127.0.0.1:{port}/snapshot").raise_for_status()
-            used = sum(process.cpu_times()[:2]) - before
-        memory = process.memory_info().rss / 2**20
+            used = used_seconds(process) - before
+        memory = sum(one.memory_full_info().pss for one in with_children(process)) / 2**20
         show(f"agent, {GPUS} stand-in GPUs", f"{100 * used / seconds:.2f} % of a core", f"{memory:.0f} MiB")
         agent.terminate()
 
@@ -260,7 +273,7 @@ def main(others: str | None) -> None:
 
 
 def with_stub(folder: Path) -> None:
-    """Runs this again where nvidia-ml-py finds the stand-in for the driver's library."""
+    """Runs this again where NVML finds the stand-in for the driver's library."""
     library, file = folder / "libnvidia-ml.so.1", folder / "gpus"
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, STUB], check=True)
     file.write_text(f"gpus={GPUS}\nutilization=50\nmemory_used=20000\n")

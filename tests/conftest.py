@@ -1,6 +1,4 @@
-import shutil
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -14,7 +12,7 @@ from backend import database
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from tests.jobs.ending import end_all
-from tests.probe.fake_gpus import FakeGpus
+from tests.probe.fake_gpus import FakeGpus, compiled_nvml
 from tests.speech import write_words
 
 
@@ -60,13 +58,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 @pytest.fixture(scope="session")
 def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("needs a C compiler: apt-get install gcc")
-    library = tmp_path_factory.mktemp("nvml") / "libnvidia-ml.so.1"
-    source = Path(__file__).parent / "probe" / "fake_nvml.c"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-    return library
+    return compiled_nvml(tmp_path_factory.mktemp("nvml"))
 
 
 @pytest.fixture

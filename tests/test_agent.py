@@ -3,10 +3,13 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -169,6 +172,52 @@ def test_a_real_agent(tmp_path: Path, fake_gpus: FakeGpus) -> None:
         assert agent.get("/snapshot", token="wrong").status_code == 401
         utilization = [line for line in agent.get("/metrics").text.splitlines() if "utilization" in line]
         assert any('gpu="3"' in line and line.endswith(" 77.0") for line in utilization)
+    finally:
+        agent.process.terminate()
+        agent.process.wait()
+
+
+HUNG_DISK = f"""
+import threading
+from backend import agent as patched
+patched._run_file = lambda *_: threading.Event().wait()
+{SERVE}"""
+
+
+def test_a_disk_that_hangs_does_not_silence_the_agent(tmp_path: Path, fake_gpus: FakeGpus) -> None:
+    agent = AgentProcess("ada", tmp_path, fake_gpus, HUNG_DISK)
+    refused = threading.Event()
+
+    def ask() -> None:
+        with suppress(httpx.TransportError):
+            answer = agent.get("/runs/r123456/train.log")
+            assert answer.json()["error"]["message"] == "The disk of the runs does not answer yet."
+            refused.set()
+
+    try:
+        agent.wait()
+        asking = [threading.Thread(target=ask) for _ in range(12)]
+        for thread in asking:
+            thread.start()
+        assert refused.wait(60)
+        for _ in range(3):
+            assert Snapshot.model_validate_json(agent.get("/snapshot").content).gpus
+    finally:
+        agent.kill()
+    for thread in asking:
+        thread.join()
+
+
+def test_files_are_handed_out_again_and_again(tmp_path: Path, fake_gpus: FakeGpus) -> None:
+    (tmp_path / "runs" / "r123456").mkdir(parents=True)
+    (tmp_path / "runs" / "r123456" / "train.log").write_bytes(b"x" * 1_000_000)
+    agent = AgentProcess("ada", tmp_path, fake_gpus)
+    try:
+        agent.wait()
+        for _ in range(10):
+            assert len(agent.get("/runs/r123456/train.log").content) == 1_000_000
+            assert agent.get("/runs/r123456/missing").status_code == 404
+            assert agent.get("/runs/r123456").status_code == 200
     finally:
         agent.process.terminate()
         agent.process.wait()

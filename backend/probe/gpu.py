@@ -1,16 +1,31 @@
-"""NVIDIA GPUs through NVML, each field on its own: what one GPU cannot tell hides nothing else."""
+"""The process that reads NVIDIA GPUs: each GPU in a thread, each field on its own.
 
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, NamedTuple
+It has no other task, because a driver may hang in any call, or end the process that made it. A line on
+its standard input asks for a reading, a line of JSON is the answer; `gpu_reader` is the other side.
+"""
 
-from backend.probe.processes import owner_and_command
-from backend.probe.snapshot import GpuProcess, GpuReading
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Dict
+
+from backend.probe import background
+from backend.probe import nvml as codes
+from backend.probe.background import BackgroundReader
+from backend.probe.nvidia_smi import has_nvidia_smi, read_nvidia_smi
+from backend.probe.nvml import Handle, Nvml, NvmlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MIB = 2**20
 _NOT_AVAILABLE = (2**32 - 1, 2**64 - 1)  # NVML_VALUE_NOT_AVAILABLE as unsigned numbers
-_PCI_DEVICES = Path("/sys/bus/pci/devices")
+_WAIT_SECONDS = 0.4
+_FRESH_SECONDS = 1.0
 
 # https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html; the other bits are normal.
 _THROTTLE_REASONS = {
@@ -20,121 +35,89 @@ _THROTTLE_REASONS = {
     0x80: "power brake",
 }
 
-
-class GpuReadings(NamedTuple):
-    """All GPUs, () where there are none; None with a `fault` where the driver does not say."""
-
-    gpus: tuple[GpuReading, ...] | None
-    fault: str | None = None
+Reading = Dict[str, Any]
+"""The fields of a `GpuReading`."""
 
 
-class GpuProbe:
-    """A session with the driver. It may hang in any call: keep it in a thread of its own."""
+def read_gpu(nvml: Nvml, index: int, before: Reading) -> Reading:
+    """One GPU. Its name and UUID are those of `before` where it does not answer any more."""
+    try:
+        handle = nvml.gpu(index)
+    except NvmlError as error:
+        return {**_identity(before, index), "fault": _gpu_fault(error)}
+    fields = _Fields()
+    uuid, name = fields.get(lambda: nvml.uuid(handle)), fields.get(lambda: nvml.name(handle))
+    use = fields.get(lambda: nvml.utilization(handle))
+    memory = fields.get(lambda: nvml.memory(handle))
+    shares_memory = fields.last_code == codes.NOT_SUPPORTED and memory is None
+    reading: Reading = {
+        "utilization_percent": use and _amount(use.gpu, most=100),
+        "memory_used_mib": memory and _amount(memory.used, _MIB),
+        "memory_total_mib": (memory and _amount(memory.total, _MIB)) or None,
+        "temperature_c": _amount(fields.get(lambda: nvml.temperature_c(handle))),
+        "power_w": _amount(fields.get(lambda: nvml.power_mw(handle)), 1000),
+        "power_limit_w": _amount(fields.get(lambda: nvml.power_limit_mw(handle)), 1000),
+        "throttle_reasons": _throttle_reasons(fields.get(lambda: nvml.throttle_bits(handle))),
+        "processes": _processes(fields, nvml, handle),
+    }
+    fault = None
+    if fields.lost is not None:
+        fault = _gpu_fault(fields.lost)
+        uuid, name = uuid or before.get("uuid"), name or before.get("name")
+    elif fields.failure is not None and all(value is None for value in reading.values()):
+        fault = _gpu_fault(fields.failure)
+    if fields.get(lambda: nvml.is_divided(handle)):
+        instances = fields.get(lambda: nvml.instances(handle)) or ()
+        _add_instances(reading, [_instance(nvml, instance) for instance in instances])
+    elif shares_memory:
+        reading["shares_memory"] = True
+    return {"index": index, "uuid": uuid, "name": name, **reading, "fault": fault}
 
-    def __init__(self) -> None:
-        import pynvml  # noqa: PLC0415 - only where GPUs are read
 
-        self._nvml = pynvml
-        self._open = False
-        self._names: dict[int, tuple[str | None, str | None]] = {}
+def _instance(nvml: Nvml, handle: Handle) -> Reading:
+    fields = _Fields()
+    memory = fields.get(lambda: nvml.memory(handle))
+    return {
+        "uuid": fields.get(lambda: nvml.uuid(handle)),
+        "memory_used_mib": memory and _amount(memory.used, _MIB),
+        "memory_total_mib": (memory and _amount(memory.total, _MIB)) or None,
+        "processes": _processes(fields, nvml, handle),
+    }
 
-    def read(self) -> GpuReadings:
-        nvml = self._nvml
-        try:
-            if not self._open:
-                nvml.nvmlInit()
-                self._open = True
-            readings = tuple(self._gpu(index) for index in range(nvml.nvmlDeviceGetCount()))
-        except nvml.NVMLError as error:
-            self.close()
-            if error.value == nvml.NVML_ERROR_LIBRARY_NOT_FOUND:
-                return GpuReadings(())
-            if error.value == nvml.NVML_ERROR_DRIVER_NOT_LOADED and not _has_nvidia_hardware():
-                return GpuReadings(())
-            return GpuReadings(None, self._driver_fault(error))
-        if readings and all(reading.fault for reading in readings):
-            self.close()  # perhaps the driver was reloaded: begin anew next time
-        return GpuReadings(readings)
 
-    def close(self) -> None:
-        if self._open:
-            self._open = False
-            with suppress(self._nvml.NVMLError):  # a driver that is gone has nothing to close
-                self._nvml.nvmlShutdown()
-
-    def _driver_fault(self, error: Any) -> str:
-        if error.value == self._nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
-            return "GPU driver was updated: restart the server"
-        if error.value == self._nvml.NVML_ERROR_DRIVER_NOT_LOADED:
-            return "GPU driver not loaded"
-        return f"GPU driver not working ({error})"
-
-    def _gpu(self, index: int) -> GpuReading:
-        nvml = self._nvml
-        try:
-            handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        except nvml.NVMLError as error:
-            uuid, name = self._names.get(index, (None, None))
-            return GpuReading(index=index, uuid=uuid, name=name, fault=self._gpu_fault(error))
-        fields = _Fields(nvml, handle)
-        if None in self._names.get(index, (None,)):
-            self._names[index] = fields.text("nvmlDeviceGetUUID"), fields.text("nvmlDeviceGetName")
-        uuid, name = self._names[index]
-        use = fields.get("nvmlDeviceGetUtilizationRates")
-        memory = fields.get("nvmlDeviceGetMemoryInfo", nvml.nvmlMemory_v2)
-        if memory is None:  # drivers before 510; they count what the driver itself reserves as used
-            memory = fields.get("nvmlDeviceGetMemoryInfo")
-        values: dict[str, Any] = {
-            "utilization_percent": None if use is None else _amount(use.gpu, most=100),
-            "memory_used_mib": None if memory is None else _amount(memory.used, _MIB),
-            "memory_total_mib": None if memory is None else _amount(memory.total, _MIB) or None,
-            "temperature_c": _amount(fields.get("nvmlDeviceGetTemperature", nvml.NVML_TEMPERATURE_GPU)),
-            "power_w": _amount(fields.get("nvmlDeviceGetPowerUsage"), 1000),
-            "power_limit_w": _amount(fields.get("nvmlDeviceGetEnforcedPowerLimit"), 1000),
-            "throttle_reasons": _throttle_reasons(fields),
-            "processes": _processes(fields),
-        }
-        fault = None
-        if fields.lost is not None:
-            fault = self._gpu_fault(fields.lost)
-        elif fields.last_error is not None and all(value is None for value in values.values()):
-            fault = self._gpu_fault(fields.last_error)
-        return GpuReading(index=index, uuid=uuid, name=name, **values, fault=fault)
-
-    def _gpu_fault(self, error: Any) -> str:
-        if error.value == self._nvml.NVML_ERROR_GPU_IS_LOST:
-            return "lost: it fell off the bus"
-        if error.value == self._nvml.NVML_ERROR_RESET_REQUIRED:
-            return "needs a reset"
-        return f"not answering ({error})"
+def _add_instances(reading: Reading, instances: list[Reading]) -> None:
+    """A divided GPU does not tell everybody its own memory and processes; its instances do."""
+    reading["instances"] = instances
+    for field in ("memory_used_mib", "memory_total_mib"):
+        parts = [part[field] for part in instances]
+        if reading[field] is None and parts and None not in parts:
+            reading[field] = round(sum(parts), 1)
+    if reading["processes"] is None and all(part["processes"] is not None for part in instances):
+        reading["processes"] = [process for part in instances for process in part["processes"]]
 
 
 class _Fields:
-    """Reads one GPU; remembers whether it is lost."""
+    """Reads the fields of one GPU; any exception costs that field alone."""
 
-    def __init__(self, nvml: Any, handle: Any) -> None:
-        self._nvml = nvml
-        self._handle = handle
-        self._fatal = (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_RESET_REQUIRED)
-        self.lost: Any = None
-        self.last_error: Any = None
+    def __init__(self) -> None:
+        self.lost: NvmlError | None = None
+        self.failure: Exception | None = None
+        """What was raised last, other than that something is not supported: that is no fault."""
+        self.last_code: int | None = None
 
-    def get(self, function: str, *arguments: Any) -> Any:
-        call: Callable[..., Any] = getattr(self._nvml, function)
+    def get(self, read: Callable[[], Any]) -> Any:
+        self.last_code = None
         try:
-            return call(self._handle, *arguments)
-        except self._nvml.NVMLError as error:
-            self.last_error = error
-            if error.value in self._fatal:
+            return read()
+        except NvmlError as error:
+            self.last_code = error.code
+            if error.code not in (codes.NOT_SUPPORTED, codes.FUNCTION_NOT_FOUND):
+                self.failure = error
+            if error.code in (codes.GPU_IS_LOST, codes.RESET_REQUIRED):
                 self.lost = error
-            return None
-
-    def text(self, function: str) -> str | None:
-        try:
-            value = self.get(function)
-        except UnicodeDecodeError:  # from a damaged board
-            return None
-        return value.decode(errors="replace") if isinstance(value, bytes) else value
+        except Exception as error:  # noqa: BLE001 - whatever a damaged board or an odd library leads to
+            self.failure = error
+        return None
 
 
 def _amount(value: int | None, unit: int = 1, most: int | None = None) -> float | None:
@@ -143,40 +126,148 @@ def _amount(value: int | None, unit: int = 1, most: int | None = None) -> float 
     return round(value / unit, 1)
 
 
-def _throttle_reasons(fields: _Fields) -> tuple[str, ...] | None:
-    bits = fields.get("nvmlDeviceGetCurrentClocksEventReasons")
-    if bits is None:  # drivers before 535
-        bits = fields.get("nvmlDeviceGetCurrentClocksThrottleReasons")
-    if bits is None:
-        return None
-    return tuple(reason for bit, reason in _THROTTLE_REASONS.items() if bits & bit)
+def _throttle_reasons(bits: int | None) -> list[str] | None:
+    return None if bits is None else [reason for bit, reason in _THROTTLE_REASONS.items() if bits & bit]
 
 
-def _processes(fields: _Fields) -> tuple[GpuProcess, ...] | None:
+def _processes(fields: _Fields, nvml: Nvml, handle: Handle) -> list[Reading] | None:
     """Each process once, though it may compute, draw, and hold several instances of a divided GPU."""
-    computing = fields.get("nvmlDeviceGetComputeRunningProcesses")
-    drawing = fields.get("nvmlDeviceGetGraphicsRunningProcesses")
+    computing = fields.get(lambda: nvml.computing(handle))
+    drawing = fields.get(lambda: nvml.drawing(handle))
     if computing is None and drawing is None:
         return None
     memory_mib: dict[int, float | None] = {}
-    for process in computing or ():
-        amount = _amount(process.usedGpuMemory, _MIB)
-        before = memory_mib.get(process.pid)
-        memory_mib[process.pid] = amount if before is None else before + (amount or 0)
-    for process in drawing or ():
-        memory_mib.setdefault(process.pid, _amount(process.usedGpuMemory, _MIB))
-    readings = []
-    for pid, amount in memory_mib.items():
-        user, command = owner_and_command(pid)
-        readings.append(GpuProcess(pid=pid, user=user, command=command, memory_mib=amount))
-    return tuple(readings)
+    for pid, used in computing or ():
+        amount = _amount(used, _MIB)
+        before = memory_mib.get(pid)
+        memory_mib[pid] = amount if before is None else before + (amount or 0)
+    for pid, used in drawing or ():
+        memory_mib.setdefault(pid, _amount(used, _MIB))
+    return [{"pid": pid, "memory_mib": amount} for pid, amount in memory_mib.items()]
 
 
-def _has_nvidia_hardware() -> bool:
-    for vendor in _PCI_DEVICES.glob("*/vendor"):
+def _gpu_fault(error: Exception) -> str:
+    code = error.code if isinstance(error, NvmlError) else None
+    if code == codes.GPU_IS_LOST:
+        return "lost: it fell off the bus"
+    if code == codes.RESET_REQUIRED:
+        return "needs a reset"
+    return f"not answering ({error})"
+
+
+def _identity(before: Reading, index: int) -> Reading:
+    return {"index": index, "uuid": before.get("uuid"), "name": before.get("name")}
+
+
+class _Gpu:
+    def __init__(self, nvml: Nvml, index: int) -> None:
+        self._nvml = nvml
+        self._index = index
+        self._before: Reading = {}
+        self._reader: BackgroundReader[Reading] = BackgroundReader(
+            f"GPU {index}", self._read, fresh_seconds=_FRESH_SECONDS
+        )
+
+    def _read(self) -> Reading:
+        reading = read_gpu(self._nvml, self._index, self._before)
+        self._before = reading
+        return reading
+
+    def ask(self) -> None:
+        self._reader.latest(0)
+
+    def reading(self, wait_seconds: float) -> Reading:
+        latest = self._reader.latest(wait_seconds)
+        if latest.silent_seconds is not None:
+            silent = round(latest.silent_seconds, 1)
+            return {**_identity(self._before, self._index), "fault": "not answering", "fault_seconds": silent}
+        if latest.value is None:
+            return _identity(self._before, self._index)
+        return {**latest.value, "age_seconds": round(latest.age_seconds, 1)}
+
+
+class _Driver:
+    """The driver, opened once. What has failed is not tried again here, but in a process that follows."""
+
+    def __init__(self, only: int | None) -> None:
+        self._only = only
+        self._gpus: dict[int, _Gpu] = {}
+        self._nvml: Nvml | None = None
+        self._opened: BackgroundReader[Reading] = BackgroundReader(
+            "GPU driver", self._look, fresh_seconds=_FRESH_SECONDS
+        )
+
+    def _look(self) -> Reading:
+        """How many GPUs there are, or why it is not known."""
         try:
-            if vendor.read_text(encoding="ascii").strip() == "0x10de":
-                return True
+            if self._nvml is None:
+                nvml = Nvml()
+                nvml.open()
+                self._nvml = nvml
+            return {"count": self._nvml.count()}
         except OSError:
-            continue
-    return False
+            return self._without_library()
+        except NvmlError as error:
+            if error.code == codes.LIBRARY_NOT_FOUND:
+                return self._without_library()
+            fault = f"GPU driver not working ({error})"
+            if error.code == codes.LIB_RM_VERSION_MISMATCH:
+                fault = "GPU driver was updated: restart the server"
+            elif error.code == codes.DRIVER_NOT_LOADED:
+                return {"fault": "GPU driver not loaded", "has_no_driver": True}
+            return {"fault": fault}
+
+    def _without_library(self) -> Reading:
+        if not has_nvidia_smi():
+            fault = "GPU driver's library not found"
+            return {"fault": fault, "has_no_driver": True, "has_no_library": True}
+        try:
+            return {"gpus": read_nvidia_smi()}
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return {"fault": f"GPU driver not working ({error})"}
+
+    def answer(self) -> Reading:
+        """All GPUs, or the driver's fault, or neither while nothing is known yet."""
+        until = time.monotonic() + _WAIT_SECONDS
+        driver = self._opened.latest(_WAIT_SECONDS)
+        if driver.silent_seconds is not None:
+            return {"fault": "GPU driver not answering", "fault_seconds": round(driver.silent_seconds, 1)}
+        found = driver.value or {}
+        if self._nvml is None or "count" not in found:
+            return {**found, "is_over": "fault" in found}
+        indices = range(found["count"]) if self._only is None else [self._only]
+        gpus = [self._gpu(self._nvml, index) for index in indices]
+        if self._only is None:
+            _say(found)  # known to the other side even if a GPU ends this process
+        for gpu in gpus:
+            gpu.ask()
+        readings = [gpu.reading(max(0.0, until - time.monotonic())) for gpu in gpus]
+        failed = bool(readings) and all(reading.get("fault") for reading in readings)
+        hangs = any("fault_seconds" in reading for reading in readings)
+        return {"gpus": readings, "is_over": failed and not hangs}
+
+    def _gpu(self, nvml: Nvml, index: int) -> _Gpu:
+        if index not in self._gpus:
+            self._gpus[index] = _Gpu(nvml, index)
+        return self._gpus[index]
+
+
+def _say(answer: Reading) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def main(patience_seconds: float, only: int | None = None) -> None:
+    """Answers until its standard input ends, or until another session with the driver is needed.
+
+    `only` is the one GPU that this process reads.
+    """
+    background.PATIENCE_SECONDS = patience_seconds
+    driver = _Driver(only)
+    while sys.stdin.buffer.readline():
+        answer = driver.answer()
+        _say(answer)
+        if answer.get("is_over"):
+            break
+    # A thread that hangs in the driver would keep the process from ending.
+    os._exit(0)

@@ -1,53 +1,52 @@
-"""Processor, memory and pressure of this machine, as the kernel answers at once."""
+"""Processor, memory and pressure of this machine, as the Linux kernel answers at once."""
+
+from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import psutil
-
-from backend.probe.snapshot import HostReading, Pressure
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Value = TypeVar("Value")
 
-_MIB = 2**20
+_PROC = Path("/proc")
 _PRESSURE = Path("/proc/pressure")
+_KIB_PER_MIB = 1024
 _SHORTEST_SPAN_SECONDS = 0.5  # the kernel counts processor time in hundredths of a second
 
 
 class HostProbe:
-    """Reads what never blocks: no process, no disk, no GPU. Not safe to share between threads.
-
-    Every field that this machine cannot give is None.
-    """
+    """Reads what never blocks: no process, no disk, no GPU. Not safe to share between threads."""
 
     def __init__(self) -> None:
         self._cpu = _CpuUse()
-        booted = _known(psutil.boot_time)
-        self._booted_at = None if booted is None else datetime.fromtimestamp(booted, UTC)
-        self._cpu_count = psutil.cpu_count()
+        self._booted_at = known(_booted_at)
 
-    def read(self) -> HostReading:
-        memory = _known(psutil.virtual_memory)
-        swap = _known(psutil.swap_memory)
-        load = _known(os.getloadavg)
-        return HostReading(
-            cpu_percent=_known(self._cpu.percent),
-            cpu_count=self._cpu_count,
-            load_1min=load and round(load[0], 2),
-            memory_total_mib=memory and round(memory.total / _MIB, 1),
-            memory_available_mib=memory and round(memory.available / _MIB, 1),
-            swap_used_mib=swap and round(swap.used / _MIB, 1),
-            pressure=Pressure(
-                cpu_some_percent=_known(lambda: read_pressure("cpu", "some")),
-                memory_full_percent=_known(lambda: read_pressure("memory", "full")),
-                io_full_percent=_known(lambda: read_pressure("io", "full")),
-            ),
-            booted_at=self._booted_at,
-        )
+    def read(self) -> dict[str, Any]:
+        """The fields of a `HostReading`; every one that this machine cannot give is None."""
+        memory = known(_memory_mib) or {}
+        load = known(os.getloadavg)
+        swap_total, swap_free = memory.get("SwapTotal"), memory.get("SwapFree")
+        return {
+            "cpu_percent": known(self._cpu.percent),
+            "cpu_count": os.cpu_count(),
+            "load_1min": load and round(load[0], 2),
+            "memory_total_mib": memory.get("MemTotal"),
+            "memory_available_mib": memory.get("MemAvailable"),
+            "swap_used_mib": None
+            if swap_total is None or swap_free is None
+            else round(swap_total - swap_free, 1),
+            "pressure": {
+                "cpu_some_percent": known(lambda: read_pressure("cpu", "some")),
+                "memory_full_percent": known(lambda: read_pressure("memory", "full")),
+                "io_full_percent": known(lambda: read_pressure("io", "full")),
+            },
+            "booted_at": self._booted_at,
+        }
 
 
 def read_pressure(resource: str, kind: str) -> float | None:
@@ -65,48 +64,56 @@ def read_pressure(resource: str, kind: str) -> float | None:
     return None
 
 
-def disk_free_gib(path: Path) -> float:
-    """What an ordinary user can still write below `path`. Blocks while a network disk hangs."""
-    there = next(folder for folder in (path, *path.parents) if folder.exists())
-    return round(psutil.disk_usage(str(there)).free / 2**30, 1)
+def known(read: Callable[[], Value]) -> Value | None:
+    """The value, or None where this machine does not have it."""
+    try:
+        return read()
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+
+
+def _memory_mib() -> dict[str, float]:
+    """The lines of /proc/meminfo, https://docs.kernel.org/filesystems/proc.html#meminfo."""
+    memory = {}
+    for line in (_PROC / "meminfo").read_text(encoding="ascii").splitlines():
+        name, _, amount = line.partition(":")
+        if amount.endswith(" kB"):
+            memory[name] = round(int(amount.split()[0]) / _KIB_PER_MIB, 1)
+    return memory
+
+
+def _booted_at() -> str:
+    for line in (_PROC / "stat").read_text(encoding="ascii").splitlines():
+        if line.startswith("btime "):
+            return datetime.fromtimestamp(int(line.split()[1]), timezone.utc).isoformat()
+    raise ValueError("no btime")
 
 
 class _CpuUse:
-    """The share of processor time in use since the reading before, in per cent of all cores.
-
-    psutil.cpu_percent is not used: it keeps its last reading per thread and begins with 0.0.
-    """
+    """The share of processor time in use since the previous reading, in per cent of all cores."""
 
     def __init__(self) -> None:
         self._at = time.monotonic()
-        self._times = psutil.cpu_times()
+        self._before = known(_cpu_times)
         self._percent: float | None = None
 
     def percent(self) -> float | None:
         at = time.monotonic()
-        if at - self._at < _SHORTEST_SPAN_SECONDS:
+        if self._before is None or at - self._at < _SHORTEST_SPAN_SECONDS:
             return self._percent
-        times = psutil.cpu_times()
-        idle = _idle(times) - _idle(self._times)
-        total = _total(times) - _total(self._times)
-        if total > 0:
-            self._percent = round(min(100.0, max(0.0, 100 * (1 - idle / total))), 1)
-        self._at, self._times = at, times
+        idle, total = _cpu_times()
+        if total > self._before[1]:
+            busy = 1 - (idle - self._before[0]) / (total - self._before[1])
+            self._percent = round(min(100.0, max(0.0, 100 * busy)), 1)
+        self._at, self._before = at, (idle, total)
         return self._percent
 
 
-def _idle(times: psutil._ntuples.scputimes) -> float:
-    return float(times.idle + getattr(times, "iowait", 0.0))
+def _cpu_times() -> tuple[int, int]:
+    """Idle and total, in ticks: user, nice, system, idle, iowait, irq, softirq, steal.
 
-
-def _total(times: psutil._ntuples.scputimes) -> float:
-    # A guest's time is part of `user` and `nice` already.
-    return sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-
-
-def _known(read: Callable[[], Value]) -> Value | None:
-    """The value, or None where this machine does not have it."""
-    try:
-        return read()
-    except (OSError, psutil.Error, RuntimeError, AttributeError, ValueError, KeyError):
-        return None
+    A guest's time, which follows them, is part of `user` and `nice` already.
+    """
+    with (_PROC / "stat").open(encoding="ascii") as stat:
+        ticks = [int(field) for field in stat.readline().split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)

@@ -1,67 +1,97 @@
 """Who runs what on this machine."""
 
+from __future__ import annotations
+
 import heapq
-import pwd
+import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import psutil
-
+from backend.probe.background import Lookups
 from backend.probe.command_line import short_command
-from backend.probe.snapshot import Process
+from backend.probe.owners import Owner, UserNames, owner_of
 
-_MIB = 2**20
-_NO_LOGIN = 2**32 - 1  # what the kernel writes for a process that nobody logged in to start
+_PROC = Path("/proc")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_IN_KERNEL = 0x00200000  # PF_KTHREAD
+_READ_BYTES = 8192  # of a command line that may be megabytes
+_PROGRAM_KEPT_SECONDS = 60.0  # a process may replace its program, as a shell's `exec` does
 
 
-def owner_and_command(pid: int) -> tuple[str | None, str | None]:
+class Started(NamedTuple):
     """By whom and how a process was started; None for what this user may not see or is gone."""
-    try:
-        created = psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None, None
-    # Remembered for a minute: a process may replace its program, as a shell's `exec` does.
-    return _owner_and_command(pid, created, int(time.monotonic() / 60))
+
+    owner: Owner | None
+    command: str | None
 
 
-@lru_cache(maxsize=512)
-def _owner_and_command(pid: int, _created: float, _minute: int) -> tuple[str | None, str | None]:
-    user = command = None
-    try:
-        process = psutil.Process(pid)
-        user = _user_name(_person(pid, process.uids().real))
-        command = short_command(process.cmdline()) or process.name()
-    except (psutil.Error, OSError):
-        pass
-    return user, command
+class Programs:
+    """Who started which process, and how. One that cannot be read now delays no other."""
 
+    def __init__(self, names: UserNames) -> None:
+        self._names = names
+        self._known: Lookups[tuple[int, int], Started] = Lookups(
+            "programs", _started, kept_seconds=lambda _: _PROGRAM_KEPT_SECONDS
+        )
 
-def _person(pid: int, uid: int) -> int:
-    """Whoever logged in, where they became root since then, such as by sudo."""
-    if uid == 0:
+    def owner_and_command(self, pid: int) -> tuple[str | None, str | None]:
+        """The user's name and the short command line of a process; None: not known, or not yet."""
         try:
-            login = int(Path(f"/proc/{pid}/loginuid").read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return uid
-        if login != _NO_LOGIN:
-            return login
-    return uid
+            born = _Stat.of(pid).born
+        except (OSError, ValueError, IndexError):
+            return None, None
+        started = self._known.get((pid, born), wait_seconds=0.1)
+        if started is None:
+            return None, None
+        return None if started.owner is None else started.owner.name(self._names), started.command
 
 
-@lru_cache(maxsize=512)
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)  # a user of a container, unknown outside
+def _started(process: tuple[int, int]) -> Started:
+    pid, _ = process
+    owner = command = None
+    with suppress(OSError, ValueError):
+        owner = owner_of(pid)
+    with suppress(OSError, ValueError):
+        with (_PROC / str(pid) / "cmdline").open("rb") as file:
+            arguments = file.read(_READ_BYTES).decode(errors="replace").rstrip("\0").split("\0")
+        command = short_command(arguments) or _stat_name(pid)
+    return Started(owner, command)
+
+
+def _stat_name(pid: int) -> str:
+    return (_PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
+
+
+class _Stat(NamedTuple):
+    """The fields of /proc/<pid>/stat that count, https://docs.kernel.org/filesystems/proc.html."""
+
+    born: int
+    """Ticks from the machine's start to the process's: a number that is used again has another."""
+    cpu_seconds: float
+    memory_mib: float
+    in_kernel: bool
+
+    @staticmethod
+    def of(pid: int) -> _Stat:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - called for thousands of processes
+            fields = file.read().rpartition(b")")[2].split()
+        return _Stat(
+            born=int(fields[19]),
+            cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND,
+            memory_mib=int(fields[21]) * _PAGE_BYTES / 2**20,
+            in_kernel=bool(int(fields[6]) & _IN_KERNEL),
+        )
 
 
 @dataclass(eq=False)
 class _Seen:
-    process: psutil.Process
+    pid: int
     at: float = -float("inf")
+    born: int = -1
     cpu_seconds: float = 0.0
     cpu_percent: float | None = None
     memory_mib: float = 0.0
@@ -71,30 +101,31 @@ class _Seen:
 class BusiestProcesses:
     """The processes that use most, found without reading all of them each time.
 
-    Each `read` looks at those in the lead and at the `batch` others not looked at for longest. So the cost stays the same however many there are, and the order is a little late.
+    Each `read` looks at those in the lead and at the `batch` others not looked at for longest. So the
+    cost stays the same however many there are, and the order is a little late.
     """
 
-    def __init__(self, batch: int = 64, leaders: int = 3) -> None:
+    def __init__(self, programs: Programs, batch: int = 128, leaders: int = 3) -> None:
+        self._programs = programs
         self._batch = batch
         self._leaders = leaders
         self._seen: dict[int, _Seen] = {}
         self._leading: list[_Seen] = []
 
-    def read(self) -> tuple[Process, ...]:
+    def read(self) -> tuple[dict[str, Any], ...]:
         """The leaders in processor time and those in memory; 100 cpu_percent is one core."""
-        pids = psutil.pids()
-        for gone in self._seen.keys() - set(pids):
+        if not _PROC.exists():
+            return ()  # a Mac
+        pids = {int(name) for name in os.listdir(_PROC) if name.isdigit()}  # noqa: PTH208 - names are enough
+        for gone in self._seen.keys() - pids:
             del self._seen[gone]
-        for pid in pids:
-            if pid not in self._seen:
-                try:
-                    self._seen[pid] = _Seen(psutil.Process(pid))
-                except psutil.Error:
-                    continue
+        for pid in pids - self._seen.keys():
+            self._seen[pid] = _Seen(pid)
+        self._leading = [seen for seen in self._leading if seen.pid in self._seen]
         ours = [seen for seen in self._seen.values() if not seen.in_kernel]
         others = (seen for seen in ours if seen not in self._leading)
         for seen in [*self._leading, *heapq.nsmallest(self._batch, others, key=lambda seen: seen.at)]:
-            self._look(seen)
+            _look(seen)
         by_cpu = heapq.nlargest(
             self._leaders, (seen for seen in ours if seen.cpu_percent), key=lambda seen: seen.cpu_percent or 0
         )
@@ -102,32 +133,28 @@ class BusiestProcesses:
             self._leaders, (seen for seen in ours if seen.memory_mib), key=lambda seen: seen.memory_mib
         )
         self._leading = [*by_cpu, *(seen for seen in by_memory if seen not in by_cpu)]
-        return tuple(_shown(seen) for seen in self._leading)
+        return tuple(self._shown(seen) for seen in self._leading)
 
-    def _look(self, seen: _Seen) -> None:
-        before, before_seconds = seen.at, seen.cpu_seconds
-        seen.at = time.monotonic()
-        try:
-            with seen.process.oneshot():
-                times = seen.process.cpu_times()
-                memory = seen.process.memory_info().rss
-        except psutil.Error:
-            seen.cpu_percent, seen.memory_mib = None, 0.0
-            return
-        seen.cpu_seconds = times.user + times.system
-        seen.memory_mib = memory / _MIB
-        seen.in_kernel = memory == 0
-        used = seen.cpu_seconds - before_seconds
-        # Less than nothing: the process ended and another one got its number.
-        seen.cpu_percent = 100 * used / (seen.at - before) if used >= 0 and before >= 0 else None
+    def _shown(self, seen: _Seen) -> dict[str, Any]:
+        user, command = self._programs.owner_and_command(seen.pid)
+        return {
+            "pid": seen.pid,
+            "user": user,
+            "command": command,
+            "cpu_percent": None if seen.cpu_percent is None else round(seen.cpu_percent, 1),
+            "memory_mib": round(seen.memory_mib, 1),
+        }
 
 
-def _shown(seen: _Seen) -> Process:
-    user, command = owner_and_command(seen.process.pid)
-    return Process(
-        pid=seen.process.pid,
-        user=user,
-        command=command,
-        cpu_percent=None if seen.cpu_percent is None else round(seen.cpu_percent, 1),
-        memory_mib=round(seen.memory_mib, 1),
-    )
+def _look(seen: _Seen) -> None:
+    before_at, before_seconds, before_born = seen.at, seen.cpu_seconds, seen.born
+    seen.at = time.monotonic()
+    try:
+        stat = _Stat.of(seen.pid)
+    except (OSError, ValueError, IndexError):
+        seen.cpu_percent, seen.memory_mib = None, 0.0
+        return
+    seen.born, seen.cpu_seconds, seen.memory_mib = stat.born, stat.cpu_seconds, stat.memory_mib
+    seen.in_kernel = stat.in_kernel
+    same = before_born == stat.born
+    seen.cpu_percent = 100 * (stat.cpu_seconds - before_seconds) / (seen.at - before_at) if same else None

@@ -8,7 +8,7 @@ import heapq
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache, partial
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -16,8 +16,9 @@ from backend.probe.command_line import short_command
 from backend.text import plain_text
 
 _MOST_GPUS = 64
+_MOST_INSTANCES = 16
 _MOST_GPU_PROCESSES = 256
-"""Of all GPUs together."""
+"""Of all GPUs and their instances together."""
 _YEARS = (2000, 2199)
 
 
@@ -31,6 +32,21 @@ def _number(low: float, high: float) -> AfterValidator:
 
 def _text(most: int) -> BeforeValidator:
     return BeforeValidator(lambda value: plain_text(value, most) if isinstance(value, str) else value)
+
+
+def _first(most: int) -> AfterValidator:
+    return AfterValidator(lambda values: values and values[:most])
+
+
+def _amounts(value: object) -> object:
+    if not isinstance(value, dict):
+        return {}
+    known = {
+        plain_text(name, 64): amount
+        for name, amount in value.items()
+        if isinstance(name, str) and isinstance(amount, int | float) and 0 <= amount < 1e9
+    }
+    return dict(list(known.items())[:8])
 
 
 def _command(value: object) -> object:
@@ -49,6 +65,8 @@ def _plausible_time(value: datetime | None) -> datetime | None:
 
 Percent = Annotated[float | None, _number(0, 100)]
 Mib = Annotated[float | None, _number(0, 1e9)]
+Seconds = Annotated[float | None, _number(0, 1e9)]
+Amounts = Annotated[dict[str, float], BeforeValidator(_amounts)]
 Name = Annotated[str | None, _text(64)]
 Words = Annotated[str | None, _text(200)]
 Command = Annotated[str | None, BeforeValidator(_command)]
@@ -87,7 +105,11 @@ class HostReading(_Reading):
     disk_free_gib: Annotated[float | None, _number(0, 1e9)] = None
     pressure: Pressure = Pressure()
     booted_at: Annotated[AwareDatetime | None, AfterValidator(_plausible_time)] = None
-    top: Annotated[tuple[Process, ...], AfterValidator(lambda top: top[:16])] = ()
+    top: Annotated[tuple[Process, ...], _first(16)] = ()
+    not_answering: Amounts = {}
+    """What has not answered for too long, such as `disk`, and for how many seconds."""
+    hidden: Annotated[tuple[Annotated[str, _text(100)], ...], _first(4)] = ()
+    """What keeps the reading from seeing every process, in a few words each."""
 
     @property
     def memory_used_fraction(self) -> float | None:
@@ -103,29 +125,41 @@ class GpuProcess(_Reading):
     memory_mib: Mib = None
 
 
-class GpuReading(_Reading):
-    """One GPU; `fault` says why it, or a part of it, could not be read."""
+class GpuInstance(_Reading):
+    """A part of a divided GPU (MIG)."""
 
-    index: Annotated[int, Field(ge=0, lt=1000)]
     uuid: Name = None
-    name: Name = None
-    utilization_percent: Percent = None
     memory_used_mib: Mib = None
     memory_total_mib: Mib = None
-    temperature_c: Annotated[float | None, _number(-100, 200)] = None
-    power_w: Annotated[float | None, _number(0, 1e5)] = None
-    power_limit_w: Annotated[float | None, _number(0, 1e5)] = None
-    throttle_reasons: Annotated[
-        tuple[Annotated[str, _text(64)], ...] | None, AfterValidator(lambda reasons: reasons and reasons[:8])
-    ] = None
     processes: tuple[GpuProcess, ...] | None = None
-    fault: Words = None
 
     @property
     def memory_used_fraction(self) -> float | None:
         if not self.memory_total_mib or self.memory_used_mib is None:
             return None
         return min(1.0, self.memory_used_mib / self.memory_total_mib)
+
+
+class GpuReading(GpuInstance):
+    """One GPU; `fault` says why it, or a part of it, could not be read."""
+
+    index: Annotated[int, Field(ge=0, lt=1000)]
+    name: Name = None
+    utilization_percent: Percent = None
+    temperature_c: Annotated[float | None, _number(-100, 200)] = None
+    power_w: Annotated[float | None, _number(0, 1e5)] = None
+    power_limit_w: Annotated[float | None, _number(0, 1e5)] = None
+    throttle_reasons: Annotated[tuple[Annotated[str, _text(64)], ...] | None, _first(8)] = None
+    instances: Annotated[tuple[GpuInstance, ...] | None, _first(_MOST_INSTANCES)] = None
+    """None: it is not divided."""
+    age_seconds: Seconds = None
+    """Since its reading began, which a slow GPU answers late."""
+    fault: Words = None
+    fault_seconds: Seconds = None
+    """How long it has not answered, where that is its fault."""
+
+
+Part = TypeVar("Part", bound=GpuInstance)
 
 
 def _bounded(gpus: tuple[GpuReading, ...] | None) -> tuple[GpuReading, ...] | None:
@@ -138,13 +172,20 @@ def _bounded(gpus: tuple[GpuReading, ...] | None) -> tuple[GpuReading, ...] | No
         return gpus
     if len({gpu.index for gpu in gpus}) < len(gpus):
         raise ValueError("two GPUs have the same index")
-    if sum(len(gpu.processes or ()) for gpu in gpus) <= _MOST_GPU_PROCESSES:
+    parts = [part for gpu in gpus for part in (gpu, *(gpu.instances or ()))]
+    if sum(len(part.processes or ()) for part in parts) <= _MOST_GPU_PROCESSES:
         return gpus
-    most = _MOST_GPU_PROCESSES // len(gpus)
+    most = max(1, _MOST_GPU_PROCESSES // len(parts))
     return tuple(
-        gpu.model_copy(update={"processes": _largest(gpu.processes, most)}) if gpu.processes else gpu
+        _shortened(gpu, most).model_copy(
+            update={"instances": gpu.instances and tuple(_shortened(part, most) for part in gpu.instances)}
+        )
         for gpu in gpus
     )
+
+
+def _shortened(part: Part, most: int) -> Part:
+    return part.model_copy(update={"processes": _largest(part.processes, most)}) if part.processes else part
 
 
 def _largest(processes: tuple[GpuProcess, ...], most: int) -> tuple[GpuProcess, ...]:
@@ -173,8 +214,11 @@ class Snapshot(_Reading):
     gpus: Annotated[tuple[GpuReading, ...] | None, Field(max_length=_MOST_GPUS), AfterValidator(_bounded)] = (
         None
     )
+    """() without any; None where the driver does not answer (`gpu_fault`), or has not been read yet."""
+    other_gpus: Amounts = {}
+    """How many GPUs nothing reads, by their maker."""
     gpu_fault: Words = None
-    gpu_fault_seconds: Annotated[float | None, _number(0, 1e9)] = None
+    gpu_fault_seconds: Seconds = None
     """How long the driver has not answered, where that is its fault."""
     failure: Failure | None = None
     failure_text: Words = None

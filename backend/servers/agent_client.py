@@ -5,6 +5,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -33,8 +34,10 @@ class _History(BaseModel):
 class RemoteAgent:
     """Belongs to one event loop. Each server has its own client: pools of many connections are slow."""
 
-    def __init__(self, server: Server, certificates: ssl.SSLContext) -> None:
+    def __init__(self, server: Server, certificates: ssl.SSLContext, threads: Executor) -> None:
+        """`threads` do what takes long, and wait for nothing."""
         self._server = server
+        self._threads = threads
         self._certificates = certificates
 
     @cached_property
@@ -68,7 +71,8 @@ class RemoteAgent:
                     "/history", token, {"since": since.isoformat()}, _LARGEST_HISTORY_BYTES
                 )
             # An hour of a large server takes longer to read than other agents may be kept waiting.
-            return await asyncio.to_thread(self._missed, body, since)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._missed, body, since)
         except (InvalidError, ValidationError, TimeoutError, httpx.HTTPError):
             return []
 

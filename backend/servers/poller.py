@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from backend.probe.sampler import Sampler
 from backend.probe.snapshot import Failure, Snapshot
 from backend.servers.server import Server
+from backend.servers.ssh_client import SshServer
 from backend.times import now
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
-_NAMES_AT_ONCE = 32  # look-ups that may hang together
+_NAMES_OF_A_SERVER = 4  # look-ups that may hang together, so that no server waits for another one's
+_LEAST_NAMES = 32
 _SERVERS_AT_ONCE = 128  # more would wait for this processor, and that would count as their silence
 
 _NO_SERVER_ANSWERS = {
@@ -37,9 +39,11 @@ class Poller:
 
     def __init__(self, servers: Sequence[Server], sampler: Callable[[str], Sampler]) -> None:
         self._loop = asyncio.new_event_loop()
-        # Not waited for when a round is over: a name server may hang for minutes.
-        self._threads = ThreadPoolExecutor(_NAMES_AT_ONCE)
-        self._loop.set_default_executor(self._threads)
+        # The loop looks up names in its default threads. A name server may hang for minutes, so nothing else
+        # runs there, and they are not waited for when a round is over.
+        self._names = ThreadPoolExecutor(max(_LEAST_NAMES, _NAMES_OF_A_SERVER * len(servers)))
+        self._loop.set_default_executor(self._names)
+        self._threads = ThreadPoolExecutor()
         self._thread = threading.Thread(target=self._loop.run_forever, name="poller", daemon=True)
         self._thread.start()
         self._make_sampler = sampler
@@ -72,6 +76,7 @@ class Poller:
         self._run(self._open.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._names.shutdown(wait=False, cancel_futures=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._loop.close()
         for sampler in self._samplers.values():
@@ -80,16 +85,22 @@ class Poller:
     def _run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _remote(self, servers: Sequence[Server]) -> "dict[str, RemoteAgent]":
-        if not servers:
-            return {}
+    async def _remote(self, servers: Sequence[Server]) -> "dict[str, RemoteAgent | SshServer]":
+        remote = {server.name: self._reader(server) for server in servers}
+        for reader in remote.values():
+            self._open.push_async_callback(reader.close)
+        return remote
+
+    def _reader(self, server: Server) -> "RemoteAgent | SshServer":
+        if server.over_ssh:
+            return SshServer(server)
         from backend.servers.agent_client import RemoteAgent  # noqa: PLC0415 - httpx takes 0.2 s to import
 
-        certificates = ssl.create_default_context()
-        agents = {server.name: RemoteAgent(server, certificates) for server in servers}
-        for agent in agents.values():
-            self._open.push_async_callback(agent.close)
-        return agents
+        return RemoteAgent(server, self._certificates, self._threads)
+
+    @cached_property
+    def _certificates(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
 
     async def _history(self, since: Mapping[str, datetime]) -> list[list[Snapshot]]:
         async def read(name: str, after: datetime) -> list[Snapshot]:
@@ -114,7 +125,7 @@ class Poller:
             return snapshot
 
         async def sample_here(name: str) -> Snapshot:
-            return await asyncio.to_thread(lambda: self._sampler_of(name).sample())
+            return await self._loop.run_in_executor(self._threads, lambda: self._sampler_of(name).sample())
 
         asked = [
             *(read(name, partial(sample_here, name)) for name in self._here),

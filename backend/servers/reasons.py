@@ -3,14 +3,22 @@
 Durations where they matter ("for 2 min"), otherwise times of day in the time zone of the present given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from backend.probe.snapshot import GpuReading, HostReading, Snapshot
-from backend.servers.use import BUSY_CPU_PERCENT, FULL_MEMORY, is_free, is_full, working_gpus
+from backend.servers.use import (
+    BUSY_CPU_PERCENT,
+    FULL_MEMORY,
+    free_instances,
+    is_free,
+    is_full,
+    working_gpus,
+)
 from backend.times import clock, duration
 
 _JUST_BOOTED = timedelta(minutes=10)
+_SLOW_SECONDS = 15
 _MIB_PER_GIB = 1024
 
 
@@ -29,41 +37,76 @@ def overload(host: HostReading | None, signs: Mapping[str, datetime], at: dateti
 
 
 def use(answer: Snapshot, fault_since: datetime | None, at: datetime) -> list[str]:
-    """What is free, and what does not work."""
+    """What is free, and what does not work or is not known."""
     host, parts = answer.host or HostReading(), []
     if answer.gpu_fault:
         parts.append(f"{answer.gpu_fault} for {duration(at - (fault_since or answer.at))}")
-    parts += [f"GPU {gpu.index} {gpu.fault}" for gpu in answer.gpus or () if gpu.fault]
+    elif answer.gpus is None:
+        parts.append("GPUs not read yet")
+    parts += [f"GPU {gpu.index} {_fault(gpu)}" for gpu in answer.gpus or () if gpu.fault]
+    parts += [
+        f"{what} not answering for {duration(timedelta(seconds=seconds))}"
+        for what, seconds in host.not_answering.items()
+    ]
+    parts += other_gpus(answer)
     if (host.memory_used_fraction or 0) >= FULL_MEMORY:
         parts.append(f"{100 * (host.memory_used_fraction or 0):.0f} % of memory in use")
     if answer.gpus:
-        parts.append(_free_gpus(answer))
+        parts += _gpu_use(answer)
         if (host.cpu_percent or 0) >= BUSY_CPU_PERCENT:
             parts.append(f"CPU {host.cpu_percent:.0f} %")
-        parts += [
-            f"GPU {gpu.index} slowed by {gpu.throttle_reasons[0]}"
-            for gpu in answer.gpus
-            if gpu.throttle_reasons
-        ]
-    elif answer.gpus is not None or not answer.gpu_fault:
+        parts += host.hidden
+    elif answer.gpus is not None:
         parts += _host_use(host)
     return parts
 
 
-def _free_gpus(answer: Snapshot) -> str:
+def other_gpus(answer: Snapshot) -> list[str]:
+    """`8 AMD GPUs, not read`, for each maker."""
+    return [
+        f"{count:.0f} {maker} GPU{'s' * (count > 1)}, not read" for maker, count in answer.other_gpus.items()
+    ]
+
+
+def _fault(gpu: GpuReading) -> str:
+    silent = "" if gpu.fault_seconds is None else f" for {duration(timedelta(seconds=gpu.fault_seconds))}"
+    return f"{gpu.fault}{silent}"
+
+
+def _gpu_use(answer: Snapshot) -> list[str]:
     gpus, working = answer.gpus or (), working_gpus(answer)
-    free = [gpu for gpu in working if is_free(gpu)]
+    parts = []
     if not working:
-        return "no GPU to use"
-    if all(is_full(gpu) for gpu in working):
-        return "GPU memory full"
+        parts.append("no GPU to use")
+    elif all(is_full(gpu) for gpu in working):
+        parts.append("GPU memory full")
+    else:
+        whole = [gpu for gpu in working if gpu.instances is None]
+        if whole:
+            parts.append(_free_gpus(whole, len(gpus)))
+        instances = [part for gpu in working for part in gpu.instances or ()]
+        free = sum(len(free_instances(gpu)) for gpu in working)
+        if len(whole) < len(working):
+            parts.append(f"{free} of {len(instances)} MIG instances free")
+    parts += [f"GPU {gpu.index} slowed by {gpu.throttle_reasons[0]}" for gpu in gpus if gpu.throttle_reasons]
+    parts += [
+        f"GPU {gpu.index} answers slowly, read {duration(timedelta(seconds=gpu.age_seconds))} ago"
+        for gpu in gpus
+        if gpu.age_seconds is not None and gpu.age_seconds >= _SLOW_SECONDS
+    ]
+    return parts
+
+
+def _free_gpus(whole: Sequence[GpuReading], count: int) -> str:
+    """`whole`: those that work and are not divided, of `count` GPUs."""
+    free = [gpu for gpu in whole if is_free(gpu)]
     if not free:
-        left = max((_memory_free_gib(gpu), -gpu.index) for gpu in working)
-        where = f" on GPU {-left[1]}" if len(gpus) > 1 else ""
+        left = max((_memory_free_gib(gpu), -gpu.index) for gpu in whole)
+        where = f" on GPU {-left[1]}" if count > 1 else ""
         return f"no GPU free, {left[0]:.0f} GiB left{where}" if left[0] else "no GPU known to be free"
-    if len(free) < len(gpus):
-        return f"{len(free)} of {len(gpus)} GPUs free"
-    return {1: "GPU free", 2: "both GPUs free"}.get(len(gpus), f"all {len(gpus)} GPUs free")
+    if len(free) < count:
+        return f"{len(free)} of {count} GPUs free"
+    return {1: "GPU free", 2: "both GPUs free"}.get(count, f"all {count} GPUs free")
 
 
 def _host_use(host: HostReading) -> list[str]:

@@ -16,6 +16,8 @@ from backend.settings import Home, private_text, read_toml
 
 _HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?")
 _LONGEST_HOST = 253
+_LOGIN = re.compile(r"[A-Za-z0-9_][\w.-]*@", re.ASCII)
+"""The user of an SSH address; its host may be one of ~/.ssh/config."""
 
 TOKEN_VARIABLE = "SHEETRACK_AGENT_TOKEN"  # noqa: S105 - a name, not a secret
 
@@ -28,7 +30,10 @@ class Server(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     agent: Annotated[
         str | None,
-        Field(description="Address of its agent; without one it is the machine that the backend runs on"),
+        Field(
+            description="Address of its agent, or ssh:// and a host of ~/.ssh/config to read it over SSH; "
+            "without one it is the machine that the backend runs on"
+        ),
     ] = None
     token_file: Annotated[
         Path | None,
@@ -44,6 +49,11 @@ class Server(BaseModel):
     @property
     def is_here(self) -> bool:
         return self.agent is None
+
+    @property
+    def over_ssh(self) -> bool:
+        """Whether it is read over SSH, and so only watched."""
+        return self.agent is not None and self.agent.lower().startswith("ssh://")
 
     @property
     def trains(self) -> bool:
@@ -66,6 +76,8 @@ class Server(BaseModel):
     def _ray_needs_the_agent(self) -> Self:
         if self.ray and self.agent is None:
             raise ValueError(f"{self.name} has no agent: jobs on the backend's own machine need no ray")
+        if self.ray and self.over_ssh:
+            raise ValueError(f"{self.name} is read over SSH: jobs there need its agent, at http://")
         return self
 
 
@@ -95,8 +107,10 @@ def _fault_of_address(address: str) -> str:
         port = parts.port
     except ValueError:
         return "has no valid host and port"
-    if parts.scheme not in ("http", "https"):
-        return "does not begin with http:// or https://"
+    if parts.scheme not in ("http", "https", "ssh"):
+        return "does not begin with http://, https:// or ssh://"
+    if parts.scheme == "ssh" and _LOGIN.match(parts.netloc):
+        parts = parts._replace(netloc=parts.netloc.partition("@")[2])
     if "@" in parts.netloc:
         return "holds a user name or password, which belong into token_file"
     if port == 0 or parts.netloc.endswith(":"):

@@ -1,6 +1,8 @@
 """How much of a server is taken, from one snapshot."""
 
-from backend.probe.snapshot import GpuReading, HostReading, Snapshot
+from collections.abc import Iterable
+
+from backend.probe.snapshot import GpuInstance, GpuReading, HostReading, Snapshot
 from backend.servers.state import State
 
 FULL_MEMORY = 0.95
@@ -11,9 +13,12 @@ IDLE_CPU_PERCENT = 20
 
 
 def use_of(snapshot: Snapshot, before: State | None) -> State:
-    """Idle, busy or full; `before` is what it was, so that the CPU at its threshold does not flicker."""
+    """Idle, busy or full; `before` is what it was, so that the CPU at its threshold does not flicker.
+
+    GPUs that have not been read take no job; a server whose GPUs nothing reads is never known to be idle.
+    """
     host, gpus = snapshot.host or HostReading(), snapshot.gpus
-    if (host.memory_used_fraction or 0) >= FULL_MEMORY or snapshot.gpu_fault:
+    if (host.memory_used_fraction or 0) >= FULL_MEMORY or gpus is None:
         return State.FULL
     if gpus:
         working = working_gpus(snapshot)
@@ -21,12 +26,14 @@ def use_of(snapshot: Snapshot, before: State | None) -> State:
             return State.FULL
         if not all(is_free(gpu) for gpu in working):
             return State.BUSY
+    elif snapshot.other_gpus:
+        return State.BUSY
     return State.BUSY if _cpu_is_busy(host, before) else State.IDLE
 
 
 def use_percent(snapshot: Snapshot) -> float | None:
     """The mean of its GPUs, or of its CPU where it has none."""
-    if snapshot.gpus or snapshot.gpu_fault:
+    if snapshot.gpus != ():
         known = [g.utilization_percent for g in snapshot.gpus or () if g.utilization_percent is not None]
         return sum(known) / len(known) if known else None
     return snapshot.host.cpu_percent if snapshot.host else None
@@ -41,14 +48,39 @@ def working_gpus(snapshot: Snapshot) -> list[GpuReading]:
 
 
 def is_free(gpu: GpuReading) -> bool:
-    """Known to be unused; a GPU that tells neither memory nor use is free if it is known to run nothing."""
-    memory, use = gpu.memory_used_fraction, gpu.utilization_percent
-    if gpu.fault or (memory is not None and memory >= FREE_MEMORY) or (use or 0) >= IDLE_GPU_PERCENT:
+    """Known to be unused; a divided GPU is free while all of its instances are."""
+    if gpu.instances is not None:
+        return bool(gpu.instances) and len(free_instances(gpu)) == len(gpu.instances)
+    if gpu.fault or (gpu.utilization_percent or 0) >= IDLE_GPU_PERCENT:
         return False
-    return memory is not None or gpu.processes == ()
+    return _has_free_memory(gpu)
+
+
+def free_instances(gpu: GpuReading) -> list[GpuInstance]:
+    """The instances of a divided GPU that are known to be unused."""
+    if gpu.fault:
+        return []
+    return [part for part in gpu.instances or () if not part.processes and _has_free_memory(part)]
+
+
+def free_gpus(gpus: Iterable[GpuReading]) -> list[GpuInstance]:
+    """What is there to take: whole GPUs, and instances of divided ones."""
+    found: list[GpuInstance] = []
+    for gpu in gpus:
+        found += free_instances(gpu) if gpu.instances is not None else [gpu] * is_free(gpu)
+    return found
+
+
+def _has_free_memory(gpu: GpuReading | GpuInstance) -> bool:
+    """Without a reading of its memory it is free if it is known to run nothing."""
+    if gpu.memory_used_fraction is None:
+        return gpu.processes == ()
+    return gpu.memory_used_fraction < FREE_MEMORY
 
 
 def is_full(gpu: GpuReading) -> bool:
+    if gpu.instances:
+        return all((part.memory_used_fraction or 0) >= FULL_MEMORY for part in gpu.instances)
     return (gpu.memory_used_fraction or 0) >= FULL_MEMORY
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from backend.probe.snapshot import Failure, HostReading, Snapshot
 from backend.servers import reasons
 from backend.servers.state import ServerStatus, State, Verdict
-from backend.servers.use import is_free, is_idle_but_held, use_of
+from backend.servers.use import free_gpus, is_idle_but_held, use_of
 from backend.times import clock
 
 SUSTAINED_SECONDS = 120
@@ -197,7 +197,7 @@ def suggest(statuses: Sequence[ServerStatus]) -> list[ServerStatus]:
 
 def _free_gpus_mib(status: ServerStatus) -> list[float]:
     gpus = (status.snapshot.gpus if status.snapshot else None) or ()
-    return [gpu.memory_total_mib or 0 for gpu in gpus if is_free(gpu)]
+    return [part.memory_total_mib or 0 for part in free_gpus(gpus)]
 
 
 def _is_takeable(status: ServerStatus) -> bool:

@@ -12,11 +12,14 @@ from backend.jobs.architectures import measure
 from backend.jobs.store import JobStore
 from backend.notifications.delivery import read_addresses, service_of
 from backend.probe.sampler import Sampler
+from backend.servers.reasons import other_gpus
 from backend.servers.server import read_servers
 from backend.service import connections as connection
 from backend.settings import Home
 
 _ENOUGH_DISK_GIB = 5
+_TRIES = 10
+"""How often GPUs are asked for: a driver that sleeps needs seconds for its first answer."""
 
 
 class Finding(BaseModel):
@@ -89,14 +92,20 @@ def _readings(home: Home) -> str:
     sampler = Sampler(next(iter(read_servers(home))), home.path)
     try:
         snapshot = sampler.sample()
+        for _ in range(_TRIES):
+            if snapshot.gpus is not None or snapshot.gpu_fault:
+                break
+            snapshot = sampler.sample()
     finally:
         sampler.close()
     if snapshot.gpu_fault:
         raise SheetrackError(snapshot.gpu_fault, "Check the driver with `nvidia-smi`.")
     if snapshot.gpus is None:
         return "CPU and memory; the GPU driver has not answered yet"
-    gpus = len(snapshot.gpus)
-    return f"CPU and memory, {gpus} GPU{'' if gpus == 1 else 's'}"
+    found = [f"{len(snapshot.gpus)} GPU{'' if len(snapshot.gpus) == 1 else 's'}", *other_gpus(snapshot)]
+    return "; ".join(
+        [f"CPU and memory, {', '.join(found)}", *(snapshot.host.hidden if snapshot.host else ())]
+    )
 
 
 def _notifications(home: Home) -> str:

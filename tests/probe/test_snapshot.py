@@ -152,3 +152,30 @@ def test_the_largest_reading_is_bounded() -> None:
         gpus=[{"index": place, **reading} for place in range(64)],
     )
     assert len(told.model_dump_json()) < 160_000
+
+
+def test_what_is_told_beside_the_readings_is_bounded() -> None:
+    told = snapshot(
+        host={
+            "not_answering": {"disk": 40, HOSTILE: 1, "x": float("nan"), "y": -1, "z": "no"},
+            "hidden": [HOSTILE, *["x" * 1000] * 10],
+        },
+        other_gpus={f"maker {i}": i for i in range(100)},
+    )
+    assert told.host
+    assert told.host.not_answering["disk"] == 40
+    assert len(told.host.not_answering) == 2
+    assert "".join(told.host.not_answering).isprintable()
+    assert len(told.host.hidden) == 4
+    assert all(len(words) <= 100 and words.isprintable() for words in told.host.hidden)
+    assert len(told.other_gpus) == 8
+    assert snapshot(other_gpus="many", host={"not_answering": None}).other_gpus == {}
+
+
+def test_instances_of_a_gpu_are_bounded() -> None:
+    processes = [{"pid": pid, "user": "kim", "memory_mib": pid} for pid in range(1, 1000)]
+    divided = gpu(instances=[{"uuid": HOSTILE, "processes": processes}] * 100, processes=processes)
+    assert len(divided.instances or ()) == 16
+    kept = [len(part.processes or ()) for part in (divided, *(divided.instances or ()))]
+    assert sum(kept) <= 256
+    assert all(kept)

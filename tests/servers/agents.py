@@ -25,10 +25,10 @@ import sys
 from functools import partial
 from pathlib import Path
 from backend import agent
-from backend.probe import sampler
+from backend.probe import background
 from backend.settings import Home
 agent.Recorder = partial(agent.Recorder, interval_seconds=0.2)
-sampler._PATIENCE_SECONDS = 1
+background.PATIENCE_SECONDS = 1
 agent.serve_agent(Home(Path(sys.argv[1])), host="127.0.0.1", port=int(sys.argv[2]), token_file=Path(sys.argv[3]))
 """
 
@@ -49,7 +49,8 @@ def token_file(folder: Path, token: str = TOKEN) -> Path:
 class AgentProcess:
     """One agent, with a home and GPUs of its own."""
 
-    def __init__(self, name: str, folder: Path, gpus: FakeGpus) -> None:
+    def __init__(self, name: str, folder: Path, gpus: FakeGpus, script: str = SERVE) -> None:
+        self._script = script
         self.folder = folder
         self.gpus = gpus
         self.port = free_port()
@@ -58,19 +59,25 @@ class AgentProcess:
         self.start()
 
     def start(self) -> None:
-        """Returns at once; `wait` until it answers."""
-        command = [sys.executable, "-c", SERVE, str(self.folder), str(self.port), str(self.server.token_file)]
+        """Returns at once; `wait` until it answers and has read its GPUs."""
+        command = [
+            sys.executable,
+            "-c",
+            self._script,
+            str(self.folder),
+            str(self.port),
+            str(self.server.token_file),
+        ]
         self.process = subprocess.Popen(command, env=self.gpus.environment)
 
     def wait(self) -> None:
         for _ in range(PATIENCE_SECONDS * 20):
             try:
-                self.get("/snapshot")
+                if self.get("/snapshot").json()["gpus"] is not None:
+                    return
             except httpx.TransportError:
                 assert self.process.poll() is None
-                threading.Event().wait(0.05)
-            else:
-                return
+            threading.Event().wait(0.05)
         raise AssertionError("the agent does not answer")
 
     def get(self, path: str, token: str = TOKEN) -> httpx.Response:

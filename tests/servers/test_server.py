@@ -20,6 +20,10 @@ def write(home: Home, agent: str) -> None:
         "http://[::1]:8765",
         "http://gpu_2:1",
         "HTTP://gpu2:65535",
+        "ssh://gpu2",
+        "ssh://kim@gpu2",
+        "ssh://kim.lee-2@gpu2.lab.example:2222",
+        "SSH://kim@[::1]:22",
     ],
 )
 def test_an_address(home: Home, address: str) -> None:
@@ -55,6 +59,11 @@ def test_an_address(home: Home, address: str) -> None:
         (" http://gpu2:8765", "holds blanks"),
         ("http://gpu2\\t:8765", "holds blanks"),
         ("http://gpü2:8765", "holds blanks, line breaks or letters that no address has"),
+        ("ssh://kim:hunter2@gpu2", "holds a user name or password"),
+        ("ssh://-oProxyCommand=hunter2@gpu2", "holds a user name or password"),
+        ("ssh://-gpu2", "has no valid host"),
+        ("ssh://kim@", "has no valid host"),
+        ("ssh://kim@gpu2/home", "goes on after the port"),
         ("gpu2:8765", "does not begin with http"),
         ("ftp://gpu2", "does not begin with http"),
         ("", "does not begin with http"),
@@ -68,6 +77,16 @@ def test_what_is_no_address_is_refused(home: Home, address: str, fault: str) -> 
     assert message.startswith(f"{home.servers_file}: server.1.agent: the address of gpu2 {fault}")
     assert message.endswith('write it like agent = "http://gpu2:8765".')
     assert "hunter2" not in message
+
+
+def test_jobs_need_an_agent_where_a_server_is_read_over_ssh(home: Home) -> None:
+    write(home, "'SSH://kim@gpu2'")
+    server = read_servers(home)["gpu2"]
+    assert server.over_ssh
+    assert not server.trains
+    write(home, "'ssh://kim@gpu2'\nray = true")
+    with pytest.raises(InvalidError, match="gpu2 is read over SSH: jobs there need its agent, at http://"):
+        read_servers(home)
 
 
 @pytest.mark.parametrize("agent", ["8765", "true", "['http://gpu2:8765']"])

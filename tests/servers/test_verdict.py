@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from backend.probe.snapshot import Failure, GpuProcess, GpuReading, HostReading, Pressure, Snapshot
+from backend.probe.snapshot import (
+    Failure,
+    GpuInstance,
+    GpuProcess,
+    GpuReading,
+    HostReading,
+    Pressure,
+    Snapshot,
+)
 from backend.servers.state import ServerStatus, State, Verdict
 from backend.servers.verdict import Past, follow, judge, past_of, suggest
 
@@ -43,6 +51,9 @@ def answer(
     memory_full: float | None = 0,
     io_full: float | None = 0,
     booted: float = -1e6,
+    other_gpus: dict[str, int] | None = None,
+    not_answering: dict[str, float] | None = None,
+    hidden: tuple[str, ...] = (),
 ) -> Snapshot:
     host = HostReading(
         cpu_percent=cpu,
@@ -54,12 +65,30 @@ def answer(
             cpu_some_percent=cpu_some, memory_full_percent=memory_full, io_full_percent=io_full
         ),
         booted_at=moment(booted),
+        not_answering=not_answering or {},
+        hidden=hidden,
     )
-    return Snapshot(server="ada", at=moment(at), host=host, gpus=gpus, gpu_fault=gpu_fault)
+    return Snapshot(
+        server="ada",
+        at=moment(at),
+        host=host,
+        gpus=gpus,
+        gpu_fault=gpu_fault,
+        other_gpus=other_gpus or {},
+    )
 
 
 def failure(at: float, kind: Failure) -> Snapshot:
     return Snapshot(server="ada", at=moment(at), failure=kind, failure_text=WORDS[kind])
+
+
+def instances(count: int, used: int) -> tuple[GpuInstance, ...]:
+    """Of a divided GPU; one process each on the first ones."""
+    processes = [(GpuProcess(pid=1000 + place),) if place < used else () for place in range(count)]
+    return tuple(
+        GpuInstance(memory_used_mib=1000.0 * len(some), memory_total_mib=9728, processes=some)
+        for some in processes
+    )
 
 
 def gpu(
@@ -122,7 +151,22 @@ HALF = (gpu(0, 98, 0.5, "lee"), gpu(1, 0, 0.01))
          "GPU 2 lost: it fell off the bus; 2 of 3 GPUs free"),
         (answer(0, (gpu(0, None, None, fault="needs a reset"),)), State.FULL, "GPU 0 needs a reset; no GPU to use"),
         (answer(0, None, gpu_fault="GPU driver not answering"), State.FULL, "GPU driver not answering for 0 s"),
-        (answer(0, None), State.IDLE, "CPU 5 %; 80 GiB of memory free"),
+        (answer(0, None), State.FULL, "GPUs not read yet"),
+        (answer(0, (), other_gpus={"AMD": 8}), State.BUSY, "8 AMD GPUs, not read; CPU 5 %; 80 GiB of memory free"),
+        (answer(0, FREE, other_gpus={"Intel": 1}), State.IDLE, "1 Intel GPU, not read; both GPUs free"),
+        (answer(0, (), not_answering={"disk": 40}), State.IDLE,
+         "disk not answering for 40 s; CPU 5 %; 80 GiB of memory free"),
+        (answer(0, FREE, hidden=("processes of other people are hidden (hidepid)",)), State.IDLE,
+         "both GPUs free; processes of other people are hidden (hidepid)"),
+        (answer(0, (gpu(0, 0, 0.01), gpu(1, None, None, fault="not answering", fault_seconds=40))), State.IDLE,
+         "GPU 1 not answering for 40 s; 1 of 2 GPUs free"),
+        (answer(0, (gpu(0, 0, 0.01), gpu(1, 100, 0.5, age_seconds=31))), State.BUSY,
+         "1 of 2 GPUs free; GPU 1 answers slowly, read 31 s ago"),
+        (answer(0, (gpu(0, None, None, instances=instances(7, 3)),)), State.BUSY, "4 of 7 MIG instances free"),
+        (answer(0, (gpu(0, None, None, instances=instances(7, 0)),)), State.IDLE, "7 of 7 MIG instances free"),
+        (answer(0, (gpu(0, None, None, instances=()),)), State.BUSY, "0 of 0 MIG instances free"),
+        (answer(0, (gpu(0, 100, 0.5), gpu(1, None, None, instances=instances(2, 1)))), State.BUSY,
+         "no GPU free, 40 GiB left on GPU 0; 1 of 2 MIG instances free"),
         (answer(0, (gpu(0, 100, 0.5, throttle_reasons=("heat",)),)), State.BUSY,
          "no GPU free, 40 GiB left; GPU 0 slowed by heat"),
         (answer(0, FREE, booted=-180), State.IDLE, "both GPUs free; rebooted 3 min ago"),
