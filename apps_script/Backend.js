@@ -89,7 +89,7 @@ function refusal_(response) {
   if (status === 401) {
     return 'The backend does not know who you are. If several Google accounts are signed in, use a window with one.';
   }
-  if (status === 403) return 'You are not among those who may do this. Ask whoever runs the backend to add you.';
+  if (status === 403) return 'You are not among those who may do this. Ask the person who runs the backend to add you.';
   if (status >= 500) return `The backend cannot answer now (status ${status}). Try again in a minute.`;
   return `What answers at ${backendAddress_()} is not Sheetrack (status ${status}). Check the address.`;
 }

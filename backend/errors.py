@@ -8,6 +8,12 @@ SheetrackError
 └── UnavailableError  something else has to work first             503
 """
 
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+_LARGEST_FAILURE_FILE_BYTES = 1_000_000
+
 
 class SheetrackError(Exception):
     """Something a person should know: `message` says what is wrong, `hint` what to do."""
@@ -47,3 +53,20 @@ class ConflictError(SheetrackError):
 class UnavailableError(SheetrackError):
     status = 503
     code = "unavailable"
+
+
+def note_failure(error: BaseException, file: Path) -> str:
+    """Adds the traceback of an error that nobody foresaw to `file`; returns a sentence for people.
+
+    The sentence has the error's class and not its text, which may hold a secret.
+    """
+    failed = f"Something in Sheetrack failed ({type(error).__name__})"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        is_large = file.exists() and file.stat().st_size > _LARGEST_FAILURE_FILE_BYTES
+        with file.open("w" if is_large else "a", encoding="utf-8") as log:
+            log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n")
+            log.writelines(traceback.format_exception(error))
+    except OSError as reason:
+        return f"{failed}; {file} cannot be written either: {reason.strerror}."
+    return f"{failed}; {file} has the traceback."

@@ -160,6 +160,7 @@ class Home:
         self.token_file = self.path / "token"
         self.lock_file = self.path / "backend.lock"
         self.log_file = self.path / "backend.log"
+        self.failure_file = self.path / "failure.log"
 
     def settings(self) -> Settings:
         """Raises: InvalidError: the file cannot be understood."""

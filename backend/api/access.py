@@ -1,51 +1,63 @@
-"""Who is let in: on this machine whoever has the token, at the public address whom the lab has listed."""
+"""Who may use the backend: on this machine everyone with the token, at the public address the lab's people."""
 
+import hashlib
 import hmac
+from collections import OrderedDict
 
 from flask import Flask, g, redirect, request
-from flask_limiter import Limiter
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 from werkzeug.wrappers import Response
 
-from backend.api.identity import Identify, Role
+from backend.api.identity import Identify, Person, Role, TooOftenError
 from backend.errors import RefusedError
-from backend.settings import Settings, this_user
+from backend.settings import PeopleSettings, Settings, this_user
 
 LOCAL_NAMES = {"127.0.0.1", "localhost", "[::1]"}
 
+STRANGERS_PER_MINUTE = 120
+"""How many requests without a valid identity one address may send; a sidebar that is not let in sends 18."""
+
+_MOST_KNOWN_TOKENS = 1000
+
 
 def guard(app: Flask, token: str, settings: Settings, identify: Identify | None) -> None:
-    """Lets nobody into `app` who is not known; `g.person` is then their name.
+    """Refuses every request to `app` that is not allowed; `g.person` is then the name of the person who sent it.
 
-    `identify` says who sent a token to the public address; None: there is no such address.
+    Requests to the public address are limited, by person or by address. Those from this machine are not: all
+    tabs of the local page are the same person.
+
+    Args:
+        app: the app.
+        token: opens the local address.
+        settings: who the people are.
+        identify: who sent an identity token to the public address; None: there is no such address.
     """
     people = settings.people
+    public = _PublicAddress(people, identify) if people and identify else None
 
     @app.before_request
     def admit() -> Response | None:
-        if people and identify and request.host.casefold() == people.public_host:
-            _admit_person(identify)
+        if public and request.host.casefold() == public.host:
+            g.person = public.admitted().name
             return None
         return _admit_local(token)
 
-    if people:
-        limit = f"{people.requests_per_minute} per minute"
-        Limiter(lambda: str(g.person), app=app, default_limits=[limit], storage_uri="memory://")
-
 
 def _admit_local(token: str) -> Response | None:
-    """Lets in whoever has the token, from this machine's own pages only."""
+    """Admits a request with the token, if it comes from a page of this machine."""
     name = request.host.rsplit(":", 1)[0] if request.host.count(":") != 0 else request.host
     origin = request.headers.get("Origin")
     if name not in LOCAL_NAMES or (origin and origin != request.host_url.rstrip("/")):
         raise RefusedError("Requests from other sites are refused.", "Open the address that was printed.")
     cookie = f"sheetrack-{request.host.rsplit(':', 1)[-1]}"
     offered = request.args.get("token")
-    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if offered and hmac.compare_digest(offered.encode(), token.encode()) and request.method == "GET":
         answer = redirect(request.path)
         answer.set_cookie(cookie, token, httponly=True, samesite="Strict")
         return answer
-    given = bearer or request.cookies.get(cookie, "")
+    given = _bearer() or request.cookies.get(cookie, "")
     if not hmac.compare_digest(given.encode(), token.encode()):
         error = RefusedError(
             "This address needs its token.", "Open the address that `sheetrack up` printed, token included."
@@ -56,15 +68,56 @@ def _admit_local(token: str) -> Response | None:
     return None
 
 
-def _admit_person(identify: Identify) -> None:
-    """Lets in whom the lab has listed, by Google's word alone: never by this machine's own token."""
-    if request.headers.get("Origin"):
-        raise RefusedError("Requests from other sites are refused.", "Use the add-on's sidebar.")
-    person = identify(request.headers.get("Authorization", "").removeprefix("Bearer "))
-    looks = request.method in ("GET", "HEAD") or request.path == "/api/refresh"
-    if person.role is Role.SEE and not looks:
-        raise RefusedError(
-            f"{person.name} may look, but not launch or cancel.",
-            "Ask whoever runs the backend to add it to people.launch in settings.toml.",
-        )
-    g.person = person.name
+class _PublicAddress:
+    """Admits the people whom the lab has listed, by Google's word alone: never by this machine's own token."""
+
+    def __init__(self, people: PeopleSettings, identify: Identify) -> None:
+        self.host = people.public_host
+        self._identify = identify
+        self._rates = FixedWindowRateLimiter(MemoryStorage())
+        self._of_person = RateLimitItemPerMinute(people.requests_per_minute, namespace="person")
+        self._of_stranger = RateLimitItemPerMinute(STRANGERS_PER_MINUTE, namespace="stranger")
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+        """Digests of the tokens that were valid last, the newest at the end."""
+
+    def admitted(self) -> Person:
+        """The person who sent the request.
+
+        Raises:
+            RefusedError: they may not do this.
+            TooOftenError: they, or strangers at their address, send too many requests.
+            UnavailableError: Google's certificates cannot be fetched.
+        """
+        if request.headers.get("Origin"):
+            raise RefusedError("Requests from other sites are refused.", "Use the add-on's sidebar.")
+        person = self._identified(_bearer())
+        if not self._rates.hit(self._of_person, person.name):
+            raise TooOftenError(f"{person.name} sends too many requests.")
+        reads = request.method in ("GET", "HEAD") or request.path == "/api/refresh"
+        if person.role is Role.SEE and not reads:
+            raise RefusedError(
+                f"{person.name} may look, but not launch or cancel.",
+                "Ask the person who runs the backend to add it to people.launch in settings.toml.",
+            )
+        return person
+
+    def _identified(self, token: str) -> Person:
+        """The person who sent `token`. Strangers pay for the work of verifying; they lock out no known token."""
+        digest, address = hashlib.sha256(token.encode()).digest(), request.remote_addr or ""
+        if digest not in self._known and not self._rates.test(self._of_stranger, address):
+            raise TooOftenError("Too many requests without a valid identity came from your address.")
+        try:
+            person = self._identify(token)
+        except Exception:
+            self._known.pop(digest, None)
+            self._rates.hit(self._of_stranger, address)
+            raise
+        self._known[digest] = None
+        self._known.move_to_end(digest)
+        while len(self._known) > _MOST_KNOWN_TOKENS:
+            self._known.popitem(last=False)
+        return person
+
+
+def _bearer() -> str:
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -1,4 +1,4 @@
-"""The Flask app: who may ask, what errors look like, and the document of it all."""
+"""The Flask app: access, routes, errors and the OpenAPI document."""
 
 import logging
 from collections.abc import Callable
@@ -30,7 +30,7 @@ LARGEST_BODY_BYTES = 1024 * 1024
 
 
 def create_app(sheetrack: object, token: str) -> OpenAPI:
-    """The app; nothing answers without `token`, as a cookie, a bearer or in the address.
+    """The app. Every request needs `token`, as a cookie, a bearer or in the address.
 
     `sheetrack` has the joined parts as attributes: each route file names those it needs as parameters.
     """
@@ -82,7 +82,7 @@ def create_app(sheetrack: object, token: str) -> OpenAPI:
     @app.errorhandler(Exception)
     def explain_unexpected(error: Exception) -> Response:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
-        return _fault(SheetrackError("Something in Sheetrack failed.", "The backend's log says what."))
+        return _fault(SheetrackError("Something in Sheetrack failed.", "The backend's log has the details."))
 
     return app
 
@@ -110,10 +110,9 @@ def _invalid(error: ValidationError) -> Response:
 _NOT_JSON = ("The request cannot be understood.", "Its body must be one JSON object.")
 _HTTP_SENTENCES = {
     400: ("invalid", *_NOT_JSON),
-    404: ("not_found", "There is nothing at this address.", "/openapi.json lists what there is."),
-    405: ("invalid", "This address does not take that method.", "/openapi.json lists what there is."),
+    404: ("not_found", "There is nothing at this address.", "/openapi.json lists every address."),
+    405: ("invalid", "This address does not take that method.", "/openapi.json lists every address."),
     413: ("too_large", "The request is larger than 1 MiB.", "Send less at once."),
-    429: ("too_often", "These are more requests than one person may send.", "Try again in a minute."),
 }
 
 

@@ -1,7 +1,9 @@
-"""Identity tokens of Google accounts: what the add-on sends with every request."""
+"""Identity tokens of Google accounts, which the add-on sends with every request."""
 
+import math
 import threading
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -18,11 +20,13 @@ from backend.settings import PeopleSettings
 
 CERTIFICATES = "https://www.googleapis.com/oauth2/v1/certs"
 _SKEW_SECONDS = 10
-_TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS = 5
+_PAUSE_SECONDS = 15
+"""How long nothing is asked of Google after its certificates could not be fetched."""
 
 
 class GoogleIdentity:
-    """Verifies tokens by Google's certificates, which are fetched anew only when they run out."""
+    """Verifies tokens by Google's certificates, which are kept until they expire."""
 
     def __init__(self, people: PeopleSettings, certificates: str = CERTIFICATES) -> None:
         self._people = people
@@ -30,13 +34,14 @@ class GoogleIdentity:
         self._session = cachecontrol.CacheControl(requests.Session())
         self._request = cast("Request", partial(Request(session=self._session), timeout=_TIMEOUT_SECONDS))
         self._lock = threading.Lock()
+        self._away_until_seconds = -math.inf
 
     def person(self, token: str) -> Person:
-        """Who sent `token`.
+        """The person who sent `token`.
 
         Raises:
-            RefusedError: nobody who is let in.
-            UnavailableError: Google's certificates cannot be had.
+            RefusedError: the token is not valid, or its owner is not listed.
+            UnavailableError: Google's certificates cannot be fetched.
         """
         if not token:
             raise UnknownError(
@@ -44,33 +49,45 @@ class GoogleIdentity:
                 "If several Google accounts are signed in, use a window with only one of them.",
             )
         try:
-            with self._lock:
-                claims = id_token.verify_token(
+            claims = self._verified(token)
+        except (ValueError, GoogleAuthError) as error:
+            raise _refusal(token) from error
+        return admit(claims, self._people)
+
+    def _verified(self, token: str) -> Mapping[str, Any]:
+        """The claims of `token`. Where Google does not answer, one request waits for it and not all of them."""
+        with self._lock:
+            if time.monotonic() < self._away_until_seconds:
+                raise _away()
+            try:
+                return id_token.verify_token(
                     token,
                     self._request,
                     certs_url=self._certificates,
                     clock_skew_in_seconds=_SKEW_SECONDS,
                 )
-        except (TransportError, requests.RequestException) as error:
-            raise UnavailableError(
-                "Google's certificates cannot be fetched, so nobody can be identified.",
-                "See whether the machine of the backend reaches www.googleapis.com.",
-            ) from error
-        except (ValueError, GoogleAuthError) as error:
-            raise _refusal(token) from error
-        return admit(claims, self._people)
+            except (TransportError, requests.RequestException) as error:
+                self._away_until_seconds = time.monotonic() + _PAUSE_SECONDS
+                raise _away() from error
 
     def close(self) -> None:
         self._session.close()
 
 
+def _away() -> UnavailableError:
+    return UnavailableError(
+        "Google's certificates cannot be fetched, so nobody can be identified.",
+        "Check that the machine of the backend reaches www.googleapis.com.",
+    )
+
+
 def _refusal(token: str) -> UnknownError:
-    """Why a token does not hold, as far as it says so itself."""
+    """Why a token is not valid, as far as it can be read."""
     try:
         claims: dict[str, Any] = jwt.decode(token, verify=False)  # type: ignore[no-untyped-call]
         issued, expires = float(claims["iat"]), float(claims["exp"])
     except (ValueError, KeyError, TypeError, GoogleAuthError):
-        return UnknownError("What was sent is no identity token of Google.", "Use the add-on's sidebar.")
+        return UnknownError("The request has no valid identity token of Google.", "Use the add-on's sidebar.")
     if expires + _SKEW_SECONDS < time.time():
         return UnknownError(
             "The identity token has expired.", "Try again; if that does not help, check the backend's clock."

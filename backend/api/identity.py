@@ -1,4 +1,4 @@
-"""Who may do what, once it is certain who somebody is. Pure."""
+"""The rights of people whom Google has identified. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,21 +24,29 @@ class Person:
 
 
 Identify = Callable[[str], Person]
-"""From a bearer token to a person. Raises: RefusedError: with the one reason why not."""
+"""The person who sent a bearer token. Raises: RefusedError: with the one reason why not."""
 
 
 class UnknownError(RefusedError):
-    """It is not certain who asks."""
+    """The request does not prove who sent it."""
 
     status = 401
     code = "unknown_person"
+
+
+class TooOftenError(RefusedError):
+    status = 429
+    code = "too_often"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "Try again in a minute.")
 
 
 def admit(claims: Mapping[str, Any], people: PeopleSettings) -> Person:
     """The person of whom Google says `claims`, if the lab has listed them.
 
     Raises:
-        RefusedError: the claims are not Google's, not for us, or of somebody who is not listed.
+        RefusedError: the claims are not Google's, not for us, or of a person who is not listed.
     """
     if claims.get("iss") not in ISSUERS:
         raise UnknownError(
@@ -56,7 +64,7 @@ def admit(claims: Mapping[str, Any], people: PeopleSettings) -> Person:
             f"Google has not verified the address {email or 'of this account'}.",
             "Verify it at myaccount.google.com, or use another account.",
         )
-    # An address alone proves no membership: only Google Workspace says which domain somebody belongs to.
+    # An address alone proves no membership: only Google Workspace says which domain a person belongs to.
     domain = str(claims.get("hd", "")).casefold()
     for role in (Role.LAUNCH, Role.SEE):
         listed = {entry.casefold().removeprefix("@") for entry in getattr(people, role)}
@@ -64,5 +72,5 @@ def admit(claims: Mapping[str, Any], people: PeopleSettings) -> Person:
             return Person(email, role)
     raise RefusedError(
         f"{email} is not on the list of people.",
-        "Ask whoever runs the backend to add it to people.see or people.launch in settings.toml.",
+        "Ask the person who runs the backend to add it to people.see or people.launch in settings.toml.",
     )

@@ -1,13 +1,12 @@
-"""Every command; thin."""
+"""All commands; each module is thin."""
 
 import os
 import sys
-import traceback
 from importlib import import_module
 
 import click
 
-from backend.errors import SheetrackError
+from backend.errors import SheetrackError, note_failure
 from backend.settings import Home
 
 COMMANDS = {
@@ -34,7 +33,7 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Imports a command once it is asked for: an agent has no use for what the backend needs."""
+    """Imports a command when it is called: an agent has no memory for what the backend needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -71,26 +70,23 @@ def main() -> None:
     except SheetrackError as error:
         _fail(str(error))
     except BrokenPipeError:
-        # Nobody reads any more: leave quietly, without Python's own complaint at exit.
+        # The reader has gone: end without Python's own message at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
         _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
-    except Exception as error:  # noqa: BLE001  # a person gets a sentence, whoever mends it the traceback
-        _fail(_told(error))
+    except Exception as error:  # noqa: BLE001 - people get a sentence, the file gets the traceback
+        _fail(_sentence(error))
 
 
-def _told(error: Exception) -> str:
+def _sentence(error: Exception) -> str:
     from sqlalchemy.exc import DatabaseError  # noqa: PLC0415  # costs memory that the agent does not have
 
     if isinstance(error, DatabaseError):
         from backend.database import database_error  # noqa: PLC0415
 
         return str(database_error(error))
-    file = Home().path / "failure.log"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(traceback.format_exc())
-    return f"Something in Sheetrack failed; {file} says what. Please report it."
+    return f"{note_failure(error, Home().failure_file)} Please report it."
 
 
 def _fail(sentence: str, code: int = 1) -> None:

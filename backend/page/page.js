@@ -1,4 +1,4 @@
-// The workbook: one tab at a time, or one server, brought up to date while somebody can see it.
+// The workbook: one tab at a time, or one server. It is updated while it is visible.
 
 import { make, serverAddress } from './cells.js';
 import { ago } from './formats.js';
@@ -17,7 +17,7 @@ const at = (id) => document.getElementById(id);
 /** @type {{ name: string, updated_at: string }[]} */
 let tabs = [];
 let shown = { name: '', updatedAt: '' };
-/** What is known of the server that is looked at. @type {any} */
+/** The server that is shown, with its history. @type {any} */
 let looked = { name: '', range: '', at: 0, server: null, history: null };
 /** @type {import('./server.js').Range} */
 let range = 'hour';
@@ -28,18 +28,29 @@ const player = new Audio();
 /** @param {string} path */
 async function get(path) {
   const response = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => null);
-  if (!response) throw new Error('The backend does not answer. Start it with "sheetrack up"; this page then goes on by itself.');
+  if (!response) throw new Error('The backend does not answer. Start it with "sheetrack up"; this page then continues.');
   const content = await response.json().catch(() => null);
   if (response.ok && content) return content;
   const { message = `The backend answers with status ${response.status}.`, hint = 'Reload this page.' } = content?.error ?? {};
   throw new Error(`${message} ${hint}`.trim());
 }
 
-/** The server that the address names, if any. */
-const wantedServer = () => (location.hash.startsWith(SERVER) ? decodeURIComponent(location.hash.slice(SERVER.length)) : null);
+/** @param {string} part of an address, which anybody may have typed @returns {string} empty where it is malformed */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return '';
+  }
+}
 
-/** The tab that the address names; the first one when it names none, or a server. */
-const wanted = () => (wantedServer() === null && decodeURIComponent(location.hash.slice(1))) || tabs[0]?.name || '';
+const namesServer = () => location.hash.startsWith(SERVER);
+
+/** The server that the address names, if any. */
+const wantedServer = () => (namesServer() && decoded(location.hash.slice(SERVER.length))) || null;
+
+/** The tab that the address names; the first one where it names none, or a server. */
+const wanted = () => (!namesServer() && decoded(location.hash.slice(1))) || tabs[0]?.name || '';
 
 async function refresh() {
   clearTimeout(asksAgain);

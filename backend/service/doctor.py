@@ -1,13 +1,15 @@
-"""Looks at everything Sheetrack needs, each thing by itself: one that fails hides none of the others."""
+"""Checks of everything that Sheetrack needs, for `sheetrack doctor`. A check that fails or hangs ends no other."""
 
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict
 
 from backend.database import open_database
-from backend.errors import SheetrackError
+from backend.errors import SheetrackError, note_failure
 from backend.jobs.architectures import measure
 from backend.jobs.store import JobStore
 from backend.notifications.delivery import read_addresses, service_of
@@ -20,9 +22,13 @@ from backend.settings import Home
 _ENOUGH_DISK_GIB = 5
 _TRIES = 10
 """How often GPUs are asked for: a driver that sleeps needs seconds for its first answer."""
+_PATIENCE_SECONDS = 60
+"""How long all checks together may take."""
 
 
 class Finding(BaseModel):
+    """What one check found. Where it is not `ok`, `advice` says what to do."""
+
     model_config = ConfigDict(frozen=True)
 
     what: str
@@ -31,33 +37,58 @@ class Finding(BaseModel):
     advice: str = ""
 
 
+Check = Callable[[Home], str]
+"""Returns a sentence about what is well. Raises whatever it likes."""
+
+
 def examine(home: Home | None = None) -> list[Finding]:
+    """The findings of all checks, which run side by side; a fault that several checks meet is named once."""
     home = home or Home()
-    checks: dict[str, Callable[[Home], str]] = {
-        "Home": _home,
-        "Disk": _disk,
-        "Settings": _settings,
-        "Servers": _servers,
-        "Store": _store,
-        "Readings": _readings,
-        "Notifications": _notifications,
-        "Training": _training,
-        "Google sheet": connection.google_sheet,
-        "Reservations": connection.reserved,
-        "Public address": connection.public_address,
-        "Ray": connection.ray,
-    }
-    findings = []
-    for what, check in checks.items():
-        try:
-            findings.append(Finding(what=what, ok=True, found=check(home)))
-        except SheetrackError as error:
-            if error.message in (finding.found for finding in findings):
-                continue  # another check met the same fault
-            findings.append(Finding(what=what, ok=False, found=error.message, advice=error.hint))
-        except OSError as error:
-            findings.append(Finding(what=what, ok=False, found=str(error), advice="Check the folder."))
+    until_seconds = time.monotonic() + _PATIENCE_SECONDS
+    first = _Running("Home", _home, home)
+    first.join(_PATIENCE_SECONDS / 4)  # it makes the folder that the others look into
+    findings: list[Finding] = []
+    for running in [first, *(_Running(what, check, home) for what, check in CHECKS.items())]:
+        finding = running.finding(until_seconds)
+        if finding.ok or finding.found not in (other.found for other in findings):
+            findings.append(finding)
     return findings
+
+
+class _Running:
+    """A check in a thread of its own, which does not keep the process from ending."""
+
+    def __init__(self, what: str, check: Check, home: Home) -> None:
+        self._what = what
+        self._finding: Finding | None = None
+        self._thread = threading.Thread(target=self._run, args=(check, home), name=what, daemon=True)
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(max(0.0, seconds))
+
+    def finding(self, until_seconds: float) -> Finding:
+        """Waits for it until that moment of the monotonic clock."""
+        self.join(until_seconds - time.monotonic())
+        found = f"This check has no answer after {_PATIENCE_SECONDS} s."
+        silent = Finding(what=self._what, ok=False, found=found, advice="A disk, driver or network may hang.")
+        return self._finding or silent
+
+    def _run(self, check: Check, home: Home) -> None:
+        self._finding = _finding(self._what, check, home)
+
+
+def _finding(what: str, check: Check, home: Home) -> Finding:
+    try:
+        return Finding(what=what, ok=True, found=check(home))
+    except SheetrackError as error:
+        return Finding(what=what, ok=False, found=error.message, advice=error.hint)
+    except OSError as error:
+        return Finding(what=what, ok=False, found=str(error), advice="Check the folder.")
+    except BaseException as error:  # noqa: BLE001 - a check may raise anything, even SystemExit
+        return Finding(
+            what=what, ok=False, found=note_failure(error, home.failure_file), advice="Please report it."
+        )
 
 
 def _home(home: Home) -> str:
@@ -111,7 +142,7 @@ def _readings(home: Home) -> str:
 def _notifications(home: Home) -> str:
     settings = home.settings().notify
     if settings is None:
-        return "nobody is told of anything"
+        return "none are set up in settings.toml"
     addresses = read_addresses(settings, home.path)
     return f"sent to {', '.join(service_of(address) for address in addresses)}"
 
@@ -126,3 +157,19 @@ def _training(_home: Home) -> str:
             )
     names = dict.fromkeys(network.architecture for network in networks)
     return f"torch is here; networks {', '.join(names)}"
+
+
+CHECKS: dict[str, Check] = {
+    "Disk": _disk,
+    "Settings": _settings,
+    "Servers": _servers,
+    "Store": _store,
+    "Readings": _readings,
+    "Notifications": _notifications,
+    "Training": _training,
+    "Google sheet": connection.google_sheet,
+    "Reservations": connection.reserved,
+    "Public address": connection.public_address,
+    "Ray": connection.ray,
+}
+"""By name, in the order in which they are shown, after the check of the home."""

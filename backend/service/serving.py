@@ -35,7 +35,16 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
         _log_to_file(home)
         app = create_app(sheetrack, token := _token(home))
         sockets: dict[int, object] = {}
-        server = create_server(app, map=sockets, sockets=[_listen(port)], threads=8, ident="Sheetrack")
+        server = create_server(
+            app,
+            map=sockets,
+            sockets=[_listen(port)],
+            threads=8,
+            ident="Sheetrack",
+            # Whatever calls from elsewhere comes through a tunnel or proxy on this machine.
+            trusted_proxy=ADDRESS,
+            trusted_proxy_headers={"x-forwarded-for"},
+        )
         thread = threading.Thread(target=server.run, name="http", daemon=True)
         thread.start()
         # Whoever opens the sidebar first shall not have to wait for the list of networks.

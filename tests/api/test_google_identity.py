@@ -2,13 +2,19 @@
 
 import base64
 import json
+import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskClient
+from google.oauth2 import id_token
 from werkzeug.test import TestResponse
 
+from backend.api import google_identity
+from backend.api.access import STRANGERS_PER_MINUTE
 from backend.api.app import create_app
 from backend.api.google_identity import GoogleIdentity
 from backend.service.wiring import Sheetrack
@@ -126,7 +132,7 @@ def test_forged_tokens_are_refused(client: FlaskClient, accounts: GoogleAccounts
 
 @pytest.mark.parametrize("token", ["nonsense", "a.b.c", "é", LOCAL_TOKEN])
 def test_what_is_no_token_is_refused(client: FlaskClient, token: str) -> None:
-    assert "no identity token of Google" in refused(ask(client, token), 401)
+    assert "no valid identity token of Google" in refused(ask(client, token), 401)
 
 
 def test_a_request_without_a_token_is_told_the_usual_cause(client: FlaskClient) -> None:
@@ -161,12 +167,57 @@ def test_without_certificates_nobody_is_identified(client: FlaskClient, accounts
     assert "certificates cannot be fetched" in refused(ask(client, accounts.token()), 503)
 
 
+def test_google_is_not_asked_again_at_once_for_certificates(
+    client: FlaskClient, accounts: GoogleAccounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.is_away = True
+    for _ in range(5):
+        assert ask(client, accounts.token()).status_code == 503
+    assert accounts.fetches == 1
+    accounts.is_away = False
+    monkeypatch.setattr(google_identity, "time", SimpleNamespace(monotonic=lambda: math.inf, time=time.time))
+    assert ask(client, accounts.token()).status_code == 200
+
+
 def test_each_person_has_a_rate_of_their_own(client: FlaskClient, accounts: GoogleAccounts) -> None:
     kim, guest = accounts.token(), accounts.token(email="guest@elsewhere.example")
     answers = [ask(client, kim) for _ in range(41)]
     assert [answer.status_code for answer in answers] == [200] * 40 + [429]
-    assert "Try again in a minute" in refused(answers[-1], 429)
+    assert "kim@lab.example sends too many requests. Try again in a minute" in refused(answers[-1], 429)
     assert ask(client, guest).status_code == 200
+
+
+def test_three_busy_tabs_of_the_local_page_are_no_crowd(client: FlaskClient) -> None:
+    bearer = {"Authorization": f"Bearer {LOCAL_TOKEN}"}
+    answers = [client.get("/api/tables", headers=bearer).status_code for _ in range(3 * 60)]
+    assert set(answers) == {200}
+
+
+def test_strangers_are_limited_by_address_before_they_cost_anything(
+    client: FlaskClient, sheetrack: Sheetrack, accounts: GoogleAccounts
+) -> None:
+    here, elsewhere = {"REMOTE_ADDR": "198.51.100.7"}, {"REMOTE_ADDR": "198.51.100.8"}
+    kim, newcomer = accounts.token(), accounts.token(email="guest@elsewhere.example")
+    assert ask(client, kim, environ_base=here).status_code == 200
+    for place in range(STRANGERS_PER_MINUTE):
+        assert ask(client, ("nonsense", "", "a.b.c")[place % 3], environ_base=here).status_code == 401
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(id_token, "verify_token", lambda *_, **__: pytest.fail("a token is verified"))
+        for token in ("nonsense", "", newcomer):
+            assert "Too many requests" in refused(ask(client, token, environ_base=here), 429)
+    assert ask(client, "nonsense", environ_base=elsewhere).status_code == 401
+    assert ask(client, newcomer, environ_base=elsewhere).status_code == 200
+    assert ask(client, kim, environ_base=here).status_code == 200
+
+
+def test_a_token_that_has_expired_is_limited_like_any_other(
+    client: FlaskClient, accounts: GoogleAccounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = accounts.token()
+    assert ask(client, token).status_code == 200
+    monkeypatch.setattr(google_identity, "_SKEW_SECONDS", -10_000)  # as if the clock had moved on
+    codes = [ask(client, token).status_code for _ in range(STRANGERS_PER_MINUTE + 1)]
+    assert codes == [401] * STRANGERS_PER_MINUTE + [429]
 
 
 def test_the_local_token_opens_the_local_address_alone(client: FlaskClient, accounts: GoogleAccounts) -> None:

@@ -85,7 +85,7 @@ def test_kim_launches_sees_what_came_out_and_cancels_and_a_guest_only_sees(
     answer, jobs = sidebar.locator("#answer"), sidebar.locator("#jobs > li")
     guest_may_not = (
         "guest@elsewhere.example may look, but not launch or cancel. "
-        "Ask whoever runs the backend to add it to people.launch in settings.toml."
+        "Ask the person who runs the backend to add it to people.launch in settings.toml."
     )
     sign_in(sheet, sidebar, accounts.token(email="guest@elsewhere.example"))
     expect(sidebar.locator("#servers b")).to_have_text([this_machine()])
@@ -133,7 +133,7 @@ def test_kim_launches_sees_what_came_out_and_cancels_and_a_guest_only_sees(
     [
         pytest.param(
             {"email": "stranger@lab.example"},
-            "stranger@lab.example is not on the list of people. Ask whoever runs the backend to add it to "
+            "stranger@lab.example is not on the list of people. Ask the person who runs the backend to add it to "
             "people.see or people.launch in settings.toml.",
             id="unlisted",
         ),

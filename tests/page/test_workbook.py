@@ -204,6 +204,19 @@ def test_tabs_come_and_go(open_page: Open, lab: Lab) -> None:
     expect(page.locator("#sheet")).to_contain_text("Nothing here yet.")
 
 
+def test_an_address_that_cannot_be_read_shows_the_first_tab(open_page: Open, lab: Lab) -> None:
+    page = open_page("/#%")
+    columns = (Column(title="Server"), Column(title="Round", format="integer"))
+    for place, fragment in enumerate(("#%", "#%E0%A4%A", "#%u0041", "#%ff%", "#server/%", "#server/", "#")):
+        page.evaluate("fragment => { location.hash = fragment; }", fragment)
+        section = Section(columns=columns, rows=(("gpu1", place),))
+        lab.workbook.publish([Table(name="Servers", rank=Rank.SERVERS, sections=(section,))])
+        poll(page)
+        expect(page.get_by_role("tab", selected=True)).to_have_text("Servers")
+        expect(page.get_by_role("row").nth(1)).to_have_text(f"gpu1{place}")
+        expect(page.get_by_role("status")).to_be_empty()
+
+
 def test_a_backend_that_went_away_is_told(open_page: Open, lab: Lab) -> None:
     page = open_page()
     expect(page.get_by_role("tab").first).to_be_visible()

@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from backend.api import access
 from backend.jobs.engines import ProcessState
 from backend.jobs.job import JobState
+from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.run_folder import RunFolder
@@ -105,3 +108,19 @@ def test_a_broken_home_is_told_in_one_sentence_and_left_as_it_is(
     assert sentence in answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 1
     assert (home.path / file).read_text() == content
+
+
+def test_strangers_behind_one_proxy_are_told_apart(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "STRANGERS_PER_MINUTE", 3)
+    home.path.mkdir()
+    home.settings_file.write_text('[people]\npublic_address = "https://lab.example"\n')
+    with serving(Sheetrack(home), 0) as address, httpx.Client(timeout=60) as proxy:
+
+        def codes(came_from: str) -> list[int]:
+            headers = {"Host": "lab.example", "X-Forwarded-For": came_from}
+            url = address.split("?", maxsplit=1)[0]
+            return [proxy.get(url, headers=headers).status_code for _ in range(4)]
+
+        assert codes("198.51.100.7") == [401, 401, 401, 429]
+        assert codes("198.51.100.7, 2001:db8::7") == [401, 401, 401, 429]
+        assert codes("made up by the sender, 198.51.100.7") == [429] * 4

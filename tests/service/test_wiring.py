@@ -1,0 +1,87 @@
+"""The parts, joined: what is opened once stays one, whichever thread asks first."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from backend.errors import InvalidError
+from backend.service import wiring
+from backend.service.wiring import Sheetrack, open_google
+from backend.settings import GoogleSettings, Home
+from tests.google.server import SheetsServer
+
+if TYPE_CHECKING:
+    from backend.sheets.google.sheet import GoogleSheet
+
+THREADS = 12
+
+
+@pytest.fixture
+def google_home(home: Home) -> Home:
+    home.path.mkdir()
+    home.settings_file.write_text('[google]\nspreadsheet = "lab"\napi_endpoint = "http://127.0.0.1:9"\n')
+    return home
+
+
+def test_google_is_opened_once_by_many_threads(google_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def open_slowly(home: Home, settings: GoogleSettings) -> "GoogleSheet":
+        opened.append(threading.get_ident())
+        time.sleep(0.2)
+        return open_google(home, settings)
+
+    monkeypatch.setattr(wiring, "open_google", open_slowly)
+    sheetrack, together = Sheetrack(google_home), threading.Barrier(THREADS)
+
+    def ask(_: int) -> "GoogleSheet":
+        together.wait()
+        return sheetrack.google()
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        sheets = set(threads.map(ask, range(THREADS)))
+    assert sheets == {sheetrack.google()}
+    assert len(opened) == 1
+    sheetrack.close()
+
+
+def test_a_google_sheet_that_cannot_be_opened_is_tried_again(home: Home) -> None:
+    home.path.mkdir()
+    home.settings_file.write_text('[google]\nspreadsheet = "lab"\n')
+    sheetrack = Sheetrack(home)
+
+    def ask(_: int) -> str:
+        with pytest.raises(InvalidError) as caught:
+            sheetrack.google()
+        return caught.value.message
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        (message,) = set(threads.map(ask, range(THREADS)))
+    assert "google-key.json" in message
+    (home.path / "google-key.json").write_text("{}")
+    (home.path / "google-key.json").chmod(0o600)
+    assert "is not the key of a service account" in ask(0)
+    sheetrack.close()
+
+
+def test_all_that_use_google_share_one_sheet(home: Home) -> None:
+    home.path.mkdir()
+    with SheetsServer() as server:
+        home.settings_file.write_text(
+            f'[google]\nspreadsheet = "lab"\napi_endpoint = "{server.address}"\n'
+            '[reservations]\ntab = "Nowhere"\n'
+        )
+        sheetrack = Sheetrack(home)
+        assert sheetrack.reservations
+        sheetrack.display.show_jobs()
+        work = (sheetrack.publisher.flush, sheetrack.reservations.refresh, sheetrack.publisher.flush)
+        with ThreadPoolExecutor(len(work)) as threads:
+            for done in [threads.submit(step) for step in work]:
+                done.result()
+        assert "Nowhere" in sheetrack.reservations.error
+        assert server.state.tab("Jobs")
+        sheetrack.close()
+        assert not server.faults
