@@ -119,7 +119,9 @@ class RunFolder:
 
     def drawn(self) -> list[Path]:
         """The pictures, in the order in which they were drawn, which is that in which they are shown."""
-        return sorted(self.figures.glob("*.png"), key=lambda file: file.stat().st_mtime_ns)
+        # An older release kept the pictures of comparisons here too.
+        files = (file for file in self.figures.glob("*.png") if not file.name.startswith("compare_"))
+        return sorted(files, key=lambda file: file.stat().st_mtime_ns)
 
     def log_tail(self, lines: int = 20) -> str:
         """The end of the log; progress bars rewrite a line with carriage returns, of which the last counts."""

@@ -1,6 +1,5 @@
 """The command that compares two trainings."""
 
-import re
 import shutil
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from models.compare import compare as compare_sides
 from models.facts import BrokenRunError
 from models.run_folder import RunFolder
 
-_KEPT_TABS = 10
-
 
 @click.command()
 @click.argument("a", metavar="RUN")
@@ -39,23 +36,14 @@ def compare(*, a: str, b: str, picture: Path | None, is_json: bool) -> None:
         comparison = compare_sides(*sides)
     except (CompareError, BrokenRunError) as error:
         raise InvalidError(f"{error}.") from error
-    drawn = None
-    if owner := next((name for name in (b, a) if name not in PUBLISHED), None):
-        figure = re.sub(r"\W", "_", f"compare_{a if owner == b else b}")
-        folder = RunFolder(sheetrack.home.runs / owner)
-        folder.figures.mkdir(exist_ok=True)
-        file = folder.figures / f"{figure}.png"
-        ask("compare", *sides, "--picture", str(file))
-        drawn = Picture(run=owner, figure=figure, alt=f"Comparison of {a} with {b}")
-        if picture:
-            shutil.copyfile(file, picture)
-    elif picture:
-        ask("compare", *sides, "--picture", str(picture))
-    table = comparison_table(comparison, now(), drawn)
-    shown = [
-        name for name, _ in sheetrack.workbook.tabs() if name.startswith("Compare ") and name != table.name
-    ]
-    sheetrack.publisher.publish([table], gone=shown[_KEPT_TABS - 1 :])
+    shown = Picture(comparison=(a, b), alt=f"Comparison of {a} with {b}")
+    file = sheetrack.display.picture_file(shown)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    ask("compare", *sides, "--picture", str(file))
+    if picture:
+        shutil.copyfile(file, picture)
+    table = comparison_table(comparison, now(), shown)
+    sheetrack.display.show_comparison(table)
     show_json(comparison) if is_json else show_table(table)
 
 

@@ -12,7 +12,6 @@ from backend.sheets.xlsx import write_workbook
 from backend.tabs.jobs import jobs_table
 from backend.tabs.results import results_table
 from backend.tabs.servers import servers_table
-from models.run_folder import RunFolder
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Data for programs, on stdout.")
 
@@ -71,8 +70,8 @@ def export(*, file: Path) -> None:
     sheetrack = Sheetrack()
     sheetrack.results.collect()
     sheetrack.display.show_jobs()
-    tables = [sheetrack.workbook.table(name)[0] for name, _ in sheetrack.workbook.tabs()]
-    write_workbook(file, tables, lambda run: RunFolder(sheetrack.home.runs / run).figures)
+    tables = sheetrack.workbook.tables()
+    write_workbook(file, tables, sheetrack.display.picture_file)
     click.echo(f"{file}: {len(tables)} tabs", err=True)
 
 

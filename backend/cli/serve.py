@@ -21,7 +21,6 @@ from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
 from backend.sheets.xlsx import write_workbook
 from models.recipe import Recipe
-from models.run_folder import RunFolder
 
 port_option = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 
@@ -135,8 +134,7 @@ def _job(answer: httpx.Response) -> Job:
 def _tell(sheetrack: Sheetrack, job: Job, address: str) -> None:
     result = next(result for result in sheetrack.jobs.results() if result.run == job.id).content
     file = sheetrack.home.path / "demonstration.xlsx"
-    tables = [sheetrack.workbook.table(name)[0] for name, _ in sheetrack.workbook.tabs()]
-    write_workbook(file, tables, lambda run: RunFolder(sheetrack.home.runs / run).figures)
+    write_workbook(file, sheetrack.workbook.tables(), sheetrack.display.picture_file)
     click.echo(
         f"\nTest accuracy {result.test_accuracy:.2%} on synthetic speech "
         f"({result.test_clips:,} clips; {result.data.held_out})\n"

@@ -14,7 +14,8 @@ import { isNumeric } from './formats.js';
  * @property {boolean} row_headers
  * @property {'none' | 'count' | 'good' | 'difference'} heat
  * @property {string} empty
- * @property {{ run: string, figure: string, alt: string }[]} pictures
+ * @property {Picture[]} pictures
+ * @typedef {{ run: string, figure: string, comparison: [string, string] | null, alt: string }} Picture
  * @typedef {{ name: string, sections: Section[] }} Table
  */
 
@@ -124,17 +125,23 @@ function heatScale({ columns, rows, heat }) {
   };
 }
 
+/** @param {Picture} picture */
+function addressOf({ run, figure, comparison }) {
+  const [a, b] = (comparison ?? [run, figure]).map(encodeURIComponent);
+  return comparison ? `/api/comparisons/${a}/${b}.png` : `/api/runs/${a}/figures/${b}.png`;
+}
+
 /** @param {Section} section */
 function drawPictures({ pictures }) {
   const box = make('div', '', 'pictures');
-  for (const { run, figure, alt } of pictures) {
+  for (const picture of pictures) {
     const link = make('a');
-    link.href = `/api/runs/${encodeURIComponent(run)}/figures/${encodeURIComponent(figure)}.png`;
+    link.href = addressOf(picture);
     link.target = '_blank';
     link.rel = 'noopener';
     const image = make('img');
     image.src = link.href;
-    image.alt = alt;
+    image.alt = picture.alt;
     image.loading = 'lazy';
     link.append(image);
     box.append(link);

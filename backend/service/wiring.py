@@ -147,7 +147,7 @@ class Sheetrack:
 
     @cached_property
     def display(self) -> Display:
-        return Display(self.home, self.jobs, self.publisher, self.settings.run_tabs)
+        return Display(self.home, self.jobs, self.publisher, self.workbook, self.settings.run_tabs)
 
     @cached_property
     def results(self) -> Results:

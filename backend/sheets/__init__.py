@@ -1,6 +1,6 @@
 """The Sheet seam: the place where tables appear."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import Protocol
 
@@ -9,21 +9,28 @@ from backend.sheets.table import Table
 
 
 class MismatchError(UnavailableError):
-    """The sheet does not take this as it is now: somebody changed or locked a part of it, or a name is wrong."""
+    """The sheet does not take this as it is now: people changed or locked a part of it, or a name is wrong."""
 
 
 class Sheet(Protocol):
     """Google, or the local workbook."""
 
     def publish(self, tables: Sequence[Table], gone: Sequence[str] = ()) -> None:
-        """Makes each tab show its table, in one go; removes the tabs called `gone`.
+        """Makes each tab show its table, all at once, and removes the tabs called `gone`.
 
         Only tabs that Sheetrack created are ever written or removed. Publishing the same twice is
         harmless.
 
         Raises:
-            MismatchError: it does not take all of `tables`; fewer it may.
+            MismatchError: the sheet does not take all of `tables`; it may take fewer.
             UnavailableError: it could not be written; nothing of `tables` can be relied on.
+        """
+
+    def shown(self) -> set[str]:
+        """The names of Sheetrack's own tabs in the sheet, as far as this release drew them.
+
+        Raises:
+            UnavailableError: the sheet could not be read.
         """
 
     def read(self, tab: str) -> list[list[str | int | float | bool | None]]:
@@ -34,9 +41,9 @@ class Sheet(Protocol):
         """
 
     def annotate(self, tab: str, key_column: str, columns: Sequence[str]) -> None:
-        """Shows `columns` of the Servers tab beside people's own, by the server names in `key_column`.
+        """Shows `columns` of the lookup tab beside people's own, by the names in `key_column`.
 
-        Nothing of theirs is written. An empty `key_column` is guessed. Doing it again changes nothing.
+        Nothing of theirs is written. An empty `key_column` is guessed. Repeating it changes nothing.
 
         Raises:
             NotFoundError: there is no such tab or column.
@@ -44,7 +51,7 @@ class Sheet(Protocol):
         """
 
     def errors(self) -> list[str]:
-        """What people did that keeps the columns beside theirs from showing what they should, in sentences.
+        """Sentences: what people did that keeps the columns beside theirs from showing their values.
 
         Raises:
             UnavailableError: the sheet could not be read.
@@ -52,14 +59,22 @@ class Sheet(Protocol):
 
     @property
     def zone(self) -> tzinfo:
-        """Where dates without a zone hold."""
+        """The time zone of dates in the sheet."""
 
 
-class Tabs(Protocol):
-    """The tables that the tabs show now, for whoever draws them."""
+class StoredSheet(Sheet, Protocol):
+    """A sheet that also returns the tables that it shows."""
 
     def tabs(self) -> list[tuple[str, datetime]]:
         """Every tab's name and when it last changed, in the order in which they are shown."""
 
     def table(self, tab: str) -> tuple[Table, datetime]:
-        """Raises: NotFoundError: there is no such tab."""
+        """A tab's table and when it last changed.
+
+        Raises:
+            NotFoundError: there is no such tab.
+            UnavailableError: it cannot be read.
+        """
+
+    def contents(self, tabs: Iterable[str]) -> dict[str, str]:
+        """The tables of Sheetrack's own tabs among `tabs` as JSON, by name."""

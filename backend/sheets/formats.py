@@ -14,6 +14,7 @@ NUMBER_FORMATS: dict[Format, str] = {
     "time": "yyyy-mm-dd hh:mm:ss",
 }
 INK = "#1F2328"
+LINK = "#0B57D0"
 TONES: dict[Tone, str] = {
     "idle": "#007A5A",
     "busy": "#0B57D0",

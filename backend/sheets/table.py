@@ -4,9 +4,9 @@ A Table is a stack of Sections, each with a header and rows of cells. Cells hold
 text is text, whatever it looks like.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Format = Literal[
     "text",
@@ -98,10 +98,11 @@ class Column(_Part):
 
 
 class Picture(_Part):
-    """A PNG of a run, shown below the section's rows."""
+    """A PNG, shown below the section's rows: a figure of a run, or the picture of a comparison of two."""
 
-    run: str
-    figure: str
+    run: str = ""
+    figure: str = ""
+    comparison: tuple[str, str] | None = None
     alt: str
 
 
@@ -119,9 +120,15 @@ class Section(_Part):
     """What to say when there are no rows yet."""
     pictures: tuple[Picture, ...] = ()
 
+    @model_validator(mode="after")
+    def _has_a_cell_for_each_column(self) -> Self:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError("a row has more or fewer cells than there are columns")
+        return self
+
 
 class Table(_Part):
     name: str
     rank: int
     """Where its tab stands among the others: the lowest rank first, equal ranks by name."""
-    sections: tuple[Section, ...]
+    sections: Annotated[tuple[Section, ...], Field(min_length=1)]

@@ -1,18 +1,19 @@
 """The sheet of a lab without Google: the same tabs, kept in the store's file and shown by the local page.
 
-People's own tabs are CSV files in the home's folder `tabs`, which a spreadsheet saves and anybody edits;
-Sheetrack only ever reads them, and shows its columns beside them.
+People's own tabs are CSV files in the folder `tabs` of the home. Sheetrack only reads them, and shows its
+columns beside them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
-from backend.errors import NotFoundError, UnavailableError
+from backend.errors import NotFoundError, SheetrackError, UnavailableError
 from backend.sheets import people
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text
 from backend.times import now
@@ -41,6 +42,8 @@ class Workbook:
         at = round(now().timestamp() * 1000)
         try:
             with self._database.begin() as connection:
+                if gone:
+                    connection.execute(sa.delete(_TABS).where(_TABS.c.name.in_(gone)))
                 for table in tables:
                     row = {
                         "name": table.name,
@@ -48,11 +51,21 @@ class Workbook:
                         "updated_at": at,
                         "rank": table.rank,
                     }
-                    connection.execute(insert(_TABS).values(row).on_conflict_do_update(["name"], set_=row))
-                if gone:
-                    connection.execute(sa.delete(_TABS).where(_TABS.c.name.in_(gone)))
+                    changed = _TABS.c.content != row["content"]
+                    connection.execute(
+                        insert(_TABS).values(row).on_conflict_do_update(["name"], set_=row, where=changed)
+                    )
         except DatabaseError as error:
             raise UnavailableError(f"The workbook cannot be written: {error.orig}.") from error
+
+    def shown(self) -> set[str]:
+        with self._reading.connect() as connection:
+            return set(connection.scalars(sa.select(_TABS.c.name)))
+
+    def contents(self, tabs: Iterable[str]) -> dict[str, str]:
+        query = sa.select(_TABS.c.name, _TABS.c.content).where(_TABS.c.name.in_(list(tabs)))
+        with self._reading.connect() as connection:
+            return {row.name: row.content for row in connection.execute(query)}
 
     def read(self, tab: str) -> list[list[str | int | float | bool | None]]:
         table, _ = self.table(tab)
@@ -66,10 +79,27 @@ class Workbook:
 
     def annotate(self, tab: str, key_column: str, columns: Sequence[str]) -> None:
         people.find_header(people.read_csv(self._file(tab)), key_column, tab)
+        known = self._lookup_columns()
+        if not known:
+            raise NotFoundError(
+                f"The workbook has no {self._lookup} tab yet.",
+                "It comes with the first refresh of `sheetrack up`.",
+            )
+        for title in columns:
+            if title not in known:
+                raise NotFoundError(
+                    f"The {self._lookup} tab has no column {title!r}.", f"It has {', '.join(known)}."
+                )
         self._beside[tab] = (key_column, tuple(columns))
 
     def errors(self) -> list[str]:
-        return []
+        errors = []
+        for tab, (key_column, _) in self._beside.items():
+            try:
+                people.find_header(people.read_csv(self._file(tab)), key_column, tab)
+            except SheetrackError as error:
+                errors.append(str(error))
+        return errors
 
     @property
     def zone(self) -> tzinfo:
@@ -80,56 +110,105 @@ class Workbook:
         query = sa.select(_TABS.c.name, _TABS.c.updated_at).order_by(_TABS.c.rank, _TABS.c.name)
         with self._reading.connect() as connection:
             ours = [(row.name, _moment(row.updated_at)) for row in connection.execute(query)]
-        theirs = [
-            (file.name, datetime.fromtimestamp(file.stat().st_mtime, UTC))
-            for file in sorted(self._peoples_tabs.glob("*.csv"))
-        ]
-        return ours + theirs
+        files = sorted(self._peoples_tabs.glob("*.csv"))
+        return ours + [(_readable(file.name), _changed(file)) for file in files]
 
     def table(self, tab: str) -> tuple[Table, datetime]:
-        """What a tab shows and since when. Raises: NotFoundError: there is no such tab."""
+        """A tab's table and when it last changed; a table that cannot be read says so.
+
+        Raises:
+            NotFoundError: there is no such tab.
+            UnavailableError: the file of a tab of people's own cannot be read.
+        """
         if tab.endswith(".csv"):
             return self._theirs(tab)
         with self._reading.connect() as connection:
             row = connection.execute(sa.select(_TABS).where(_TABS.c.name == tab)).one_or_none()
         if row is None:
             raise NotFoundError(f"There is no tab {tab!r}.", "It may have been removed; look at the others.")
-        return Table.model_validate_json(row.content), _moment(row.updated_at)
+        try:
+            table = Table.model_validate_json(row.content)
+        except ValidationError:
+            table = _message(
+                tab,
+                row.rank,
+                "This tab cannot be read: another release of Sheetrack stored it. It is shown again as soon as it "
+                "is published again; a comparison, once `sheetrack compare` is run again.",
+            )
+        return table, _moment(row.updated_at)
+
+    def tables(self) -> list[Table]:
+        """Every tab's table, in the order in which they are shown; one that cannot be read says why."""
+        tables = []
+        for tab, _ in self.tabs():
+            try:
+                tables.append(self.table(tab)[0])
+            except SheetrackError as error:
+                tables.append(_message(tab, _LAST, str(error)))
+        return tables
 
     def _file(self, tab: str) -> Path:
-        """A CSV file below the folder, and nowhere else."""
+        """A CSV file in the folder, and nowhere else."""
         return self._peoples_tabs / Path(tab).name
 
     def _theirs(self, tab: str) -> tuple[Table, datetime]:
         file = self._file(tab)
         rows = people.read_csv(file)
         key_column, titles = self._beside.get(tab, ("", ()))
-        header, key = people.find_header(rows, key_column, tab) if titles else (0, 0)
+        header, key, note = 0, 0, ""
+        try:
+            if titles:
+                header, key = people.find_header(rows, key_column, tab)
+        except NotFoundError as error:
+            titles, note = (), str(error)
         width = max((len(row) for row in rows), default=0)
         padded = [row + [""] * (width - len(row)) for row in rows]
-        ours, cells = self._beside_of(titles)
+        ours, cells = self._columns(titles)
         shown = tuple(
             (*row, *cells.get(row[key].strip().casefold(), (None,) * len(ours)))
             for row in padded[header + 1 :]
         )
         named = [Column(title=title, width=16) for title in padded[header]] if padded else []
         above = " ".join(text for row in rows[:header] for text in row if text)
-        section = Section(note=above, columns=(*named, *ours), rows=shown, empty="The file is empty.")
-        changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-        return Table(name=tab, rank=_LAST, sections=(section,)), changed
+        section = Section(note=above or note, columns=(*named, *ours), rows=shown, empty="The file is empty.")
+        return Table(name=tab, rank=_LAST, sections=(section,)), _changed(file)
 
-    def _beside_of(self, titles: Sequence[str]) -> tuple[list[Column], dict[str, tuple[Cell, ...]]]:
+    def _columns(self, titles: Sequence[str]) -> tuple[list[Column], dict[str, tuple[Cell, ...]]]:
         """Columns of the lookup tab, and their cells by the name of the row in lower case."""
         if not titles:
             return [], {}
-        try:
-            section = self.table(self._lookup)[0].sections[0]
-        except NotFoundError:
+        known = self._lookup_columns()
+        if not known:
             return [Column(title=title) for title in titles], {}
-        known = {column.title: at for at, column in enumerate(section.columns)}
+        section = self.table(self._lookup)[0].sections[0]
         places = [known[title] for title in titles if title in known]
         cells = {str(row[0]).casefold(): tuple(row[at] for at in places) for row in section.rows}
         return [section.columns[at] for at in places], cells
+
+    def _lookup_columns(self) -> dict[str, int]:
+        """The lookup tab's columns and their places; none where there is no such tab yet."""
+        try:
+            section = self.table(self._lookup)[0].sections[0]
+        except NotFoundError:
+            return {}
+        return {column.title: place for place, column in enumerate(section.columns)}
+
+
+def _message(tab: str, rank: int, words: str) -> Table:
+    return Table(name=tab, rank=rank, sections=(Section(note=words, columns=()),))
+
+
+def _readable(name: str) -> str:
+    """A file's name with a question mark for each byte that is no UTF-8."""
+    return name.encode(errors="replace").decode()
+
+
+def _changed(file: Path) -> datetime:
+    """When a file last changed; 1970 where it is a link that leads nowhere, or was just removed."""
+    try:
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except OSError:
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _moment(milliseconds: int) -> datetime:

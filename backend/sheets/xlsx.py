@@ -1,41 +1,80 @@
 """The tabs as an .xlsx file: native colour scales and sparklines, pictures on top."""
 
+import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import accumulate
+from itertools import accumulate, count
 from pathlib import Path
 
 import xlsxwriter
 from xlsxwriter.exceptions import XlsxWriterException
 from xlsxwriter.format import Format as Style
+from xlsxwriter.image import Image
 from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from backend.errors import UnavailableError
-from backend.sheets.formats import INK, NUMBER_FORMATS, TONES, stored
-from backend.sheets.table import Bars, Cell, Column, Format, Number, Section, Spark, Table, Text, Tone
+from backend.sheets.formats import INK, LINK, NUMBER_FORMATS, TONES, stored
+from backend.sheets.table import (
+    Bars,
+    Cell,
+    Column,
+    Format,
+    Number,
+    Picture,
+    Section,
+    Spark,
+    Table,
+    Text,
+    Tone,
+)
 
 _CURVES = "Curves"
-"""The tab that holds the numbers behind the sparklines."""
+"""The tab of the numbers behind the sparklines."""
+_LONGEST_NAME = 31
+"""UTF-16 units in the name of a worksheet."""
+_RESERVED = "history"
+"""A name that Excel takes for itself, in any case."""
+_NOT_IN_XML = r"\x00-\x1f\x7f\ufffe\uffff"
+_NOT_IN_NAMES = re.compile(rf"[\[\]:*?/\\{_NOT_IN_XML}]")
+_NOT_IN_ATTRIBUTES = re.compile(f"[{_NOT_IN_XML}]")
 
 _PICTURE_WIDTH = 640
 _ROW_HEIGHT = 20
-_FORBIDDEN = str.maketrans(dict.fromkeys("[]:*?/\\", "-"))
 
 
-def write_workbook(file: Path, tables: Sequence[Table], figures_of: Callable[[str], Path]) -> None:
-    """Writes every table as a tab; `figures_of` gives the folder of a run's PNG files.
+def sheet_names(tabs: Iterable[str]) -> list[str]:
+    """For each tab the name of its worksheet: one that Excel accepts, and that no other has."""
+    taken = {_RESERVED}
+    names: list[str] = []
+    for tab in tabs:
+        name = _NOT_IN_NAMES.sub("-", tab.encode(errors="replace").decode()) or "-"
+        suffixes = ("" if number == 1 else f" ({number})" for number in count(1))
+        shortened = (_shortened(name, _LONGEST_NAME - len(suffix)) + suffix for suffix in suffixes)
+        names.append(next(name for name in shortened if name.casefold() not in taken))
+        taken.add(names[-1].casefold())
+    return names
+
+
+def _shortened(name: str, most: int) -> str:
+    """At most `most` UTF-16 units, without an apostrophe at either end."""
+    start = name.encode("utf-16-le")[: 2 * most].decode("utf-16-le", "ignore")
+    return re.sub(r"^'|'$", "-", start)
+
+
+def write_workbook(file: Path, tables: Sequence[Table], picture_file: Callable[[Picture], Path]) -> None:
+    """Writes every table as a tab; `picture_file` returns where a picture lies.
 
     Raises:
         UnavailableError: the file cannot be written.
     """
-    # Text is written as text: whatever starts with "=" or "http" stays what it was.
+    # Text stays text, also where it starts with "=" or "http".
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     draft = file.with_name(f".{file.name}.draft")
     try:
         workbook = xlsxwriter.Workbook(draft, options)
-        _Writer(workbook, figures_of).write(tables)
+        _Writer(workbook, picture_file).write(tables)
         workbook.close()
         draft.replace(file)
     except (OSError, XlsxWriterException) as error:
@@ -45,10 +84,13 @@ def write_workbook(file: Path, tables: Sequence[Table], figures_of: Callable[[st
 
 
 class _Writer:
-    def __init__(self, workbook: xlsxwriter.Workbook, figures_of: Callable[[str], Path]) -> None:
+    def __init__(self, workbook: xlsxwriter.Workbook, picture_file: Callable[[Picture], Path]) -> None:
         self._workbook = workbook
-        self._figures_of = figures_of
-        self._styles: dict[tuple[Format, str, bool, str], Style] = {}
+        self._picture_file = picture_file
+        self._names: dict[str, str] = {}
+        """Of the worksheets, by tab."""
+        self._curves_name = _CURVES
+        self._styles: dict[tuple[Format, str, bool, bool, str], Style] = {}
         self._curves: Worksheet | None = None
         self._curve_rows = 0
         base = {"font_name": "Arial", "font_size": 10}
@@ -60,9 +102,10 @@ class _Writer:
         self._note = workbook.add_format({**base, "font_color": "#5F6B7A", "italic": True})
 
     def write(self, tables: Sequence[Table]) -> None:
-        sheets = [
-            (self._workbook.add_worksheet(table.name.translate(_FORBIDDEN)[:31]), table) for table in tables
-        ]
+        tabs = [table.name for table in tables]
+        *names, self._curves_name = sheet_names([*tabs, _CURVES])
+        self._names = dict(zip(tabs, names, strict=True))
+        sheets = [(self._workbook.add_worksheet(self._names[table.name]), table) for table in tables]
         for sheet, table in sheets:
             self._write_table(sheet, table)
         if self._curves is not None:
@@ -109,9 +152,7 @@ class _Writer:
         self._add_heat(sheet, section, row)
         row += len(section.rows)
         for picture in section.pictures:
-            row = self._insert(
-                sheet, row, self._figures_of(picture.run) / f"{picture.figure}.png", picture.alt
-            )
+            row = self._insert(sheet, row, picture)
         return row + 1
 
     def _write_cell(self, sheet: Worksheet, row: int, place: int, cell: Cell, column: Column) -> None:
@@ -119,8 +160,7 @@ class _Writer:
             case None | Number(value=None):
                 pass
             case Text():
-                style = self._style("text", _align(column), bold=cell.bold, tone=cell.tone)
-                sheet.write_string(row, place, f"{cell.text} {cell.note}".rstrip(), style)
+                self._write_text(sheet, row, place, cell, _align(column))
             case Number(value=float() | int() as value):
                 align = "center" if column.heat else "right"
                 style = self._style(cell.format, align, bold=cell.bold, tone=cell.tone)
@@ -141,13 +181,30 @@ class _Writer:
                 style = self._style(column.format, "center" if column.heat else "right")
                 sheet.write_number(row, place, stored(cell, column.format), style)
 
-    def _style(self, shape: Format, align: str, *, bold: bool = False, tone: Tone | None = None) -> Style:
-        colour = TONES[tone] if tone else INK
-        key = (shape, align, bold, colour)
+    def _write_text(self, sheet: Worksheet, row: int, place: int, cell: Text, align: str) -> None:
+        words = f"{cell.text} {cell.note}".rstrip()
+        target = self._names.get(cell.tab or "")
+        style = self._style("text", align, bold=cell.bold, tone=cell.tone, is_link=target is not None)
+        # A worksheet holds 65,530 links; what comes after them is plain text.
+        if target is None or sheet.write_url(row, place, _link_to(target), style, _attribute(words)) != 0:
+            sheet.write_string(row, place, words, style)
+
+    def _style(
+        self,
+        shape: Format,
+        align: str,
+        *,
+        bold: bool = False,
+        tone: Tone | None = None,
+        is_link: bool = False,
+    ) -> Style:
+        colour = TONES[tone] if tone else LINK if is_link else INK
+        key = (shape, align, bold, is_link, colour)
         if key not in self._styles:
             properties = {
                 "num_format": NUMBER_FORMATS[shape],
                 "bold": bold,
+                "underline": int(is_link),
                 "font_color": colour,
                 "align": align,
             }
@@ -161,18 +218,17 @@ class _Writer:
     ) -> None:
         """A sparkline draws cells: its numbers go into a row of the hidden tab."""
         if self._curves is None:
-            self._curves = self._workbook.add_worksheet(_CURVES)
+            self._curves = self._workbook.add_worksheet(self._curves_name)
         for at, value in enumerate(values):
             if value is not None:
                 self._curves.write_number(self._curve_rows, at, value)
         source = xl_range_abs(self._curve_rows, 0, self._curve_rows, max(len(values) - 1, 0))
         self._curve_rows += 1
-        colour = {"series_color": "#0B57D0"}
-        sheet.add_sparkline(
-            row,
-            place,
-            {"location": xl_rowcol_to_cell(row, place), "range": f"{_CURVES}!{source}"} | shape | colour,
-        )
+        where = {
+            "location": xl_rowcol_to_cell(row, place),
+            "range": f"{_quoted(self._curves_name)}!{source}",
+        }
+        sheet.add_sparkline(row, place, where | shape | {"series_color": LINK})
 
     def _add_heat(self, sheet: Worksheet, section: Section, first_row: int) -> None:
         heated = [place for place, column in _placed(section.columns) if column.heat]
@@ -189,14 +245,23 @@ class _Writer:
         last_row = first_row + len(section.rows) - 1
         sheet.conditional_format(first_row, heated[0], last_row, heated[-1], scale)
 
-    def _insert(self, sheet: Worksheet, row: int, file: Path, alt: str) -> int:
-        if not file.exists():
-            return row
-        width, height = _png_size(file)
-        scale = min(1.0, _PICTURE_WIDTH / width)
-        options = {"x_scale": scale, "y_scale": scale, "description": alt, "object_position": 1}
-        sheet.insert_image(row, 0, str(file), options)
-        return row + round(height * scale / _ROW_HEIGHT) + 2
+    def _insert(self, sheet: Worksheet, row: int, picture: Picture) -> int:
+        """Inserts a picture, or words where there is none; returns the row below."""
+        try:
+            image = Image(str(self._picture_file(picture)))
+        except (OSError, XlsxWriterException, struct.error, IndexError):
+            sheet.write_string(row, 0, f"{picture.alt}: this picture is missing or broken.", self._note)
+            return row + 1
+        scale = min(1.0, _PICTURE_WIDTH / image.width)
+        options = {
+            "x_scale": scale,
+            "y_scale": scale,
+            "description": _attribute(picture.alt),
+            "object_position": 1,
+        }
+        sheet.insert_image(row, 0, image, options)
+        height: float = image.height * scale
+        return row + round(height / _ROW_HEIGHT) + 2
 
 
 def _largest(section: Section) -> float:
@@ -223,8 +288,15 @@ def _placed(columns: Sequence[Column]) -> list[tuple[int, Column]]:
     return list(zip(begins, columns, strict=False))
 
 
-def _png_size(file: Path) -> tuple[int, int]:
-    """Width and height in pixels, from the file's first chunk."""
-    with file.open("rb") as picture:
-        width, height = struct.unpack(">16xII", picture.read(24))
-    return width, height
+def _attribute(text: str) -> str:
+    """Text that an XML attribute can hold; cells can hold any."""
+    return _NOT_IN_ATTRIBUTES.sub("\ufffd", text)
+
+
+def _link_to(name: str) -> str:
+    return f"internal:{_quoted(name)}!A1"
+
+
+def _quoted(name: str) -> str:
+    """A worksheet's name as formulas and links write it."""
+    return "'" + name.replace("'", "''") + "'"

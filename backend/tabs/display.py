@@ -1,16 +1,21 @@
 """What the tabs about jobs and results show, made from what is stored."""
 
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 
+from backend.errors import NotFoundError
 from backend.jobs.result import Result
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import Sweep, SweepCell, cells, trials
 from backend.settings import Home
-from backend.sheets.table import Table
+from backend.sheets import StoredSheet
+from backend.sheets.table import Picture, Table
 from backend.tabs.jobs import jobs_table
 from backend.tabs.leaderboard import leaderboard_table
-from backend.tabs.names import run_tab
+from backend.tabs.names import is_comparison_tab, is_run_tab, run_tab
 from backend.tabs.publisher import Publisher
 from backend.tabs.results import results_table
 from backend.tabs.run import run_table
@@ -19,33 +24,79 @@ from backend.tabs.usage import usage_table
 from models.run_folder import RunFolder
 
 SHOWN_FINISHED_JOBS = 100
+SHOWN_COMPARISONS = 10
 
 
 class Display:
-    def __init__(self, home: Home, store: JobStore, publisher: Publisher, run_tabs: int) -> None:
+    """Safe to use from several threads."""
+
+    def __init__(
+        self, home: Home, store: JobStore, publisher: Publisher, workbook: StoredSheet, run_tabs: int
+    ) -> None:
         self._home = home
         self._store = store
         self._publisher = publisher
+        self._workbook = workbook
         self._run_tabs = run_tabs
+        # A table must not be published after one that was made later.
+        self._making = threading.RLock()
 
     def show_jobs(self) -> None:
         """Publishes the tabs that change while trainings run."""
-        jobs = jobs_table(self._store.unfinished_jobs(), self._store.finished_jobs(SHOWN_FINISHED_JOBS))
-        self._publisher.publish([jobs, *self.fine_tuning()])
+        with self._making:
+            finished = self._store.finished_jobs(SHOWN_FINISHED_JOBS)
+            jobs = jobs_table(self._store.unfinished_jobs(), finished)
+            self._publisher.publish([jobs, *self.fine_tuning()])
 
     def show_results(self, changed: set[str] | None = None) -> None:
-        """Publishes the tabs about results; of the runs' own tabs those of `changed`, or all."""
-        results = self._store.results()
-        shown, old = results[: self._run_tabs], results[self._run_tabs :]
-        runs = [self._run_tab(result) for result in shown if changed is None or result.run in changed]
-        self._publisher.publish(
-            [results_table(results), leaderboard_table(results), *self.fine_tuning(), *runs],
-            gone=[run_tab(result.run) for result in old[: self._run_tabs]],
-        )
+        """Publishes the tabs about results, and exactly the newest runs have a tab of their own.
+
+        Of these, the runs in `changed` are read again, or all.
+        """
+        with self._making:
+            results = self._store.results()
+            newest = {run_tab(result.run): result for result in results[: self._run_tabs]}
+            shown = {tab for tab in self._publisher.shown() if is_run_tab(tab)}
+            runs = [
+                self._run_tab(result)
+                for tab, result in newest.items()
+                if changed is None or result.run in changed or tab not in shown
+            ]
+            self._publisher.publish(
+                [results_table(results), leaderboard_table(results), *self.fine_tuning(), *runs],
+                gone=sorted(shown - newest.keys()),
+            )
 
     def show_usage(self, weeks: Mapping[datetime, Mapping[str, float]]) -> None:
         """Publishes the tab of GPU-hours, given by week and person."""
         self._publisher.publish([usage_table(weeks)])
+
+    def show_comparison(self, table: Table) -> None:
+        """Publishes a comparison; the oldest ones go, and with them their pictures."""
+        with self._making:
+            ours = self._workbook.shown()
+            others = [tab for tab, _ in self._workbook.tabs() if tab in ours and is_comparison_tab(tab)]
+            gone = [tab for tab in others if tab != table.name][SHOWN_COMPARISONS - 1 :]
+            old = {picture for tab in (table.name, *gone) for picture in self._pictures(tab)}
+            self._publisher.publish([table], gone)
+            for picture in old - set(_pictures(table)):
+                self.picture_file(picture).unlink(missing_ok=True)
+                if picture.comparison:
+                    with suppress(OSError):  # others may lie there
+                        self.picture_file(picture).parent.rmdir()
+
+    def picture_file(self, picture: Picture) -> Path:
+        """Where a picture lies; it may not be drawn yet."""
+        if picture.comparison:
+            a, b = picture.comparison
+            return self._home.comparisons / a / f"{b}.png"
+        return RunFolder(self._home.runs / picture.run).figures / f"{picture.figure}.png"
+
+    def _pictures(self, tab: str) -> list[Picture]:
+        try:
+            return _pictures(self._workbook.table(tab)[0])
+        except NotFoundError:
+            return []
 
     def fine_tuning(self) -> list[Table]:
         """One table an architecture that was swept."""
@@ -63,3 +114,7 @@ class Display:
         return run_table(
             result, folder.history(), figures, predictions=folder.predictions(), filters=folder.filters()
         )
+
+
+def _pictures(table: Table) -> list[Picture]:
+    return [picture for section in table.sections for picture in section.pictures]

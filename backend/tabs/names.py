@@ -34,6 +34,14 @@ def sweeps_tab(architecture: str) -> str:
     return f"Fine-tuning {architecture}"
 
 
+def is_run_tab(tab: str) -> bool:
+    return tab.startswith("Run ")
+
+
+def is_comparison_tab(tab: str) -> bool:
+    return tab.startswith("Compare ")
+
+
 def comparison_tab(a: str, b: str) -> str:
     return f"Compare {a} {b}"
 

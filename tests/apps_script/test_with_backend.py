@@ -167,6 +167,22 @@ def test_a_run_can_be_named_by_its_tab_or_by_the_person(world: dict[str, Any]) -
     assert wrong["alerts"][3].startswith("There is no run 'r999999'.")
 
 
+def test_in_the_tab_of_a_comparison_its_picture_appears(world: dict[str, Any], lab: Lab) -> None:
+    picture = lab.home.comparisons / "published:base" / f"{RUN}.png"
+    picture.parent.mkdir(parents=True)
+    drawn = lab.home.runs / RUN / "figures" / f"{FIGURES[0]}.png"
+    picture.write_bytes(drawn.read_bytes())
+    cell = {"row": 2, "column": 1, "text": "Accuracy", "tab": f"Compare published:base {RUN} (Sheetrack)"}
+    (image,) = run(["showRunHere"], ["showRunHere"], **world, cell=cell)["images"]
+    assert image["title"] == f"Sheetrack published:base {RUN}"
+    assert image["description"] == f"comparison of published:base with {RUN}"
+    assert image["bytes"] == picture.stat().st_size
+    seen = run(["showRunHere"], **world, cell=cell | {"text": RUN})
+    assert len(seen["images"]) == len(FIGURES)
+    seen = run(["showRunHere"], **world, cell=cell | {"tab": "Compare a b"})
+    assert seen["alerts"][0].startswith("There is no picture that compares 'a' with 'b'.")
+
+
 def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home) -> None:
     write_words(home.data / "tones")
     sheetrack = Sheetrack(home)

@@ -1,10 +1,12 @@
 """The command line as people type it: in a process of its own, or, much sooner, in this one."""
 
 import io
+import json
 import os
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
 from unittest.mock import patch
 
 from backend.cli import main
@@ -41,3 +43,16 @@ def run_here(*words: str, **environment: str) -> Ended:
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
     return Ended(["sheetrack", *words], code, out.getvalue(), errors.getvalue())
+
+
+def data(answer: Ended) -> Any:
+    """What was printed with --json."""
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
+def complaint(answer: Ended, code: int) -> str:
+    """What was said with that exit code."""
+    assert answer.returncode == code, answer.stderr
+    assert "Traceback" not in answer.stderr
+    return answer.stderr

@@ -13,19 +13,8 @@ from backend.cli import COMMANDS
 from backend.settings import Home
 from models.recipe import Recipe
 from models.run_folder import RunFolder
-from tests.cli.command_line import Ended, run, run_here
+from tests.cli.command_line import complaint, data, run, run_here
 from tests.speech import write_words
-
-
-def data(answer: Ended) -> Any:
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout)
-
-
-def complaint(answer: Ended, code: int) -> str:
-    assert answer.returncode == code, answer.stderr
-    assert "Traceback" not in answer.stderr
-    return answer.stderr
 
 
 @pytest.fixture(scope="module")

@@ -267,7 +267,7 @@ def test_a_sweep_runs_pauses_grows_and_measures_nothing_twice(
     assert isinstance(compared, dict)
     assert [compared[side]["name"] for side in "ab"] == runs
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert (sheetrack.home.runs / runs[1] / "figures" / f"compare_{runs[0]}.png").exists()
+    assert (sheetrack.home.comparisons / runs[0] / f"{runs[1]}.png").exists()
     assert sheetrack.workbook.read(f"Compare {runs[0]} {runs[1]}")
     listed = run_command()
     assert isinstance(listed, list)

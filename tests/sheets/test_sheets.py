@@ -109,6 +109,26 @@ class SheetSuite(ABC):
         with pytest.raises(NotFoundError, match="has no column 'Machine'"):
             sheet.annotate(tab, "Machine", SHOWN)
 
+    def test_an_unknown_column_is_refused_and_the_known_ones_are_named(self, sheet: Sheet) -> None:
+        tab = self.keep_reservations(["gpu1"])
+        with pytest.raises(NotFoundError, match="has no Servers tab yet"):
+            sheet.annotate(tab, "Server", SHOWN)
+        sheet.publish(tables())
+        with pytest.raises(NotFoundError, match="The Servers tab has no column 'Mood'") as caught:
+            sheet.annotate(tab, "Server", ("Verdict", "Mood"))
+        assert caught.value.hint.startswith("It has Server, Verdict, GPUs, ")
+
+    def test_our_own_tab_is_no_tab_of_theirs(self, sheet: Sheet) -> None:
+        sheet.publish(tables())
+        with pytest.raises(NotFoundError):
+            sheet.annotate("Servers", "Server", SHOWN)
+
+    def test_the_tabs_that_this_release_drew_are_listed(self, sheet: Sheet) -> None:
+        self.keep_reservations(["gpu1"])
+        sheet.publish([texts("one"), texts("two", name="Results")])
+        sheet.publish([], gone=["Results"])
+        assert sheet.shown() == {"Jobs"}
+
 
 class TestWorkbook(SheetSuite):
     @pytest.fixture

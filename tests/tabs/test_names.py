@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from backend.tabs.names import JOBS, RESULTS, SERVERS, USAGE, Rank, run_tab, sweeps_tab
+from backend.tabs.names import JOBS, RESULTS, SERVERS, USAGE, Rank, comparison_tab, run_tab, sweeps_tab
 from tests import examples
 
 ADD_ON = Path(__file__).parents[2] / "apps_script"
@@ -19,9 +19,16 @@ def test_the_add_on_opens_tabs_by_the_names_that_the_backend_gives_them() -> Non
     assert example == {SERVERS, run_tab("x"), sweeps_tab("x")}
 
 
+def test_the_add_on_finds_both_sides_in_the_tab_of_a_comparison() -> None:
+    [pattern] = re.findall(r"const COMPARISON = /(.*)/;", (ADD_ON / "Images.js").read_text())
+    found = re.match(pattern, comparison_tab("published:base", "r3f2a9b"))
+    assert found
+    assert found.groups() == ("published:base", "r3f2a9b")
+
+
 def test_messages_of_the_add_on_name_tabs_that_exist() -> None:
     texts = [file.read_text() for file in sorted(ADD_ON.rglob("*.*"))]
-    mentioned = {name for text in texts for name in re.findall(r"\b[Tt]he tab (\w+)", text)}
+    mentioned = {name for text in texts for name in re.findall(r"\b[Tt]he tab ([A-Z]\w+)", text)}
     assert mentioned
     assert mentioned <= {SERVERS, JOBS, RESULTS, USAGE}
 

@@ -1,15 +1,15 @@
 """What reaches the sheets when Google does not answer."""
 
-from collections.abc import Iterator
+import json
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from backend.database import open_database
 from backend.settings import GoogleSettings
 from backend.sheets.google.api import GoogleApi
 from backend.sheets.google.sheet import GoogleSheet
+from backend.sheets.table import Column, Section, Table
 from backend.sheets.workbook import Workbook
 from backend.tabs.names import SERVERS
 from backend.tabs.outbox import Outbox
@@ -20,33 +20,6 @@ from backend.tabs.servers import servers_table
 from tests import examples
 from tests.google.server import Fault, SheetsServer
 from tests.sheets.made_tables import texts
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[sa.Engine]:
-    database = open_database(tmp_path / "store.db")
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
-def server() -> Iterator[SheetsServer]:
-    with SheetsServer() as server:
-        yield server
-        assert not server.faults
-
-
-@pytest.fixture
-def google(server: SheetsServer, tmp_path: Path) -> Iterator[GoogleSheet]:
-    settings = GoogleSettings(spreadsheet="lab", api_endpoint=server.address)
-    google = GoogleSheet(GoogleApi(settings, tmp_path, sleep=lambda _: None), SERVERS)
-    yield google
-    google.close()
-
-
-@pytest.fixture
-def workbook(database: sa.Engine, tmp_path: Path) -> Workbook:
-    return Workbook(database, tmp_path / "tabs", SERVERS)
 
 
 @pytest.mark.parametrize("error", [Fault(status=503), Fault(), Fault(status=403)], ids=["503", "cut", "403"])
@@ -114,7 +87,12 @@ def test_nobody_waits_for_google(
     publisher.publish([texts("one")])
     assert workbook.read("Jobs")[1][0] == "one"
     assert server.calls == []
-    server.before_call = lambda: publisher.publish([texts("two")])
+
+    def publish_while_google_writes() -> None:
+        if len(server.calls) == 2:  # before both, it read which tabs there are
+            publisher.publish([texts("two")])
+
+    server.before_call = publish_while_google_writes
     assert publisher.flush()
     assert workbook.read("Jobs")[1][0] == "two"
     server.before_call = lambda: None
@@ -132,7 +110,7 @@ def test_without_google_nothing_waits(database: sa.Engine, workbook: Workbook) -
     assert [name for name, _ in workbook.tabs()] == ["Jobs"]
 
 
-def test_a_missing_key_is_trouble_until_it_is_there(
+def test_a_missing_key_is_an_error_until_it_is_there(
     database: sa.Engine, google: GoogleSheet, workbook: Workbook, tmp_path: Path
 ) -> None:
     keyless = GoogleSettings(spreadsheet="lab")
@@ -148,3 +126,120 @@ def test_a_missing_key_is_trouble_until_it_is_there(
     file.touch()
     assert publisher.flush()
     assert google.read("Jobs")[1][0] == "one"
+
+
+def test_a_tab_is_written_only_when_its_table_changed(
+    database: sa.Engine, server: SheetsServer, google: GoogleSheet, workbook: Workbook
+) -> None:
+    outbox = Outbox(database)
+    for _ in range(2):  # also after a restart
+        publisher = Publisher(outbox, workbook, lambda: google)
+        for _ in range(3):
+            publisher.publish([texts("one"), texts("two", name="Results")], gone=["Run r1"])
+            assert publisher.flush()
+    assert len(server.writes) == 1
+    changed = workbook.tabs()
+    publisher.publish([texts("one"), texts("three", name="Results")])
+    assert [item.tab for item in outbox.waiting()] == ["Results"]
+    assert workbook.tabs()[0] == changed[0]
+    publisher.publish([texts("one")], gone=["Results"])
+    assert publisher.flush()
+    assert [tab.title for tab in server.state.tabs] == ["Sheet1", "Jobs"]
+    assert publisher.shown() == {"Jobs"}
+
+
+def test_a_change_that_waits_counts_as_published(database: sa.Engine, workbook: Workbook) -> None:
+    outbox = Outbox(database)
+    publisher = Publisher(outbox, workbook, lambda: pytest.fail("nothing is sent"))
+    publisher.publish([texts("one")])
+    version = outbox.waiting()[0].version
+    publisher.publish([texts("one")])
+    assert outbox.waiting()[0].version == version
+    publisher.publish([], gone=["Jobs"])
+    assert publisher.shown() == set()
+    publisher.publish([texts("one")])
+    assert publisher.shown() == {"Jobs"}
+    assert workbook.read("Jobs")[1][0] == "one"
+
+
+def test_a_restart_repairs_what_is_missing_and_writes_nothing_else(
+    database: sa.Engine, server: SheetsServer, google: GoogleSheet, workbook: Workbook
+) -> None:
+    tables = [texts(name, name=name) for name in ("Jobs", "Results", "Compare a b")]
+    publisher = Publisher(Outbox(database), workbook, lambda: google)
+    publisher.publish(tables)
+    assert publisher.flush()
+    server.state.tabs.remove(server.state.tab("Compare a b"))
+    server.state.forget_lost()
+    server.state.tab("Jobs").put(1, 0, {"userEnteredValue": {"stringValue": "as it was"}})
+    with database.begin() as connection:
+        connection.execute(sa.text("DELETE FROM workbook_tabs WHERE name = 'Results'"))
+    publisher = Publisher(Outbox(database), workbook, lambda: google)
+    publisher.publish(tables[:2])
+    assert publisher.flush()
+    assert {name for name, _ in workbook.tabs()} == {"Jobs", "Results", "Compare a b"}
+    assert google.read("Compare a b")[1][0] == "Compare a b"
+    assert google.read("Jobs")[1][0] == "as it was"
+
+
+def test_tabs_that_another_release_drew_are_drawn_again(
+    database: sa.Engine, server: SheetsServer, google: GoogleSheet, workbook: Workbook
+) -> None:
+    publisher = Publisher(Outbox(database), workbook, lambda: google)
+    publisher.publish([texts("one"), texts("two", name="Results")])
+    assert publisher.flush()
+    [(number, (mark, tab, line))] = [
+        (number, entry)
+        for number, entry in server.state.marks.items()
+        if '"Jobs"' in entry[0]["metadataValue"]
+    ]
+    value = {
+        key: part for key, part in json.loads(mark["metadataValue"]).items() if key not in ("release", "rank")
+    }
+    server.state.marks[number] = ({**mark, "metadataValue": json.dumps(value)}, tab, line)
+    for title in ("Jobs", "Results"):
+        server.state.tab(title).put(1, 0, {"userEnteredValue": {"stringValue": "old drawing"}})
+    assert google.shown() == {"Results"}
+    assert Publisher(Outbox(database), workbook, lambda: google).flush()
+    assert [google.read(title)[1][0] for title in ("Jobs", "Results")] == ["one", "old drawing"]
+    assert google.shown() == {"Jobs", "Results"}
+
+
+def test_what_another_release_left_to_wait_is_dropped_and_made_again(
+    database: sa.Engine, google: GoogleSheet, workbook: Workbook, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = Outbox(database)
+    publisher = Publisher(outbox, workbook, lambda: google)
+    publisher.publish([texts("one")])
+    assert publisher.flush()
+    outbox.put(
+        {
+            "Jobs": '{"name": "Jobs", "cells": []}',
+            "Results": "no JSON",
+            "Usage": texts("u", name="Usage").model_dump_json(),
+        }
+    )
+    with database.begin() as connection:
+        connection.execute(sa.text("UPDATE workbook_tabs SET content = 'no JSON either'"))
+    publisher = Publisher(outbox, workbook, lambda: google)
+    assert publisher.flush()
+    assert "the tab Jobs is not published: another release" in caplog.text
+    assert google.read("Usage")[1][0] == "u"
+    assert "cannot be read" in workbook.table("Jobs")[0].sections[0].note
+    publisher.publish([texts("one"), texts("two", name="Results")])
+    assert publisher.flush()
+    assert [workbook.read(tab)[1][0] for tab in ("Jobs", "Results")] == ["one", "two"]
+    assert google.read("Results")[1][0] == "two"
+    assert outbox.waiting() == []
+
+
+def test_a_tab_that_cannot_be_drawn_holds_up_no_other(
+    database: sa.Engine, google: GoogleSheet, workbook: Workbook, caplog: pytest.LogCaptureFixture
+) -> None:
+    no_time = Section(columns=(Column(title="Seen", format="time"),), rows=(("soon",),))
+    publisher = Publisher(Outbox(database), workbook, lambda: google)
+    publisher.publish([Table(name="Results", rank=1, sections=(no_time,)), texts("one")])
+    assert not publisher.flush()
+    assert google.read("Jobs")[1][0] == "one"
+    assert publisher.error.startswith("Results: it cannot be drawn (ValueError)")
+    assert "tabs cannot be drawn: Results" in caplog.text

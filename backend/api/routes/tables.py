@@ -4,7 +4,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from backend.reply import reply
 from backend.settings import Settings
-from backend.sheets import Tabs
+from backend.sheets import StoredSheet
 from backend.sheets.table import Table
 
 
@@ -27,7 +27,7 @@ class TableReply(BaseModel):
     table: Table
 
 
-def routes(settings: Settings, workbook: Tabs) -> APIBlueprint:
+def routes(settings: Settings, workbook: StoredSheet) -> APIBlueprint:
     blueprint = APIBlueprint("tables", __name__, url_prefix="/api/tables", abp_tags=[Tag(name="tables")])
 
     @blueprint.get("", responses={200: TablesReply})

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
+from importlib.metadata import version
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +19,7 @@ from backend.sheets.google.layout import lay_out
 from backend.sheets.table import Table
 
 KEY = "sheetrack-tab"
+RELEASE = version("sheetrack")
 METADATA = (
     "properties(timeZone),"
     "sheets(properties(sheetId,title,index),developerMetadata(metadataId,metadataKey,metadataValue),"
@@ -38,6 +40,8 @@ class OurTab:
     """The ID of its metadata."""
     index: int
     rank: int
+    release: str
+    """The release of Sheetrack that drew it."""
     layout_hash: str
     rules: int
     """How many conditional formats it has."""
@@ -137,7 +141,7 @@ class Book:
         before = [tab.index for tab in tabs if (tab.rank, tab.name) < place]
         after = [tab.index for tab in tabs if (tab.rank, tab.name) > place]
         index = max(before) + 1 if before else min(after, default=len(self.ids))
-        return OurTab(name, title, sheet_id, sheet_id, index, table.rank, layout_hash="", rules=0)
+        return OurTab(name, title, sheet_id, sheet_id, index, table.rank, RELEASE, layout_hash="", rules=0)
 
 
 def _our_tab(sheet: Mapping[str, Any]) -> OurTab | None:
@@ -155,6 +159,7 @@ def _our_tab(sheet: Mapping[str, Any]) -> OurTab | None:
                 mark=entry["metadataId"],
                 index=properties.get("index", 0),
                 rank=mark.get("rank", _UNKNOWN_RANK),
+                release=mark.get("release", ""),
                 layout_hash=mark["layout"],
                 rules=len(sheet.get("conditionalFormats", [])),
                 is_kept=mark["title"] != properties["title"],
@@ -183,7 +188,11 @@ def _show(drawing: Drawing, tab: OurTab, before: OurTab | None) -> list[Values]:
     if tab.layout_hash != layout.hash:
         batch += [{"deleteConditionalFormatRule": place | {"index": 0}}] * tab.rules
         batch += layout.requests
-    if before is None or (before.layout_hash, before.rank) != (layout.hash, tab.rank):
+    if before is None or (before.layout_hash, before.rank, before.release) != (
+        layout.hash,
+        tab.rank,
+        RELEASE,
+    ):
         batch += _mark(tab, layout.hash, is_new=before is None)
     rows = [{"values": row} for row in drawing.grid]
     batch.append({"updateCells": {"range": place, "rows": rows, "fields": FIELDS}})
@@ -197,6 +206,7 @@ def _mark(tab: OurTab, layout_hash: str, *, is_new: bool) -> list[Values]:
         "sheet": tab.sheet_id,
         "layout": layout_hash,
         "rank": tab.rank,
+        "release": RELEASE,
     }
     mark = {
         "metadataId": tab.mark,

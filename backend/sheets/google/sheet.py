@@ -59,6 +59,9 @@ class GoogleSheet:
             else:
                 return
 
+    def shown(self) -> set[str]:
+        return {name for name, tab in self._book().ours.items() if tab.release == tabs.RELEASE}
+
     def read(self, tab: str) -> list[list[str | int | float | bool | None]]:
         try:
             return self._api.values(tab)

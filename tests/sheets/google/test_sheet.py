@@ -366,11 +366,6 @@ class TestColumns:
         assert before == [person.work()]
         assert self.ours(server) == {}
 
-    def test_a_servers_column_that_is_not_there_is_named(self, sheet: GoogleSheet) -> None:
-        with pytest.raises(NotFoundError, match="no column 'Mood'") as caught:
-            sheet.annotate(peoples_tab.TITLE, "Server", ("Mood",))
-        assert "Verdict" in caught.value.hint
-
     def test_our_own_tab_is_no_tab_of_theirs(self, sheet: GoogleSheet) -> None:
         with pytest.raises(NotFoundError, match="own tab"):
             sheet.annotate("Servers", "Server", SHOWN)
