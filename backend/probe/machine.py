@@ -48,6 +48,8 @@ class Machine:
             "hidden processes", hidden_processes, fresh_seconds=60
         )
         self._had_gpus = False
+        for reader in (self._disk, self._top, self._gpus, self._accelerators, self._hidden):
+            reader.latest(0)  # the first answers take longest
 
     def read(self) -> dict[str, Any]:
         """The fields of a `Snapshot`, but for its server and its time."""

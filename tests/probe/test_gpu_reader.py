@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.probe.fake_gpus import FakeGpus, talking
 
 SAMPLER = """
@@ -48,7 +49,7 @@ def sample(fake_gpus: FakeGpus, patience_seconds: float, nvidia_gpus: int) -> It
     with talking(SAMPLER, fake_gpus, str(patience_seconds), str(nvidia_gpus)) as process:
 
         def sampled(wanted: Callable[[Snapshot], object]) -> Snapshot:
-            for _ in range(1000):
+            for _ in range(20 * PATIENCE_SECONDS):
                 snapshot: Snapshot = json.loads(process.ask("sample"))
                 if wanted(snapshot):
                     return snapshot
@@ -169,10 +170,10 @@ def test_a_gpu_that_hangs_at_first_is_not_known_and_later_a_fault(
     sample(lambda snapshot: faults(snapshot) == [None, "not answering"])
 
 
-@pytest.mark.parametrize("patience_seconds", [0.6])
+@pytest.mark.parametrize("patience_seconds", [2.2])
 def test_a_slow_gpu_does_not_flicker(fake_gpus: FakeGpus, sample: Sample) -> None:
     """Slower than one waits, and nearly as slow as one has patience."""
-    fake_gpus.become("gpus=2", "utilization=5", "slow.1=500")
+    fake_gpus.become("gpus=2", "utilization=5", "slow.1=2000")
     sample(lambda snapshot: use(snapshot) == [5, 5])
     seen = []
 
@@ -182,7 +183,7 @@ def test_a_slow_gpu_does_not_flicker(fake_gpus: FakeGpus, sample: Sample) -> Non
 
     aged = sample(is_enough)
     assert seen == [([5, 5], [None, None])] * 60
-    assert aged["gpus"][1]["age_seconds"] >= 0.5
+    assert aged["gpus"][1]["age_seconds"] >= 2
 
 
 def test_a_gpu_that_crashes_the_driver_hides_no_other(fake_gpus: FakeGpus, sample: Sample) -> None:
@@ -238,6 +239,6 @@ def test_no_process_stays_behind(fake_gpus: FakeGpus) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.stdout.splitlines()[-1] == "[]"

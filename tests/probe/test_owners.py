@@ -10,6 +10,7 @@ import pytest
 from backend.probe import owners
 from backend.probe.owners import UserNames, hidden_processes, owner_of
 from backend.probe.standalone import START, program
+from tests.patience import PATIENCE_SECONDS
 
 ID = "3f2a1b9c0d1e" + "0" * 52
 MOUNTS = """\
@@ -90,7 +91,7 @@ SLOW_DIRECTORY = """
 #include <unistd.h>
 int getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, struct passwd **found) {
   (void)uid, (void)entry, (void)buffer, (void)size;
-  sleep(45);
+  sleep(3600);
   *found = 0;
   return 0;
 }
@@ -117,7 +118,12 @@ def test_a_directory_service_that_hangs_delays_nothing(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "LD_PRELOAD": str(tmp_path / "slow.so")}
     done = subprocess.run(
-        [sys.executable, "-c", NAMES], env=environment, capture_output=True, text=True, check=True, timeout=40
+        [sys.executable, "-c", NAMES],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert json.loads(done.stdout) == ["root", "user 20001", "user 20002", True]
 
@@ -151,7 +157,7 @@ HIDING = ["unshare", "--mount", "sh", "-c", HIDE]
 def test_processes_that_cannot_be_seen_are_told(around: list[str], told: str) -> None:
     asked = program("backend.probe.over_ssh", 30.0) + b"\n"
     done = subprocess.run(
-        [*around, *PROBE], input=asked, capture_output=True, check=False, cwd="/", timeout=60
+        [*around, *PROBE], input=asked, capture_output=True, check=False, cwd="/", timeout=PATIENCE_SECONDS
     )
     if done.returncode:
         pytest.skip(f"this machine makes no namespaces: {done.stderr.decode().strip()[-100:]}")

@@ -11,6 +11,7 @@ import pytest
 
 from backend.probe.owners import UserNames
 from backend.probe.processes import BusiestProcesses, Programs
+from tests.patience import PATIENCE_SECONDS
 
 SPIN = "while True: pass"
 
@@ -30,7 +31,7 @@ def spinning() -> Iterator[subprocess.Popen[bytes]]:
 
 def known(programs: Programs, pid: int) -> tuple[str | None, str | None]:
     """Of a process that is there: its owner and its command, once they are found."""
-    for _ in range(200):
+    for _ in range(10 * PATIENCE_SECONDS):
         if all(found := programs.owner_and_command(pid)):
             break
     return found

@@ -8,12 +8,13 @@ import pytest
 from backend.probe import background, machine
 from backend.probe.sampler import Sampler
 from backend.probe.snapshot import HostReading
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_a_snapshot_of_this_machine(tmp_path: Path) -> None:
     with Sampler("here", tmp_path) as sampler:
         sampler.sample()
-        for _ in range(100):
+        for _ in range(20 * PATIENCE_SECONDS):
             snapshot = sampler.sample()
             if snapshot.host and snapshot.host.disk_free_gib and snapshot.host.top:
                 break

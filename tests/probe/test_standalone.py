@@ -9,6 +9,7 @@ import pytest
 from backend.probe.snapshot import Snapshot
 from backend.probe.standalone import _MODULES, PYTHON, START, TOO_OLD, program
 from backend.times import now
+from tests.patience import PATIENCE_SECONDS
 
 BARE = [sys.executable, "-I", "-S", "-c", START]
 """Sees neither this project nor any package."""
@@ -16,7 +17,7 @@ BARE = [sys.executable, "-I", "-S", "-c", START]
 
 def test_a_reading_by_an_interpreter_that_has_nothing_else() -> None:
     asked = program("backend.probe.over_ssh", 30.0) + b"\n\n\n"
-    done = subprocess.run(BARE, input=asked, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(BARE, input=asked, capture_output=True, check=True, timeout=PATIENCE_SECONDS)
     greeting, *lines = done.stdout.decode().splitlines()
     assert greeting == "sheetrack probe"
     assert len(lines) == 3

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.agents import free_port
 
 _PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/bin"
@@ -72,7 +73,7 @@ class Sshd:
         command = [self._program, "-D", "-e", "-f", str(self.folder / "sshd_config")]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log)
-        for _ in range(600):
+        for _ in range(20 * PATIENCE_SECONDS):
             with socket.socket() as caller:
                 if caller.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
@@ -90,7 +91,7 @@ class Sshd:
             for one in there:
                 if one.is_running():
                     one.kill()
-            psutil.wait_procs(there, timeout=10)
+            psutil.wait_procs(there, timeout=PATIENCE_SECONDS)
 
     def probes(self) -> list[psutil.Process]:
         """The probes that run here, without the processes that they start."""

@@ -17,6 +17,7 @@ from backend.probe.standalone import TOO_OLD
 from backend.servers import ssh_client
 from backend.servers.poller import Poller
 from backend.servers.server import Server
+from tests.patience import PATIENCE_SECONDS
 from tests.probe.fake_gpus import FakeGpus
 from tests.servers.agents import free_port
 from tests.servers.sshd import Sshd, accounts, need_ssh
@@ -56,7 +57,7 @@ def poll() -> Iterator[Callable[..., list[Snapshot]]]:
 
 
 def until(poll: Callable[..., list[Snapshot]], wanted: Callable[[Snapshot], object]) -> Snapshot:
-    for _ in range(100):
+    for _ in range(2000):
         [snapshot] = poll()
         if wanted(snapshot):
             return snapshot
@@ -96,7 +97,7 @@ def test_two_accounts(sshd: Sshd, poll: Callable[..., list[Snapshot]]) -> None:
     kim, lee = "sheetrack-kim", "sheetrack-lee"
     with accounts(kim, lee):
         servers = [Server(name=name, agent=f"ssh://{name}@gpu2") for name in (kim, lee)]
-        for _ in range(100):
+        for _ in range(2000):
             if all(map(answers, snapshots := poll(*servers))):
                 break
         assert [(snapshot.server, snapshot.failure) for snapshot in snapshots] == [(kim, None), (lee, None)]
@@ -112,7 +113,7 @@ def test_nothing_stays_behind(sshd: Sshd) -> None:
     there = [one for one in there if one.pid != (sshd.process.pid if sshd.process else 0)]
     assert there
     poller.close()
-    _, alive = psutil.wait_procs(there, timeout=20)
+    _, alive = psutil.wait_procs(there, timeout=PATIENCE_SECONDS)
     assert [one for one in alive if one.name() != "sshd"] == []
 
 
@@ -123,7 +124,7 @@ def test_a_probe_that_is_killed_is_started_again(
     until(poll, answers)
     [probe] = sshd.probes()
     probe.send_signal(how)
-    psutil.wait_procs([probe], timeout=10)
+    psutil.wait_procs([probe], timeout=PATIENCE_SECONDS)
     until(poll, answers)
     assert [again.pid != probe.pid for again in sshd.probes()] == [True]
 
@@ -140,7 +141,7 @@ def test_a_probe_that_is_stopped_is_told_and_replaced(
     assert {snapshot.failure_text for snapshot in silent} == {"SSH not answering"}
     until(poll, answers)
     probe.resume()
-    psutil.wait_procs([probe], timeout=20)
+    psutil.wait_procs([probe], timeout=PATIENCE_SECONDS)
     assert not probe.is_running()
 
 
@@ -277,7 +278,7 @@ def test_one_that_hangs_delays_no_other(
 ) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as silent:
         hangs = Server(name="bob", agent=f"ssh://127.0.0.1:{silent.getsockname()[1]}")
-        for _ in range(100):
+        for _ in range(2000):
             ada, bob = poll(SERVER, hangs)
             if answers(ada):
                 break
