@@ -24,12 +24,12 @@ function include(file) {
 
 /** What changes all the time: the servers, best first, what hinders the sheet, the newest jobs, and how far the sweeps are. */
 function getSidebar() {
-  const [{ servers, sheet_errors: sheetErrors }, { jobs }, { sweeps }] = askBackend_([
+  const [{ servers, not_set_up: notSetUp = [], sheet_errors: sheetErrors }, { jobs }, { sweeps }] = askBackend_([
     { path: '/api/servers' },
     { path: '/api/jobs?limit=20' },
     { path: '/api/sweeps' },
   ]);
-  return { servers, sheetErrors, jobs, sweeps: sweeps.map(standing_) };
+  return { servers, notSetUp, sheetErrors, jobs, sweeps: sweeps.map(standing_) };
 }
 
 /**

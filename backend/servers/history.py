@@ -1,7 +1,7 @@
 """What the servers were: five-minute means for a year, and who had the GPUs."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -54,7 +54,7 @@ class History:
     """Safe to use from several threads. Only the serving backend writes."""
 
     def __init__(
-        self, database: sa.Engine, readings: Readings, servers: Sequence[str], interval_seconds: float
+        self, database: sa.Engine, readings: Readings, servers: Collection[str], interval_seconds: float
     ) -> None:
         self._database = database
         self._reading = database.execution_options(reading=True)

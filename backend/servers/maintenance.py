@@ -77,7 +77,7 @@ class Maintenances:
         if self._servers[server].maintenance:
             raise ConflictError(
                 f"{server} is in maintenance by servers.toml.",
-                "Take that line out, then restart the backend.",
+                "Take that line out of the file.",
             )
 
     def known(self) -> dict[str, Maintenance]:

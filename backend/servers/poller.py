@@ -6,7 +6,6 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,18 +50,24 @@ class Poller:
         self._faults: dict[str, str] = {}
         """The unexpected exception of a server, as far as it is in the log."""
         self._places = asyncio.Semaphore(_SERVERS_AT_ONCE)
-        self._open = AsyncExitStack()
-        self._here = [server.name for server in servers if server.is_here]
-        self._agents = self._run(self._remote([server for server in servers if not server.is_here]))
+        self._servers: dict[str, Server] = {}
+        self._readers: dict[str, RemoteAgent | SshServer] = {}
+        self.follow(servers)
 
     def start_here(self) -> bool:
         """Starts to measure this machine, whose CPU use is not known at once; False if it is not read."""
-        for name in self._here:
+        for name in self._here():
             try:
                 self._sampler_of(name)
             except Exception as error:  # noqa: BLE001 - the next poll makes it this machine's failure
                 self._report(name, error)
-        return bool(self._here)
+        return bool(self._here())
+
+    def follow(self, servers: Sequence[Server]) -> None:
+        """Reads these servers from now on; connections to those that stay as they were are kept."""
+        self._run(self._follow(servers))
+        for name in self._samplers.keys() - set(self._here()):
+            self._samplers.pop(name).close()
 
     def history(self, since: Mapping[str, datetime]) -> list[list[Snapshot]]:
         """What each agent in `since` read after that moment, oldest first."""
@@ -73,7 +78,7 @@ class Poller:
         return self._run(self._poll(answered))
 
     def close(self) -> None:
-        self._run(self._open.aclose())
+        self._run(self._follow([]))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._names.shutdown(wait=False, cancel_futures=True)
@@ -85,11 +90,16 @@ class Poller:
     def _run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _remote(self, servers: Sequence[Server]) -> "dict[str, RemoteAgent | SshServer]":
-        remote = {server.name: self._reader(server) for server in servers}
-        for reader in remote.values():
-            self._open.push_async_callback(reader.close)
-        return remote
+    async def _follow(self, servers: Sequence[Server]) -> None:
+        before, self._servers = self._servers, {server.name: server for server in servers}
+        others = [name for name in self._readers if self._servers.get(name) != before[name]]
+        await asyncio.gather(*(self._readers.pop(name).close() for name in others))
+        for name, server in self._servers.items():
+            if not server.is_here and name not in self._readers:
+                self._readers[name] = self._reader(server)
+
+    def _here(self) -> list[str]:
+        return [name for name, server in self._servers.items() if server.is_here]
 
     def _reader(self, server: Server) -> "RemoteAgent | SshServer":
         if server.over_ssh:
@@ -106,7 +116,7 @@ class Poller:
         async def read(name: str, after: datetime) -> list[Snapshot]:
             async with self._places:
                 try:
-                    return await self._agents[name].history(after)
+                    return await self._readers[name].history(after)
                 except Exception as error:  # noqa: BLE001 - whatever one agent causes costs its history alone
                     self._report(name, error)
                     return []
@@ -127,12 +137,13 @@ class Poller:
         async def sample_here(name: str) -> Snapshot:
             return await self._loop.run_in_executor(self._threads, lambda: self._sampler_of(name).sample())
 
+        local = self._here()
         asked = [
-            *(read(name, partial(sample_here, name)) for name in self._here),
-            *(read(name, agent.sample) for name, agent in self._agents.items()),
+            *(read(name, partial(sample_here, name)) for name in local),
+            *(read(name, reader.sample) for name, reader in self._readers.items()),
         ]
         snapshots = await asyncio.gather(*asked)
-        here, remote = snapshots[: len(self._here)], snapshots[len(self._here) :]
+        here, remote = snapshots[: len(local)], snapshots[len(local) :]
         if len(remote) > 1 and all(snapshot.failure is Failure.UNREACHABLE for snapshot in remote):
             remote = [snapshot.model_copy(update=_NO_SERVER_ANSWERS) for snapshot in remote]
         return [*here, *remote]

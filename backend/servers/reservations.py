@@ -2,17 +2,22 @@
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
 
 from backend.errors import SheetrackError
 from backend.servers.reservations_tab import Reservation, reservations
+from backend.servers.server import SERVER_NAME
 from backend.servers.state import ServerStatus, State
 from backend.servers.verdict import suggest
 from backend.settings import ReservationSettings
 from backend.sheets import Sheet
 
 log = logging.getLogger(__name__)
+
+_MOST_NOT_SET_UP = 20
 
 
 def reserved_now(known: Sequence[Reservation], moment: datetime) -> dict[str, Reservation]:
@@ -78,6 +83,33 @@ def _words(person: str) -> list[str]:
     return re.findall(r"\w+", person.casefold().split("@", maxsplit=1)[0])
 
 
+class NotSetUp(BaseModel):
+    """A server that the lab's tab names and servers.toml does not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    lines: str
+    """What to add to servers.toml."""
+
+
+def not_set_up(known: Sequence[Reservation], servers: Iterable[str], moment: datetime) -> list[NotSetUp]:
+    """The names in the lab's tab that are no server's, as far as their reservations are not over at `moment`.
+
+    What cannot be a server's name, such as a remark, is left out.
+    """
+    ours = {name.casefold() for name in servers}
+    found: dict[str, NotSetUp] = {}
+    for reservation in known:
+        name = reservation.server
+        is_over = reservation.end is not None and reservation.end <= moment
+        if name.casefold() in ours or is_over or not re.fullmatch(SERVER_NAME, name):
+            continue
+        lines = f'[[server]]\nname = "{name}"\nagent = "ssh://{name}"'
+        found.setdefault(name.casefold(), NotSetUp(name=name, lines=lines))
+    return list(found.values())[:_MOST_NOT_SET_UP]
+
+
 class Reservations:
     """Follows the lab's tab, and keeps what Sheetrack shows beside it in place."""
 
@@ -105,6 +137,10 @@ class Reservations:
         """The servers, each with its reservation."""
         moment = datetime.now().astimezone()
         return with_reservations(servers, reserved_now(self._known, moment), moment)
+
+    def not_set_up(self, servers: Iterable[str]) -> list[NotSetUp]:
+        """The servers in the tab that are none of `servers`."""
+        return not_set_up(self._known, servers, datetime.now().astimezone())
 
     def against(self, server: str, asker: str) -> str | None:
         """Who else has reserved `server` now, in words; None: nobody but perhaps `asker`."""

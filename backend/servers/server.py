@@ -19,6 +19,7 @@ _LONGEST_HOST = 253
 _LOGIN = re.compile(r"[A-Za-z0-9_][\w.-]*@", re.ASCII)
 """The user of an SSH address; its host may be one of ~/.ssh/config."""
 
+SERVER_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 TOKEN_VARIABLE = "SHEETRACK_AGENT_TOKEN"  # noqa: S105 - a name, not a secret
 
 
@@ -27,7 +28,7 @@ class Server(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[str, Field(pattern=f"^{SERVER_NAME}$")]
     agent: Annotated[
         str | None,
         Field(

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -52,6 +52,7 @@ class Status:
             sampler: makes the reader of this machine, given the server's name.
             maintenance: the maintenance that people announced, by the server's name.
         """
+        self._interval_seconds = interval_seconds
         self._known = {server.name: _Known(server, interval_seconds) for server in servers}
         self._readings = readings
         self._sampler = sampler
@@ -68,10 +69,26 @@ class Status:
         with self._refreshing:
             if self._poller is None:
                 self._poller = self._open_poller()
-                for missed in self._recall(self._poller):
+                for missed in self._recall(self._poller, self._known):
                     self._remember(missed)
             self._remember(self._poll(self._poller))
         return self.current()
+
+    def follow(self, servers: Sequence[Server]) -> None:
+        """Reads these servers from now on. Those that stay as they were keep their past and connections."""
+        with self._refreshing:
+            before = self._known
+            self._known = {
+                server.name: known
+                if (known := before.get(server.name)) and known.server == server
+                else _Known(server, self._interval_seconds)
+                for server in servers
+            }
+            if self._poller:
+                self._poller.follow(servers)
+                new = [name for name, known in self._known.items() if before.get(name) is not known]
+                for missed in self._recall(self._poller, new):
+                    self._remember(missed)
 
     def look(self) -> list[ServerStatus]:
         """Reads all servers once and stores nothing, for a command beside the backend.
@@ -81,7 +98,7 @@ class Status:
         with self._refreshing:
             if self._poller is None:
                 self._poller = self._open_poller()
-                self._recall(self._poller)
+                self._recall(self._poller, self._known)
                 if self._poller.start_here():
                     time.sleep(_CPU_SECONDS)
             self._poll(self._poller)
@@ -128,13 +145,13 @@ class Status:
     def _add(self, snapshot: Snapshot) -> None:
         self._known[snapshot.server].add(snapshot)
 
-    def _recall(self, poller: Poller) -> list[list[Snapshot]]:
-        """Takes up the stored readings of the last hour, then those that only the agents have.
+    def _recall(self, poller: Poller, names: Iterable[str]) -> list[list[Snapshot]]:
+        """Takes up the stored readings of these servers of the last hour, then those that only agents have.
 
         Returns the latter, a list for each agent, oldest first.
         """
-        since = dict.fromkeys(self._known, now() - _RECALLED)
-        for name in self._known:
+        since = dict.fromkeys(names, now() - _RECALLED)
+        for name in since:
             for snapshot in self._stored(name, since[name]):
                 self._add(snapshot)
                 since[name] = snapshot.at

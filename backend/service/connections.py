@@ -1,11 +1,14 @@
 """Whether Google, the lab's own tab, the public address and Ray work together: each a sentence or an error."""
 
+from datetime import datetime
+
 import httpx
 
 from backend.database import open_database
 from backend.errors import SheetrackError
 from backend.jobs.engines.http_client import open_client
 from backend.jobs.engines.ray import absent, ray_jobs
+from backend.servers.reservations import not_set_up
 from backend.servers.reservations_tab import reservations
 from backend.servers.server import read_servers
 from backend.service.wiring import open_google
@@ -53,7 +56,11 @@ def reserved(home: Home) -> str:
             google.close()
     if errors:
         raise SheetrackError(" ".join(errors), "Sheetrack's columns fill again once that is undone.")
-    return f"{len(known)} reservation{'' if len(known) == 1 else 's'} in {settings.reservations.tab!r}"
+    found = f"{len(known)} reservation{'' if len(known) == 1 else 's'} in {settings.reservations.tab!r}"
+    new = not_set_up(known, read_servers(home), datetime.now().astimezone())
+    return "\n".join(
+        [found, *(f"{one.name} is not set up yet; add to servers.toml:\n{one.lines}" for one in new)]
+    )
 
 
 def public_address(home: Home) -> str:

@@ -1,7 +1,7 @@
 """The one place where real parts are chosen and joined."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,11 +24,12 @@ from backend.servers.incidents import Incidents
 from backend.servers.maintenance import Maintenances
 from backend.servers.readings import Readings
 from backend.servers.reservations import Reservations
-from backend.servers.server import read_servers
+from backend.servers.server import Server
+from backend.servers.server_list import Servers
 from backend.servers.state import ServerStatus
 from backend.servers.status import Status
 from backend.service.periodic import Periodic
-from backend.settings import GoogleSettings, Home, PeopleSettings
+from backend.settings import GoogleSettings, Home, PeopleSettings, RaySettings
 from backend.sheets.workbook import Workbook
 from backend.tabs.display import SHOWN_FINISHED_JOBS, Display
 from backend.tabs.names import SERVERS
@@ -50,15 +51,17 @@ class Sheetrack:
     def __init__(self, home: Home | None = None) -> None:
         self.home = home or Home()
         self.settings = self.home.settings()
-        self.servers = read_servers(self.home)
-        self._remote = [server for server in self.servers.values() if server.ray]
-        if self._remote and self.settings.ray is None:
-            raise InvalidError(
-                f"{self._remote[0].name} trains through Ray, and {self.home.settings_file} names no Ray.",
-                "Add [ray] with its address there, as deploy/settings.toml shows.",
-            )
+        self.servers = Servers(self.home, self._check)
         self._opening = threading.Lock()
         self._google: GoogleSheet | None = None
+
+    def _check(self, servers: Mapping[str, Server]) -> None:
+        through_ray = [server.name for server in servers.values() if server.ray]
+        if through_ray and self.settings.ray is None:
+            raise InvalidError(
+                f"{through_ray[0]} trains through Ray, and {self.home.settings_file} names no Ray.",
+                "Add [ray] with its address there, as deploy/settings.toml shows.",
+            )
 
     @cached_property
     def database(self) -> sa.Engine:
@@ -113,7 +116,7 @@ class Sheetrack:
 
     @cached_property
     def history(self) -> History:
-        return History(self.database, self.readings, list(self.servers), self.settings.refresh_seconds)
+        return History(self.database, self.readings, self.servers, self.settings.refresh_seconds)
 
     @cached_property
     def incidents(self) -> Incidents:
@@ -134,16 +137,9 @@ class Sheetrack:
         return Notifier(self.database, self.settings.notify, self.home.path)
 
     @cached_property
-    def engines(self) -> dict[str, Engine]:
+    def engines(self) -> "Engines":
         """By the server's name; a server without one is only watched."""
-        local = LocalEngine(self.home.runs)
-        engines: dict[str, Engine] = {s.name: local for s in self.servers.values() if s.is_here}
-        if self._remote and self.settings.ray:
-            from backend.jobs.engines.ray import RayEngine  # noqa: PLC0415 - httpx takes 0.2 s to import
-
-            ray = RayEngine(self.settings.ray, self.home.path, self.home.runs, self._remote)
-            engines |= dict.fromkeys((server.name for server in self._remote), ray)
-        return engines
+        return Engines(self.home, self.settings.ray, self.servers)
 
     @cached_property
     def display(self) -> Display:
@@ -175,6 +171,7 @@ class Sheetrack:
     @cached_property
     def refresh(self) -> Refresh:
         return Refresh(
+            self.servers,
             self.status,
             self.incidents,
             self.reservations,
@@ -210,12 +207,52 @@ class Sheetrack:
     def close(self) -> None:
         """Closes the database and the sensors. Jobs go on."""
         self.status.close()
-        for engine in self.engines.values():
-            engine.close()
+        self.engines.close()
         with self._opening:
             if self._google:
                 self._google.close()
         self.database.dispose()
+
+
+class Engines(Mapping[str, Engine]):
+    """The engine of each server that jobs run on, as servers.toml is now. Safe to use from several threads."""
+
+    def __init__(self, home: Home, settings: RaySettings | None, servers: Mapping[str, Server]) -> None:
+        self._home = home
+        self._settings = settings
+        self._servers = servers
+        self._local = LocalEngine(home.runs)
+        self._making = threading.Lock()
+        self._rays: list[tuple[list[Server], Engine]] = []
+        """Engines for the servers that were there at some time; what an older one does still ends well."""
+
+    def __getitem__(self, name: str) -> Engine:
+        server = self._servers[name]
+        if server.is_here:
+            return self._local
+        if not server.ray or self._settings is None:
+            raise KeyError(name)
+        return self._ray(self._settings)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([server.name for server in self._servers.values() if server.trains])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def close(self) -> None:
+        for _, engine in self._rays:
+            engine.close()
+        self._local.close()
+
+    def _ray(self, settings: RaySettings) -> Engine:
+        from backend.jobs.engines.ray import RayEngine  # noqa: PLC0415 - httpx takes 0.2 s to import
+
+        remote = [server for server in self._servers.values() if server.ray]
+        with self._making:
+            if not self._rays or self._rays[-1][0] != remote:
+                self._rays.append((remote, RayEngine(settings, self._home.path, self._home.runs, remote)))
+            return self._rays[-1][1]
 
 
 def open_google(home: Home, settings: GoogleSettings) -> "GoogleSheet":

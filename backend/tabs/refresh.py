@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from backend.servers.incidents import Incidents
-from backend.servers.reservations import Reservations
+from backend.servers.reservations import NotSetUp, Reservations
+from backend.servers.server_list import Servers
 from backend.servers.state import ServerStatus
 from backend.servers.status import Status
 from backend.tabs.publisher import Publisher
@@ -19,12 +20,15 @@ class Refresh:
 
     def __init__(
         self,
+        known: Servers,
         status: Status,
         incidents: Incidents,
         reservations: Reservations | None,
         publisher: Publisher,
+        *,
         on_refreshed: Callable[[Sequence[ServerStatus]], None] | None = None,
     ) -> None:
+        self._known = known
         self._status = status
         self._incidents = incidents
         self._reservations = reservations
@@ -41,6 +45,8 @@ class Refresh:
         with self._refreshing:
             if time.monotonic() - self._ended_seconds < fresh_seconds:
                 return
+            if self._known.refresh():
+                self._status.follow(list(self._known.values()))
             self._incidents.note(self._status.refresh(), now())
             servers = self.servers()
             self._publisher.publish([servers_table(servers, reservations=bool(self._reservations))])
@@ -53,11 +59,19 @@ class Refresh:
         servers = self._status.current()
         return self._reservations.shown_on(servers) if self._reservations else servers
 
+    def not_set_up(self) -> list[NotSetUp]:
+        """The servers that only the lab's own tab knows."""
+        return self._reservations.not_set_up(self._known) if self._reservations else []
+
     def is_in_doubt(self) -> bool:
         """Whether the next refresh decides that a server is down."""
         return self._status.is_in_doubt()
 
     def sheet_errors(self) -> list[str]:
         """What keeps the sheets from showing everything, in sentences."""
-        errors = [self._publisher.error, self._reservations.error if self._reservations else ""]
+        errors = [
+            self._known.error,
+            self._publisher.error,
+            self._reservations.error if self._reservations else "",
+        ]
         return [error for error in dict.fromkeys(errors) if error]

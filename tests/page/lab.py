@@ -15,6 +15,7 @@ from backend.jobs.job import Job, JobState, Progress
 from backend.jobs.result import DataFacts
 from backend.jobs.sweep import Grid, Sweep, sweep_id
 from backend.probe.snapshot import GpuProcess, GpuReading, HostReading, Process, Snapshot
+from backend.servers.reservations import NotSetUp
 from backend.servers.state import ServerStatus, State, Verdict
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
@@ -41,6 +42,7 @@ class Lab:
         self.loses_answers = False
         """Whether what was done is answered with a failure."""
         self.sheet_errors: list[str] = []
+        self.not_set_up: list[NotSetUp] = []
         (home.data / "speech16").mkdir(parents=True)
         # Nothing answers there, so no job ever leaves the queue.
         home.servers_file.write_text(
@@ -159,6 +161,9 @@ class _LabRefresh(Refresh):
 
     def servers(self) -> list[ServerStatus]:
         return self._lab.current()
+
+    def not_set_up(self) -> list[NotSetUp]:
+        return self._lab.not_set_up
 
     def sheet_errors(self) -> list[str]:
         return self._lab.sheet_errors

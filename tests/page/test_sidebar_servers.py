@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from backend.servers.reservations import NotSetUp
 from tests.page.accessibility import violations
 from tests.page.conftest import refresh
 from tests.page.lab import Lab
@@ -81,3 +82,17 @@ def test_a_server_s_name_opens_its_page(open_page: Callable[..., Page]) -> None:
     page.frame_locator("iframe").get_by_role("button", name="gpu1", exact=True).click()
     expect(page.get_by_role("heading", name="gpu1")).to_be_visible()
     assert page.url.endswith("#server/gpu1")
+
+
+def test_a_server_that_is_not_set_up_is_listed_with_what_to_add(sidebar: Page, lab: Lab) -> None:
+    expect(sidebar.locator("#not-set-up li")).to_have_count(0)
+    lab.not_set_up = [NotSetUp(name="gpu9", lines='[[server]]\nname = "gpu9"')]
+    refresh(sidebar)
+    new = sidebar.locator("#not-set-up li")
+    expect(new).to_contain_text("gpu9not set up yet")
+    new.get_by_text("Add to servers.toml").click()
+    expect(new.locator("pre")).to_have_text('[[server]]\nname = "gpu9"')
+    assert violations(sidebar) == []
+    lab.not_set_up = []
+    refresh(sidebar)
+    expect(new).to_have_count(0)

@@ -1,3 +1,4 @@
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,10 +11,12 @@ from backend.servers.reservations import (
     Reservations,
     is_login_of,
     is_same_person,
+    not_set_up,
     reserved_now,
     with_reservations,
 )
 from backend.servers.reservations_tab import Reservation, reservations
+from backend.servers.server import ServerList
 from backend.servers.state import ServerStatus, State, Verdict
 from backend.settings import ReservationSettings
 from backend.sheets.workbook import Workbook
@@ -173,3 +176,21 @@ def test_the_tab_is_followed_and_kept_where_it_fails(tmp_path: Path) -> None:
     assert "does not say who" in followed.error
     assert followed.shown_on([examples.busy_server()]) == [server]
     database.dispose()
+
+
+def test_servers_that_only_the_tab_knows_are_not_set_up() -> None:
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    past, coming = at - timedelta(days=1), at + timedelta(days=1)
+    known = [
+        Reservation("GPU1", "kim"),
+        Reservation("gpu9", "kim", end=coming),
+        Reservation("GPU9", "lee", start=coming),
+        Reservation("gpu8", "kim", end=past),
+        Reservation("see the other sheet", "kim"),
+        Reservation("", "kim"),
+    ]
+    [new] = not_set_up(known, ["gpu1", "gpu2"], at)
+    assert new.name == "gpu9"
+    [server] = ServerList.model_validate(tomllib.loads(new.lines)).servers
+    assert (server.name, server.agent) == ("gpu9", "ssh://gpu9")
+    assert len(not_set_up([Reservation(f"gpu{i}", "kim") for i in range(100)], [], at)) == 20

@@ -400,3 +400,32 @@ def test_agents_in_every_kind_of_trouble(
         assert known["hung"].verdict.reason.startswith("both GPUs free")
         others = [status.verdict.reason for name, status in known.items() if name != "hung"]
         assert all(reason.startswith("1 of 2 GPUs free") for reason in others)
+
+
+def test_servers_come_and_go_while_the_others_are_read(readings: Readings, tmp_path: Path) -> None:
+    token = token_file(tmp_path)
+    with answering(good_snapshot) as one, answering(good_snapshot) as other:
+        ada, bob = (
+            Server(name=name, agent=address, token_file=token)
+            for name, address in (("ada", one), ("bob", other))
+        )
+        with status_of(readings, tmp_path, ada) as status:
+            status.refresh()
+            seen_at = by_name(status.current())["ada"].seen_at
+            status.follow([ada, bob])
+            assert by_name(status.current())["bob"].verdict.reason == "not read yet"
+            assert by_name(status.current())["ada"].seen_at == seen_at
+            assert {name: s.verdict.state for name, s in by_name(status.refresh()).items()} == {
+                "ada": State.IDLE,
+                "bob": State.IDLE,
+            }
+            status.follow([bob.model_copy(update={"agent": one}), Server(name="here")])
+            known = by_name(status.refresh())
+            assert set(known) == {"bob", "here"}
+            assert known["bob"].verdict.state is State.IDLE
+            assert known["here"].snapshot
+            assert status.verdict_of("ada") is None
+            status.follow([bob])
+            assert set(by_name(status.refresh())) == {"bob"}
+    assert len(stored(readings, "ada")) == 2
+    assert len(stored(readings, "bob")) == 3

@@ -1,5 +1,6 @@
 """The parts, joined: what is opened once stays one, whichever thread asks first."""
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -85,3 +86,29 @@ def test_all_that_use_google_share_one_sheet(home: Home) -> None:
         assert server.state.tab("Jobs")
         sheetrack.close()
         assert not server.faults
+
+
+def test_a_server_is_added_without_a_restart(home: Home) -> None:
+    home.path.mkdir()
+    home.settings_file.write_text('[ray]\naddress = "http://127.0.0.1:9"\n')
+    home.servers_file.write_text("[[server]]\nname = 'gpu1'\n")
+    sheetrack = Sheetrack(home)
+    sheetrack.refresh()
+    assert [server.name for server in sheetrack.refresh.servers()] == ["gpu1"]
+    home.servers_file.write_text(
+        "[[server]]\nname = 'gpu1'\n[[server]]\nname = 'gpu2'\nagent = 'http://127.0.0.1:9'\nray = true\n"
+    )
+    os.utime(home.servers_file, (time.time() - 60,) * 2)
+    sheetrack.refresh()
+    assert {server.name for server in sheetrack.refresh.servers()} == {"gpu1", "gpu2"}
+    assert list(sheetrack.engines) == ["gpu1", "gpu2"]
+    assert sheetrack.engines["gpu2"] is sheetrack.engines["gpu2"]
+    assert "gpu2" in sheetrack.queue._servers
+    home.servers_file.write_text("[[server]]\nname = 3\n")
+    os.utime(home.servers_file, (time.time() - 60,) * 2)
+    sheetrack.refresh()
+    assert {server.name for server in sheetrack.refresh.servers()} == {"gpu1", "gpu2"}
+    assert any(
+        "name" in error and str(home.servers_file) in error for error in sheetrack.refresh.sheet_errors()
+    )
+    sheetrack.close()

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from backend.reply import reply
 from backend.servers.maintenance import Maintenances
+from backend.servers.reservations import NotSetUp
 from backend.servers.state import ServerStatus
 from backend.tabs.refresh import Refresh
 from backend.times import now
@@ -20,6 +21,9 @@ class ServerPath(BaseModel):
 class ServersReply(BaseModel):
     updated_at: AwareDatetime
     servers: list[ServerStatus]
+    not_set_up: Annotated[
+        list[NotSetUp], Field(description="Servers that the lab's tab names and servers.toml does not")
+    ]
     sheet_errors: Annotated[list[str], Field(description="What keeps the sheet from showing all of it")]
 
 
@@ -36,7 +40,10 @@ def routes(refresh: Refresh, maintenances: Maintenances) -> APIBlueprint:
     def shown() -> Response:
         return reply(
             ServersReply(
-                updated_at=now(), servers=list(refresh.servers()), sheet_errors=refresh.sheet_errors()
+                updated_at=now(),
+                servers=list(refresh.servers()),
+                not_set_up=refresh.not_set_up(),
+                sheet_errors=refresh.sheet_errors(),
             )
         )
 
