@@ -105,7 +105,9 @@ class JobStore:
     def finished_jobs(self, limit: int) -> list[Job]:
         """The newest first."""
         over = _Job.state.not_in(_UNFINISHED)
-        return self._read(sa.select(_Job).where(over).order_by(_Job.ended_at.desc()).limit(limit), _job)
+        return self._read(
+            sa.select(_Job).where(over).order_by(_Job.ended_at.desc(), _Job.number.desc()).limit(limit), _job
+        )
 
     def count_jobs(self) -> dict[JobState, int]:
         """How many jobs are in each state, of all that were ever submitted."""
