@@ -19,10 +19,19 @@ as_json = click.option("--json", "is_json", is_flag=True, help="Data for program
 @click.command()
 @as_json
 def status(*, is_json: bool) -> None:
-    """Shows every server, the one to take first."""
-    with Sheetrack().status as current:
+    """Shows every server as it is now, the best to take first."""
+    sheetrack = Sheetrack()
+    with sheetrack.status as current:
         servers = current.look()
-    show_json(servers) if is_json else show_table(servers_table(servers))
+    reservations = sheetrack.reservations
+    if reservations:
+        reservations.look()
+        servers = reservations.shown_on(servers)
+        if reservations.error:
+            click.echo(reservations.error, err=True)
+    show_json(servers) if is_json else show_table(
+        servers_table(servers, reservations=reservations is not None)
+    )
 
 
 @click.command()

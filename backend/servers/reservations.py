@@ -1,4 +1,4 @@
-"""Who has reserved which server now, as the lab's own tab says."""
+"""Reservations that hold now, from the lab's own tab."""
 
 import logging
 import re
@@ -18,10 +18,12 @@ from backend.sheets import Sheet
 log = logging.getLogger(__name__)
 
 _MOST_NOT_SET_UP = 20
+HOW_TO_WRITE_DATES = "Such a row reserves nothing. Write dates like 2026-11-22 or 2026-11-22 18:00."
+_SHOWN_PROBLEMS = 5
 
 
 def reserved_now(known: Sequence[Reservation], moment: datetime) -> dict[str, Reservation]:
-    """Who has each server at `moment`, by the server's name in lower case; the first row that says so wins."""
+    """The reservation of each server at `moment`, by its name in lower case; of several the first row's."""
     current: dict[str, Reservation] = {}
     for reservation in known:
         if reservation.covers(moment):
@@ -32,9 +34,9 @@ def reserved_now(known: Sequence[Reservation], moment: datetime) -> dict[str, Re
 def with_reservations(
     servers: Sequence[ServerStatus], current: Mapping[str, Reservation], moment: datetime
 ) -> list[ServerStatus]:
-    """Each server with who has reserved it at `moment`; where somebody else uses it, or nobody, the reason says so.
+    """Each server with its reservation at `moment`, the best to take first.
 
-    One that is reserved is nobody's to take, so the order is made anew.
+    The reason of a verdict says where a reserved server is idle or used by others.
     """
     shown = []
     for server in servers:
@@ -49,7 +51,7 @@ def with_reservations(
 
 
 def _whose(reservation: Reservation, moment: datetime) -> str:
-    """Who has it and until when; of an end on the day of `moment` the time alone."""
+    """Who has reserved it and until when; only the time if it ends on the day of `moment`."""
     end = reservation.end
     if end is None:
         return reservation.person
@@ -59,7 +61,7 @@ def _whose(reservation: Reservation, moment: datetime) -> str:
 
 
 def _other_use(reservation: Reservation, server: ServerStatus) -> str:
-    """How a server is used otherwise than it is reserved, if it is."""
+    """How the use of a server differs from its reservation, empty if it does not."""
     users = server.snapshot.users if server.snapshot else []
     if server.verdict.state is State.IDLE:
         return "but idle"
@@ -69,13 +71,13 @@ def _other_use(reservation: Reservation, server: ServerStatus) -> str:
 
 
 def is_login_of(login: str, person: str) -> bool:
-    """Whether a user name looks like that person's: `lee`, `kimlee` and `klee` are Kim Lee's."""
+    """Whether a login looks like that person's: `lee`, `kimlee` and `klee` are Kim Lee's."""
     words = _words(person)
     return bool(words) and login.casefold() in {*words, "".join(words), words[0][0] + words[-1]}
 
 
 def is_same_person(asker: str, person: str) -> bool:
-    """Whether two ways of naming people, by login, address or name, look like the same person's."""
+    """Whether two logins, addresses or names look like the same person's."""
     return is_login_of("".join(_words(asker)), person) or is_login_of("".join(_words(person)), asker)
 
 
@@ -110,31 +112,51 @@ def not_set_up(known: Sequence[Reservation], servers: Iterable[str], moment: dat
     return list(found.values())[:_MOST_NOT_SET_UP]
 
 
+def problems_text(problems: Sequence[str], tab: str) -> str:
+    """The rows of `tab` that are not understood, in one sentence; empty if all are."""
+    if not problems:
+        return ""
+    more = len(problems) - _SHOWN_PROBLEMS
+    listed = [*problems[:_SHOWN_PROBLEMS], *([f"{more} more rows"] if more > 0 else [])]
+    return f"{tab}: {'; '.join(listed)}."
+
+
 class Reservations:
-    """Follows the lab's tab, and keeps what Sheetrack shows beside it in place."""
+    """The newest reservations of the lab's tab, and the columns that Sheetrack shows beside it."""
 
     def __init__(self, sheet: Callable[[], Sheet], settings: ReservationSettings) -> None:
-        """`sheet` opens the sheet that has the tab, once it is needed."""
+        """`sheet` opens the sheet that has the tab. It is called when the tab is read."""
         self._sheet = sheet
         self._settings = settings
         self._known: list[Reservation] = []
         self.error = ""
-        """Why the tab could not be followed the last time, or what blocks a column beside it; empty: nothing."""
+        """What was wrong the last time: the tab, its rows or the columns beside it. Empty if nothing was."""
 
     def refresh(self) -> None:
-        """Reads the tab anew; what was read before stays where that fails."""
-        settings = self._settings
+        """Reads the tab and puts the columns beside it. Where reading fails, the last reservations hold."""
+        self._follow(annotate=True)
+
+    def look(self) -> None:
+        """Reads the tab and writes nothing."""
+        self._follow(annotate=False)
+
+    def _follow(self, *, annotate: bool) -> None:
+        settings, errors = self._settings, []
         try:
             sheet = self._sheet()
-            self._known = reservations(sheet.read(settings.tab), settings, sheet.zone)
-            sheet.annotate(settings.tab, settings.server, settings.show)
-            self.error = " ".join(sheet.errors())
+            self._known, problems = reservations(sheet.read(settings.tab), settings, sheet.zone)
+            if problems:
+                errors = [problems_text(problems, settings.tab), HOW_TO_WRITE_DATES]
+            if annotate:
+                sheet.annotate(settings.tab, settings.server, settings.show)
+                errors += sheet.errors()
         except SheetrackError as error:
-            self.error = str(error)
+            errors.append(str(error))
             log.warning("reservations are not up to date: %s", error)
+        self.error = " ".join(errors)
 
     def shown_on(self, servers: Sequence[ServerStatus]) -> list[ServerStatus]:
-        """The servers, each with its reservation."""
+        """The servers, each with its reservation, the best to take first."""
         moment = datetime.now().astimezone()
         return with_reservations(servers, reserved_now(self._known, moment), moment)
 
@@ -143,7 +165,7 @@ class Reservations:
         return not_set_up(self._known, servers, datetime.now().astimezone())
 
     def against(self, server: str, asker: str) -> str | None:
-        """Who else has reserved `server` now, in words; None: nobody but perhaps `asker`."""
+        """Who else than `asker` has reserved `server` now, in words; None if nobody else has."""
         moment = datetime.now().astimezone()
         reservation = reserved_now(self._known, moment).get(server.casefold())
         if reservation is None or is_same_person(asker, reservation.person):

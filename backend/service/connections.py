@@ -8,7 +8,7 @@ from backend.database import open_database
 from backend.errors import SheetrackError
 from backend.jobs.engines.http_client import open_client
 from backend.jobs.engines.ray import absent, ray_jobs
-from backend.servers.reservations import not_set_up
+from backend.servers.reservations import HOW_TO_WRITE_DATES, not_set_up, problems_text
 from backend.servers.reservations_tab import reservations
 from backend.servers.server import read_servers
 from backend.service.wiring import open_google
@@ -41,22 +41,26 @@ def reserved(home: Home) -> str:
     """Reads the lab's own tab, and looks at the columns beside it.
 
     Raises:
-        SheetrackError: the tab cannot be understood, or somebody typed into a column of ours.
+        SheetrackError: the tab or some of its rows cannot be understood, or people typed into a column of ours.
     """
-    settings = home.settings()
-    if settings.reservations is None:
+    everything = home.settings()
+    settings = everything.reservations
+    if settings is None:
         return _NOT_ASKED_FOR
-    google = open_google(home, settings.google) if settings.google else None
+    google = open_google(home, everything.google) if everything.google else None
     sheet: Sheet = google or Workbook(open_database(home.store_file), home.peoples_tabs, SERVERS)
     try:
-        known = reservations(sheet.read(settings.reservations.tab), settings.reservations, sheet.zone)
+        known, problems = reservations(sheet.read(settings.tab), settings, sheet.zone)
         errors = sheet.errors()
     finally:
         if google:
             google.close()
+    found = f"{len(known)} reservation{'' if len(known) == 1 else 's'} in {settings.tab!r}"
+    if problems:
+        texts = [f"{found}.", problems_text(problems, settings.tab), *errors]
+        raise SheetrackError(" ".join(texts), HOW_TO_WRITE_DATES)
     if errors:
         raise SheetrackError(" ".join(errors), "Sheetrack's columns fill again once that is undone.")
-    found = f"{len(known)} reservation{'' if len(known) == 1 else 's'} in {settings.reservations.tab!r}"
     new = not_set_up(known, read_servers(home), datetime.now().astimezone())
     return "\n".join(
         [found, *(f"{one.name} is not set up yet; add to servers.toml:\n{one.lines}" for one in new)]

@@ -68,6 +68,8 @@ class Workbook:
             return {row.name: row.content for row in connection.execute(query)}
 
     def read(self, tab: str) -> list[list[str | int | float | bool | None]]:
+        if tab.endswith(".csv"):
+            return [list(row) for row in people.read_csv(self._file(tab))]
         table, _ = self.table(tab)
         values: list[list[str | int | float | bool | None]] = []
         for section in table.sections:

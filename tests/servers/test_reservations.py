@@ -1,4 +1,5 @@
 import tomllib
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -6,7 +7,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from backend.database import open_database
-from backend.errors import NotFoundError
 from backend.servers.reservations import (
     Reservations,
     is_login_of,
@@ -15,68 +15,16 @@ from backend.servers.reservations import (
     reserved_now,
     with_reservations,
 )
-from backend.servers.reservations_tab import Reservation, reservations
+from backend.servers.reservations_tab import Reservation
 from backend.servers.server import ServerList
 from backend.servers.state import ServerStatus, State, Verdict
 from backend.settings import ReservationSettings
 from backend.sheets.workbook import Workbook
 from backend.tabs.names import SERVERS
+from backend.tabs.servers import servers_table
 from tests import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
-SETTINGS = ReservationSettings(tab="Reservations")
-
-
-def read(*rows: list[str | float | None]) -> list[Reservation]:
-    return reservations(rows, SETTINGS, BERLIN)
-
-
-def test_columns_are_guessed_by_their_headers() -> None:
-    (only,) = read(
-        ["Who has what"],
-        [],
-        ["Purpose", "Machine", "Reserved by", "From", "Until"],
-        ["x", " gpu1 ", "Kim", None, None],
-    )
-    assert only == Reservation("gpu1", "Kim")
-
-
-def test_columns_can_be_named() -> None:
-    settings = ReservationSettings(tab="R", server="Kiste", person="Wer", end="Ende")
-    (only,) = reservations([["Wer", "Kiste", "Ende"], ["Kim", "gpu1", "2026-03-04"]], settings, BERLIN)
-    assert (only.server, only.person) == ("gpu1", "Kim")
-    with pytest.raises(NotFoundError, match="has no column 'Ende'"):
-        reservations([["Wer", "Kiste"]], settings, BERLIN)
-
-
-def test_a_tab_without_people_is_said() -> None:
-    with pytest.raises(NotFoundError, match="does not say who") as caught:
-        read(["Server", "Purpose"])
-    assert "reservations.person" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    "date", [46085, "2026-03-04", "04.03.2026", "4.3.26", "2026/03/04", "4 Mar 2026", "March 4, 2026"]
-)
-def test_a_date_as_people_write_it(date: str | float) -> None:
-    (only,) = read(["Server", "User", "From", "Until"], ["gpu1", "Kim", date, date])
-    assert only.start == datetime(2026, 3, 4, tzinfo=BERLIN)
-    assert only.covers(datetime(2026, 3, 4, 22, 30, tzinfo=UTC))
-    assert not only.covers(datetime(2026, 3, 4, 23, 30, tzinfo=UTC))
-
-
-def test_a_time_of_day_ends_at_that_time() -> None:
-    (only,) = read(["Server", "User", "Until"], ["gpu1", "Kim", "2026-03-04 12:00"])
-    assert only.end == datetime(2026, 3, 4, 12, tzinfo=BERLIN)
-
-
-def test_what_is_no_date_leaves_that_side_open() -> None:
-    (only,) = read(["Server", "User", "From", "Until"], ["gpu1", "Kim", "soon", True])
-    assert only == Reservation("gpu1", "Kim")
-
-
-def test_rows_without_a_person_reserve_nothing() -> None:
-    assert read(["Server", "User"], ["gpu1", ""], [], ["gpu2"], ["", "Kim"]) == []
 
 
 def test_the_first_row_that_covers_now_wins() -> None:
@@ -160,22 +108,33 @@ def test_nobody_is_sent_to_a_server_that_is_reserved() -> None:
     assert order("gpu1", "gpu2") == [("gpu1", False), ("gpu2", False), ("gpu3", False)]
 
 
-def test_the_tab_is_followed_and_kept_where_it_fails(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "store.db")
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
     file = tmp_path / "tabs" / "Reservations.csv"
     file.parent.mkdir()
-    file.write_text("Server,User\ngpu1,Max\n")
+    return file
+
+
+@pytest.fixture
+def followed(tmp_path: Path, file: Path) -> Iterator[Reservations]:
+    database = open_database(tmp_path / "store.db")
     workbook = Workbook(database, file.parent, SERVERS)
-    followed = Reservations(lambda: workbook, ReservationSettings(tab="Reservations.csv"))
+    workbook.publish([servers_table([examples.busy_server()])])
+    yield Reservations(lambda: workbook, ReservationSettings(tab=file.name))
+    database.dispose()
+
+
+def test_the_tab_is_followed_and_kept_where_it_fails(followed: Reservations, file: Path) -> None:
+    file.write_text("Server,User\ngpu1,Max\n")
     followed.refresh()
     (server,) = followed.shown_on([examples.busy_server()])
     assert server.reserved == "Max"
     assert server.verdict.reason.endswith("; reserved by Max, used by kim")
+    assert followed.error == ""
     file.write_text("Server\ngpu1\n")
     followed.refresh()
     assert "does not say who" in followed.error
     assert followed.shown_on([examples.busy_server()]) == [server]
-    database.dispose()
 
 
 def test_servers_that_only_the_tab_knows_are_not_set_up() -> None:
@@ -194,3 +153,27 @@ def test_servers_that_only_the_tab_knows_are_not_set_up() -> None:
     [server] = ServerList.model_validate(tomllib.loads(new.lines)).servers
     assert (server.name, server.agent) == ("gpu9", "ssh://gpu9")
     assert len(not_set_up([Reservation(f"gpu{i}", "kim") for i in range(100)], [], at)) == 20
+
+
+def test_rows_that_are_not_understood_are_told_and_the_others_hold(
+    followed: Reservations, file: Path
+) -> None:
+    rows = ["Who has what", "", "Server;User;Until", "gpu0;Lee;3/4/2026", "gpu1;Max;", "gpu2;Kim;-700000"]
+    for _ in range(2):  # the second time with Sheetrack's columns beside
+        file.write_text("\n".join(rows))
+        followed.refresh()
+        assert followed.error == (
+            "Reservations.csv: row 4: '3/4/2026' has two meanings, as day and month may come in either order; "
+            "row 6: no date in '-700000'. Such a row reserves nothing. "
+            "Write dates like 2026-11-22 or 2026-11-22 18:00."
+        )
+        (server,) = followed.shown_on([examples.busy_server()])
+        assert server.reserved == "Max"
+        assert followed.against("gpu2", "lee") is None
+
+
+def test_of_many_rows_that_are_not_understood_the_first_are_named(followed: Reservations, file: Path) -> None:
+    file.write_text("Server;User;Until\n" + "gpu1;Kim;soon\n" * 500)
+    followed.look()
+    assert "row 6: no date in 'soon'; 495 more rows. " in followed.error
+    assert "row 7" not in followed.error

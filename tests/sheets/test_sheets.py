@@ -153,15 +153,26 @@ class TestWorkbook(SheetSuite):
         before = (self.folder / tab).read_bytes()
         sheet.publish(tables())
         sheet.annotate(tab, "Server", SHOWN)
-        header, unknown, known = sheet.read(tab)
-        assert header == ["Purpose", "Server", "Who", *SHOWN]
-        assert unknown == ["thesis", "unknown ", "kim", None, None, None, None, None]
-        assert known[3:6] == [
-            "busy 1 of 2 GPUs free",
-            "GPU 0 97%, GPU 1 not answering",
-            pytest.approx(26.015625),
-        ]
+        assert isinstance(sheet, Workbook)
+        [shown] = sheet.table(tab)[0].sections
+        assert [column.title for column in shown.columns] == ["Purpose", "Server", "Who", *SHOWN]
+        unknown, known = shown.rows
+        assert unknown == ("thesis", "unknown ", "kim", None, None, None, None, None)
+        [servers] = tables()[0].sections
+        assert known[3:] == tuple(
+            cell
+            for column, cell in zip(servers.columns, servers.rows[0], strict=True)
+            if column.title in SHOWN
+        )
         assert (self.folder / tab).read_bytes() == before
+
+    def test_what_is_read_of_a_file_is_peoples_own(self, sheet: Sheet) -> None:
+        tab = self.keep_reservations(["gpu1"])
+        before = sheet.read(tab)
+        assert before[2:] == [["Purpose", "Server", "Who"], ["thesis", "gpu1 ", "kim"]]
+        sheet.publish(tables())
+        sheet.annotate(tab, "Server", SHOWN)
+        assert sheet.read(tab) == before
 
     def test_files_elsewhere_are_no_tabs(self, sheet: Sheet) -> None:
         (self.folder.parent / "secret.csv").write_text("a,b")

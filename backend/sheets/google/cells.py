@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
+from backend.sheets.dates import EPOCH
 from backend.sheets.formats import NUMBER_FORMATS, TONES, stored
 from backend.sheets.table import Bars, Cell, Column, Format, Number, Spark, Text, Tone
 
@@ -20,7 +21,6 @@ _TYPES: dict[Format, str] = {
     "time": "DATE_TIME",
 }
 _LONGEST_TEXT = 50_000
-_FIRST_DAY = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's days have no zone
 
 
 def colour(code: str) -> Values:
@@ -78,7 +78,7 @@ def plain(cell: Cell, column: Column, gids: Mapping[str, int], zone: tzinfo) -> 
             return text("yes" if cell else "no")
         case str() if column.format == "time":
             local = datetime.fromisoformat(cell).astimezone(zone).replace(tzinfo=None)
-            return number((local - _FIRST_DAY).total_seconds() / 86_400, "time")
+            return number((local - EPOCH).total_seconds() / 86_400, "time")
         case str():
             return text(cell)
         case _:

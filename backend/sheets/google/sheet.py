@@ -1,7 +1,7 @@
 """The lab's own Google spreadsheet."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 
 from gspread.utils import absolute_range_name
 
@@ -29,12 +29,12 @@ class GoogleSheet:
         """`lookup` names the tab whose columns `annotate` shows; its first column names the rows."""
         self._api = api
         self._lookup = lookup
-        self._zone: tzinfo = datetime.now().astimezone().tzinfo or UTC
+        self._zone: tzinfo | None = None
 
     @property
     def zone(self) -> tzinfo:
-        """The spreadsheet's, once it was read."""
-        return self._zone
+        """The spreadsheet's."""
+        return self._zone or self._book().zone
 
     @property
     def account(self) -> str:

@@ -1,0 +1,18 @@
+import pytest
+
+from backend.errors import SheetrackError
+from backend.service.connections import reserved
+from backend.settings import Home
+
+
+def test_rows_of_reservations_that_are_not_understood_are_told(home: Home) -> None:
+    home.peoples_tabs.mkdir(parents=True)
+    home.settings_file.write_text('[reservations]\ntab = "Servers.csv"\n')
+    tab = home.peoples_tabs / "Servers.csv"
+    tab.write_text("Our servers\nServer,Who,From,Until\ngpu1,Kim,,20261203\ngpu2,Lee,-700000,\ngpu3,Max,,\n")
+    with pytest.raises(SheetrackError) as told:
+        reserved(home)
+    assert told.value.message == "2 reservations in 'Servers.csv'. Servers.csv: row 4: no date in '-700000'."
+    assert told.value.hint.startswith("Such a row reserves nothing.")
+    tab.write_text("Server,Who,From,Until\ngpu1,Kim,,20261203\n")
+    assert reserved(home) == "1 reservation in 'Servers.csv'"
