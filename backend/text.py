@@ -15,3 +15,16 @@ def plain_text(text: str, most: int) -> str:
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words
     )
     return shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"
+
+
+def visible(text: str) -> str:
+    r"""`text` for a terminal: what does not print is written as in `\x1b`.
+
+    Escape sequences would change the terminal, and marks of writing direction would reorder its lines.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )

@@ -1,5 +1,6 @@
 """Moments and durations, as they are stored and as people read them."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 
@@ -31,10 +32,31 @@ def clock(moment: datetime, at: datetime) -> str:
     return f"{local:%H:%M}" if local.date() == at.date() else f"{local.day} {local:%b %H:%M}"
 
 
-def duration(span: timedelta) -> str:
-    """In one unit: `80 s`, `2 min`, `5 h`, `3 days`."""
-    seconds = max(0.0, span.total_seconds())
+def duration(span: timedelta | float, *, exact: bool = False) -> str:
+    """In one unit: `80 s`, `2 min`, `5 h`, `3 days`; exact, in two: `8.4 s`, `12 min 04 s`, `3 h 05 min`.
+
+    `span` may be in seconds. The page and the add-on write durations in the same way.
+    """
+    seconds = max(0.0, span.total_seconds() if isinstance(span, timedelta) else span)
+    if exact:
+        return _exact(seconds)
     for limit, unit, name in ((90, 1, "s"), (90 * 60, 60, "min"), (36 * 3600, 3600, "h")):
         if seconds < limit:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds / 86400:.0f} days"
+            return f"{_rounded(seconds / unit)} {name}"
+    return f"{_rounded(seconds / 86400)} days"
+
+
+def _exact(seconds: float) -> str:
+    whole = _rounded(seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def _rounded(value: float) -> int:
+    """Halves go up, as in JavaScript."""
+    return math.floor(value + 0.5)

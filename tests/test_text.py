@@ -1,6 +1,6 @@
 import pytest
 
-from backend.text import plain_text
+from backend.text import plain_text, visible
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,18 @@ def test_long_text_is_cut() -> None:
     assert plain_text("x" * 40, 40) == "x" * 40
     assert plain_text("x" * 41, 40) == "x" * 39 + "…"
     assert plain_text("a " * 10_000_000, 3) == "a…"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Kim Müller 李 🙂", "Kim Müller 李 🙂"),
+        ("\x1b]0;title\x07\x9b31m", r"\x1b]0;title\x07\x9b31m"),
+        ("a\r\nb\tc\x7f\x00", r"a\r\nb\tc\x7f\x00"),
+        ("kim\u202egnp.exe\u2066\u200b\ufeff", r"kim\u202egnp.exe\u2066\u200b\ufeff"),
+        ("\udc80\U000e0041", r"\udc80\U000e0041"),
+    ],
+)
+def test_on_a_terminal_all_of_a_text_can_be_seen(text: str, shown: str) -> None:
+    assert visible(text) == shown
+    assert visible(text).isprintable()

@@ -8,6 +8,7 @@ import click
 
 from backend.errors import SheetrackError, note_failure
 from backend.settings import Home
+from backend.text import visible
 
 COMMANDS = {
     "demo": "serve",
@@ -90,5 +91,5 @@ def _sentence(error: Exception) -> str:
 
 
 def _fail(sentence: str, code: int = 1) -> None:
-    click.echo(f"sheetrack: {sentence}", err=True)
+    click.echo(f"sheetrack: {visible(sentence)}", err=True)
     sys.exit(code)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import ValidationError
 
+from backend.cli.show import say
 from backend.errors import InvalidError, SheetrackError
 from backend.service import connections as connection
 from backend.service.wiring import Sheetrack, open_google
@@ -40,11 +41,11 @@ def google(*, address: str | None, key: Path | None, undo: bool) -> None:
         _keep(key, home.path / settings.key_file)
     sheet = open_google(home, settings)
     try:
-        click.echo(f"Whom to share the spreadsheet with, as Editor: {sheet.account}")
-        click.echo(f"✓ {sheet.try_out()!r} can be read and written")
+        say(f"Whom to share the spreadsheet with, as Editor: {sheet.account}")
+        say(f"✓ {sheet.try_out()!r} can be read and written")
         if undo:
             sheet.disconnect()
-            click.echo("✓ All that Sheetrack added is removed. Take [google] out of settings.toml as well.")
+            say("✓ All that Sheetrack added is removed. Take [google] out of settings.toml as well.")
         else:
             _fill(home, sheet)
     finally:
@@ -96,24 +97,22 @@ def _fill(home: Home, sheet: "GoogleSheet") -> None:
         workbook, kept = sheetrack.workbook, sheetrack.settings.reservations
         tables = [workbook.table(name)[0] for name, _ in workbook.tabs() if not name.endswith(".csv")]
         sheet.publish(tables or [servers_table((), reservations=kept is not None)])
-        click.echo("✓ Its tabs are there; `sheetrack up` keeps them up to date")
+        say("✓ Its tabs are there; `sheetrack up` keeps them up to date")
         for remark in sheet.remarks():
-            click.echo(f"  {remark}")
+            say(f"  {remark}")
         if kept:
             sheet.annotate(kept.tab, kept.server, kept.show)
-            click.echo(f"✓ {connection.reserved(home)}; beside them stand {', '.join(kept.show)}")
+            say(f"✓ {connection.reserved(home)}; beside them stand {', '.join(kept.show)}")
         else:
-            click.echo(
-                "  To see servers beside your own list, name its tab under [reservations] in settings.toml."
-            )
+            say("  To see servers beside your own list, name its tab under [reservations] in settings.toml.")
     finally:
         sheetrack.close()
     people = sheetrack.settings.people
     if people is None:
-        click.echo("  For the sidebar inside Google, fill in [people] in settings.toml; deploy/ shows how.")
+        say("  For the sidebar inside Google, fill in [people] in settings.toml; deploy/ shows how.")
         return
     try:
-        click.echo(f"✓ {connection.public_address(home)}")
+        say(f"✓ {connection.public_address(home)}")
     except SheetrackError as error:
-        click.echo(f"✕ {error}")
-    click.echo(f"Paste into the spreadsheet, menu Sheetrack, Settings: {people.public_address}")
+        say(f"✕ {error}")
+    say(f"Paste into the spreadsheet, menu Sheetrack, Settings: {people.public_address}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from backend.cli.show import show_json, show_table
+from backend.cli.show import say, show_json, show_table
 from backend.jobs import architectures as networks
 from backend.service import doctor as health
 from backend.service.wiring import Sheetrack
@@ -69,7 +69,7 @@ def architectures(*, is_json: bool) -> None:
         size = f"   {network.error or 'size not known'}"
         if network.parameters is not None and network.mflop_per_clip is not None:
             size = f"{network.parameters:>12,} parameters{network.mflop_per_clip:>9.1f} Mflop a clip{note}"
-        click.echo(f"{network.architecture:<8}{network.depth:>3} {norm}{size}")
+        say(f"{network.architecture:<8}{network.depth:>3} {norm}{size}")
 
 
 @click.command()
@@ -81,7 +81,7 @@ def export(*, file: Path) -> None:
     sheetrack.display.show_jobs()
     tables = sheetrack.workbook.tables()
     write_workbook(file, tables, sheetrack.display.picture_file)
-    click.echo(f"{file}: {len(tables)} tabs", err=True)
+    say(f"{file}: {len(tables)} tabs", err=True)
 
 
 @click.command()
@@ -93,8 +93,8 @@ def doctor(*, is_json: bool) -> None:
         show_json(findings)
     else:
         for finding in findings:
-            click.echo(f"{'✓' if finding.ok else '✕'} {finding.what}: {finding.found}")
+            say(f"{'✓' if finding.ok else '✕'} {finding.what}: {finding.found}")
             if not finding.ok:
-                click.echo(f"  → {finding.advice}")
+                say(f"  → {finding.advice}")
     if not all(finding.ok for finding in findings):
         raise click.exceptions.Exit(1)

@@ -4,6 +4,7 @@ from datetime import datetime, time, timedelta
 
 import click
 
+from backend.cli.show import say
 from backend.service.wiring import Sheetrack
 from backend.settings import this_user
 
@@ -44,10 +45,10 @@ def maintenance(*, server: str, reason: str | None, until: datetime | None, is_e
         if reason or until:
             raise click.UsageError("--end goes alone.")
         sheetrack.maintenances.end(server)
-        click.echo(f"{server} may be taken again.")
+        say(f"{server} may be taken again.")
         return
     if not reason or not reason.strip():
         raise click.UsageError("Say why, such as: sheetrack maintenance gpu1 'new disks' --until 18:00")
     sheetrack.maintenances.begin(server, reason.strip(), this_user(), until)
     verdict = sheetrack.status.verdict_of(server)
-    click.echo(f"{server} is in maintenance: {verdict.reason if verdict else ''}")
+    say(f"{server} is in maintenance: {verdict.reason if verdict else ''}")

@@ -13,13 +13,14 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from backend.cli.show import duration
+from backend.cli.show import say
 from backend.cli.train import run_models
 from backend.errors import SheetrackError
 from backend.jobs.job import Job, JobState
 from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
 from backend.sheets.xlsx import write_workbook
+from backend.times import duration
 from models.recipe import Recipe
 
 port_option = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
@@ -47,9 +48,9 @@ def up(*, port: int) -> None:
     stop_signal = _stop_signal()
     sheetrack = Sheetrack()
     with serving(sheetrack, port) as address:
-        click.echo(f"Sheetrack is at {address}")
+        say(f"Sheetrack is at {address}")
         stop_signal.recv(1)
-    click.echo("Stopped. Trainings that were started go on.", err=True)
+    say("Stopped. Trainings that were started go on.", err=True)
 
 
 def _stop_signal() -> socket.socket:
@@ -78,14 +79,14 @@ def demo(*, port: int, is_brief: bool) -> None:
     data = sheetrack.home.data / "synthetic"
     run_models("data", "prepare", "synthetic", str(data))
     with serving(sheetrack, port) as address:
-        click.echo(f"Sheetrack is at {address}")
+        say(f"Sheetrack is at {address}")
         job = _launch_and_follow(address, next(iter(sheetrack.servers)), data)
         if job.state is not JobState.DONE:
             raise SheetrackError(f"The training {job.state}: {job.reason}", "Its log is in the run's folder.")
         _tell(sheetrack, job, address)
         if not is_brief:
             stop_signal = _stop_signal()
-            click.echo("Serving until Ctrl-C.")
+            say("Serving until Ctrl-C.")
             stop_signal.recv(1)
 
 
@@ -135,11 +136,11 @@ def _tell(sheetrack: Sheetrack, job: Job, address: str) -> None:
     result = next(result for result in sheetrack.jobs.results() if result.run == job.id).content
     file = sheetrack.home.path / "demonstration.xlsx"
     write_workbook(file, sheetrack.workbook.tables(), sheetrack.display.picture_file)
-    click.echo(
+    say(
         f"\nTest accuracy {result.test_accuracy:.2%} on synthetic speech "
         f"({result.test_clips:,} clips; {result.data.held_out})\n"
         f"Parameters    {result.parameters:,}\n"
-        f"Took          {duration(result.seconds)}\n"
+        f"Took          {duration(result.seconds, exact=True)}\n"
         f"Workbook      {file}\n"
         f"Page          {address}"
     )

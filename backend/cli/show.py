@@ -1,5 +1,6 @@
 """Tables and data on a terminal."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,27 +11,46 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text as Words
 
+from backend.sheets.formats import SIGNS
 from backend.sheets.table import Bars, Cell, Column, Format, Number, Section, Spark, Table, Text, Tone
+from backend.text import visible
+from backend.times import duration
 
-_MARKS: dict[Tone, tuple[str, str]] = {
-    "idle": ("○ ", "green"),
-    "busy": ("● ", "blue"),
-    "full": ("◆ ", "yellow"),
-    "overloaded": ("▲ ", "bright_red"),
-    "stale": ("◌ ", "dim"),
-    "down": ("✕ ", "red"),
-    "maintenance": ("◇ ", "dim"),
-    "good": ("", "green"),
-    "bad": ("", "red"),
-    "soft": ("", "dim"),
+_STYLES: dict[Tone, str] = {
+    "idle": "green",
+    "busy": "blue",
+    "full": "yellow",
+    "overloaded": "bright_red",
+    "stale": "dim",
+    "down": "red",
+    "maintenance": "dim",
+    "good": "green",
+    "bad": "red",
+    "soft": "dim",
 }
+"""The terminal's own colours, which suit its background."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
+_NOT_PRINTING = re.compile(r"[^\x20-\x7e\n]")
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    """A character in a JSON string, escaped where it does not print."""
+    if match[0].isprintable():
+        return match[0]
+    units = match[0].encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Prints lines of text, on stderr where `err`."""
+    click.echo("\n".join(map(visible, text.split("\n"))), err=err)
 
 
 def show_json(content: object) -> None:
     """Data for programs, on stdout."""
     adapter: TypeAdapter[object] = TypeAdapter(type(content) if isinstance(content, BaseModel) else object)
-    click.echo(adapter.dump_json(content, indent=2).decode())
+    text = adapter.dump_json(content, indent=2).decode()
+    click.echo(_NOT_PRINTING.sub(_json_escape, text))
 
 
 def show_table(table: Table) -> None:
@@ -40,13 +60,13 @@ def show_table(table: Table) -> None:
     console = Console(width=width, highlight=False, emoji=False, markup=False)
     for section in table.sections:
         if section.title:
-            console.print(section.title, style="bold")
+            console.print(visible(section.title), style="bold")
         if not section.rows:
-            console.print(section.empty, style="dim")
+            console.print(visible(section.empty), style="dim")
             continue
         console.print(_grid(section))
         if section.note:
-            console.print(section.note, style="dim")
+            console.print(visible(section.note), style="dim")
 
 
 def _grid(section: Section) -> Grid:
@@ -55,7 +75,7 @@ def _grid(section: Section) -> Grid:
     for place in shown:
         column = section.columns[place]
         is_number = column.format not in ("text", "time")
-        grid.add_column(column.title, justify="right" if is_number else "left", overflow="fold")
+        grid.add_column(visible(column.title), justify="right" if is_number else "left", overflow="fold")
     for row in section.rows:
         grid.add_row(*(_words(row[place], section.columns[place]) for place in shown))
     return grid
@@ -66,9 +86,10 @@ def _words(cell: Cell, column: Column) -> Words:
         case None:
             return Words("")
         case Text():
-            mark, style = _MARKS[cell.tone] if cell.tone else ("", "")
-            words = Words(f"{mark}{cell.text}", style="bold" if cell.bold else style)
-            return words.append(f" {cell.note}", style="dim") if cell.note else words
+            sign = SIGNS.get(cell.tone) if cell.tone else None
+            style = "bold" if cell.bold else _STYLES[cell.tone] if cell.tone else ""
+            words = Words(f"{sign} {visible(cell.text)}" if sign else visible(cell.text), style=style)
+            return words.append(f" {visible(cell.note)}", style="dim") if cell.note else words
         case Number():
             text = "" if cell.value is None else formatted(cell.value, cell.format)
             return Words(text, style="bold" if cell.bold else "")
@@ -79,7 +100,7 @@ def _words(cell: Cell, column: Column) -> Words:
         case str() if column.format == "time":
             return Words(datetime.fromisoformat(cell).astimezone().strftime("%d %b %H:%M:%S"))
         case str() | bool():
-            return Words(str(cell))
+            return Words(visible(str(cell)))
         case _:
             return Words(formatted(cell, column.format))
 
@@ -100,18 +121,9 @@ def formatted(value: float, shape: Format) -> str:
         case "gib":
             return f"{value:.1f} GiB"
         case "seconds":
-            return duration(value)
+            return duration(value, exact=True)
         case _:
             return str(value)
-
-
-def duration(seconds: float) -> str:
-    """`12 min 34 s`, `3 h 05 min`, `8 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
 def _blocks(spark: Spark) -> str:

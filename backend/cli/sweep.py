@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
-from backend.cli.show import show_json, show_table
+from backend.cli.show import say, show_json, show_table
 from backend.cli.train import data_on
 from backend.errors import NotFoundError
 from backend.jobs import architectures
@@ -80,7 +80,7 @@ def _mark(sheetrack: Sheetrack, name: str | None, step: str, *, is_json: bool) -
         show_json(views)
         return
     for view in views:
-        click.echo(
+        say(
             f"{view.id}: {view.recipe.architecture} on {view.server} {'is paused' if view.paused_by else 'goes on'}"
         )
 
@@ -96,12 +96,12 @@ def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_jso
         show_json(started)
         return
     measured = sum(1 for cell in started.cells if cell.runs)
-    click.echo(
+    say(
         f"{started.id}: {len(started.queued)} trainings are queued on {server}; "
         f"{measured} of {len(started.cells)} cells are measured already"
     )
     if started.paused_by:
-        click.echo(f"It is paused; go on with: sheetrack sweep {started.id} --resume")
+        say(f"It is paused; go on with: sheetrack sweep {started.id} --resume")
 
 
 def _grid(recipe: Recipe, options: dict[str, Any]) -> Grid:

@@ -9,7 +9,7 @@ import click
 
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
-from backend.cli.show import show_json
+from backend.cli.show import say, show_json
 from backend.errors import NotFoundError
 from backend.jobs import architectures, models_cli
 from backend.jobs.data_sets import data_folder
@@ -33,7 +33,7 @@ def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
     """
     sheetrack = Sheetrack()
     folder = _stopped_run(sheetrack.home, resume) if resume else _new_run(sheetrack, options)
-    click.echo(f"Run {folder.id}: {folder.recipe().title}", err=True)
+    say(f"Run {folder.id}: {folder.recipe().title}", err=True)
     run_models("train", str(folder.path), "--progress")
     sheetrack.results.collect()
     result = folder.result() or {}
@@ -42,10 +42,10 @@ def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
         return
     accuracy, full = result["test_accuracy"], result["test_accuracy_full_length"]
     kind = "synthetic " if result["data"]["synthetic"] else ""
-    click.echo(f"{kind}test accuracy {accuracy:.2%} of {result['test_clips']:,} clips".capitalize())
+    say(f"{kind}test accuracy {accuracy:.2%} of {result['test_clips']:,} clips".capitalize())
     if full is not None:
-        click.echo(f"Full-length clips {full:.2%} of {result['test_clips_full_length']:,} clips")
-    click.echo(f"{result['parameters']:,} parameters · {folder.path}")
+        say(f"Full-length clips {full:.2%} of {result['test_clips_full_length']:,} clips")
+    say(f"{result['parameters']:,} parameters · {folder.path}")
 
 
 def _new_run(sheetrack: Sheetrack, options: dict[str, Any]) -> RunFolder:
@@ -87,7 +87,7 @@ def launch(*, server: str, is_json: bool, **options: Any) -> None:
     if is_json:
         show_json(job)
     else:
-        click.echo(f"{job.id} is queued on {job.server}: {job.recipe.title}")
+        say(f"{job.id} is queued on {job.server}: {job.recipe.title}")
 
 
 @click.command()
@@ -102,9 +102,9 @@ def cancel(*, job: str, is_json: bool) -> None:
     if is_json:
         show_json(ended)
     elif ended.state is JobState.CANCELLING:
-        click.echo(f"{ended.id} has not ended yet: {ended.reason}. The backend keeps trying.")
+        say(f"{ended.id} has not ended yet: {ended.reason}. The backend keeps trying.")
     else:
-        click.echo(f"{ended.id} is {ended.state}")
+        say(f"{ended.id} is {ended.state}")
 
 
 def wait_until_ended(sheetrack: Sheetrack, jobs: Collection[str]) -> None:

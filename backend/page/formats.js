@@ -29,13 +29,31 @@ export function say(value, format) {
   return typeof value === 'number' && isNumeric(format) ? NUMBERS[format](value) : String(value);
 }
 
-/** @param {number} seconds */
+/**
+ * In two units, such as `8.4 s`, `12 min 04 s`, `3 h 05 min`; see `duration` in backend/times.py.
+ *
+ * @param {number} seconds
+ */
 export function duration(seconds) {
   const whole = Math.round(seconds);
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${twoDigits(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${twoDigits(Math.floor((whole % 3600) / 60))} min`;
+}
+
+/** @param {number} whole */
+const twoDigits = (whole) => String(whole).padStart(2, '0');
+
+/**
+ * In one unit, such as `80 s`, `2 min`, `5 h`, `3 days`.
+ *
+ * @param {number} seconds
+ */
+export function roughly(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 129_600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
 }
 
 /**
@@ -44,8 +62,5 @@ export function duration(seconds) {
  * @param {string} iso
  */
 export function ago(iso) {
-  const seconds = Math.max(0, (Date.now() - Date.parse(iso)) / 1000);
-  if (seconds < 90) return `${Math.round(seconds)} s ago`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
-  return seconds < 129_600 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`;
+  return `${roughly(Math.max(0, (Date.now() - Date.parse(iso)) / 1000))} ago`;
 }

@@ -14,7 +14,13 @@ NUMBER_FORMATS: dict[Format, str] = {
     "time": "yyyy-mm-dd hh:mm:ss",
 }
 INK = "#1F2328"
-LINK = "#0B57D0"
+ACCENT = "#0B57D0"
+"""Of links and curves."""
+HEADER = "#F0F2F5"
+"""Behind the titles of columns."""
+WHITE, MORE, LESS = "#FFFFFF", "#6A9BE8", "#E89A5A"
+"""The colours of heat maps: none, much, and, of differences, much to the other side."""
+
 TONES: dict[Tone, str] = {
     "idle": "#007A5A",
     "busy": "#0B57D0",
@@ -27,6 +33,17 @@ TONES: dict[Tone, str] = {
     "bad": "#8C1D40",
     "soft": "#5F6B7A",
 }
+"""The colour of each meaning. The style sheets of the page and the add-on have the same."""
+SIGNS: dict[Tone, str] = {
+    "idle": "○",
+    "busy": "●",
+    "full": "◆",
+    "overloaded": "▲",
+    "stale": "◌",
+    "down": "✕",
+    "maintenance": "◇",
+}
+"""What stands before a state, for those who do not see the colour."""
 
 
 def stored(value: float, shape: Format) -> float:

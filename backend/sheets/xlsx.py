@@ -15,7 +15,7 @@ from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from backend.errors import UnavailableError
-from backend.sheets.formats import INK, LINK, NUMBER_FORMATS, TONES, stored
+from backend.sheets.formats import ACCENT, HEADER, INK, LESS, MORE, NUMBER_FORMATS, TONES, WHITE, stored
 from backend.sheets.table import (
     Bars,
     Cell,
@@ -94,12 +94,12 @@ class _Writer:
         self._curves: Worksheet | None = None
         self._curve_rows = 0
         base = {"font_name": "Arial", "font_size": 10}
-        header = {**base, "bold": True, "bg_color": "#F0F2F5", "bottom": 1}
+        header = {**base, "bold": True, "bg_color": HEADER, "bottom": 1}
         self._headers = {
             align: workbook.add_format({**header, "align": align}) for align in ("left", "center", "right")
         }
         self._title = workbook.add_format({**base, "bold": True, "font_size": 12})
-        self._note = workbook.add_format({**base, "font_color": "#5F6B7A", "italic": True})
+        self._note = workbook.add_format({**base, "font_color": TONES["soft"], "italic": True})
 
     def write(self, tables: Sequence[Table]) -> None:
         tabs = [table.name for table in tables]
@@ -198,7 +198,7 @@ class _Writer:
         tone: Tone | None = None,
         is_link: bool = False,
     ) -> Style:
-        colour = TONES[tone] if tone else LINK if is_link else INK
+        colour = TONES[tone] if tone else ACCENT if is_link else INK
         key = (shape, align, bold, is_link, colour)
         if key not in self._styles:
             properties = {
@@ -228,18 +228,18 @@ class _Writer:
             "location": xl_rowcol_to_cell(row, place),
             "range": f"{_quoted(self._curves_name)}!{source}",
         }
-        sheet.add_sparkline(row, place, where | shape | {"series_color": LINK})
+        sheet.add_sparkline(row, place, where | shape | {"series_color": ACCENT})
 
     def _add_heat(self, sheet: Worksheet, section: Section, first_row: int) -> None:
         heated = [place for place, column in _placed(section.columns) if column.heat]
         if section.heat == "none" or not heated or not section.rows:
             return
-        scale: dict[str, object] = {"type": "2_color_scale", "min_color": "#FFFFFF", "max_color": "#6A9BE8"}
+        scale: dict[str, object] = {"type": "2_color_scale", "min_color": WHITE, "max_color": MORE}
         if section.heat == "count":
             scale |= {"min_type": "num", "min_value": 0}
         elif section.heat == "difference":
             most = _largest(section)
-            scale |= {"type": "3_color_scale", "min_color": "#E89A5A", "mid_color": "#FFFFFF"}
+            scale |= {"type": "3_color_scale", "min_color": LESS, "mid_color": WHITE}
             scale |= {f"{end}_type": "num" for end in ("min", "mid", "max")}
             scale |= {"min_value": -most, "mid_value": 0, "max_value": most}
         last_row = first_row + len(section.rows) - 1

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from gspread.utils import rowcol_to_a1
 
+from backend.sheets.formats import HEADER
 from backend.sheets.google.cells import Values, colour
 from backend.sheets.google.formulas import LookupTab
 from backend.sheets.people import find_header
@@ -217,7 +218,7 @@ class PeoplesTab:
         return {"sheetId": self.sheet_id} | ends
 
     def _formula(self, row: int, column: int, key: int, lookup: LookupTab, title: str) -> Values:
-        looks = {"textFormat": {"bold": True}, "backgroundColorStyle": colour("#F0F2F5")}
+        looks = {"textFormat": {"bold": True}, "backgroundColorStyle": colour(HEADER)}
         formula = lookup.formula(title, row, key)
         cell = {"userEnteredValue": {"formulaValue": formula}, "userEnteredFormat": looks}
         start = {"sheetId": self.sheet_id, "rowIndex": row, "columnIndex": column}

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from backend.sheets.dates import EPOCH
-from backend.sheets.formats import NUMBER_FORMATS, TONES, stored
+from backend.sheets.formats import HEADER, NUMBER_FORMATS, TONES, stored
 from backend.sheets.table import Bars, Cell, Column, Format, Number, Spark, Text, Tone
 
 FIELDS = "userEnteredValue,userEnteredFormat,textFormatRuns"
@@ -61,7 +61,7 @@ def formula(text: str) -> Values:
 
 
 def header(title: str) -> Values:
-    shape = {"textFormat": {"bold": True}, "backgroundColorStyle": colour("#F0F2F5")}
+    shape = {"textFormat": {"bold": True}, "backgroundColorStyle": colour(HEADER)}
     return {"userEnteredValue": {"stringValue": title}, "userEnteredFormat": shape}
 
 

@@ -11,13 +11,12 @@ from datetime import tzinfo
 
 from gspread.utils import rowcol_to_a1
 
+from backend.sheets.formats import ACCENT
 from backend.sheets.google import cells
 from backend.sheets.google.cells import Values
 from backend.sheets.table import Bars, Cell, Column, Number, Section, Spark, Table
 
 IN_WORDS = " in words"
-
-_BLUE = "#0B57D0"
 
 
 @dataclass
@@ -114,7 +113,7 @@ class Drawing:
         style, low, high = (
             ("column", 0, 1) if isinstance(curve, Bars) else (curve.style, curve.low, curve.high)
         )
-        wanted: list[tuple[str, str | float]] = [("charttype", style), ("color", _BLUE), ("empty", "ignore")]
+        wanted: list[tuple[str, str | float]] = [("charttype", style), ("color", ACCENT), ("empty", "ignore")]
         wanted += [(name, at) for name, at in (("ymin", low), ("ymax", high)) if at is not None]
         size = len(wanted)
         starts = range(len(self.options) - size + 1)

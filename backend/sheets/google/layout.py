@@ -8,6 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from backend.sheets.formats import LESS, MORE, WHITE
 from backend.sheets.google.cells import Values, colour, ink
 from backend.sheets.google.grid import Drawing, address, placed_columns, spanning
 from backend.sheets.table import Number, Section
@@ -107,7 +108,6 @@ def _gradient(section: Section) -> Values:
         # A quotient of whole numbers means the same in every locale.
         return bare if value is None else bare | {"value": f"={round(value * 10_000)}/10000"}
 
-    white, blue, orange = "#FFFFFF", "#6A9BE8", "#E89A5A"
     match section.heat:
         case "difference":
             numbers = [
@@ -119,14 +119,14 @@ def _gradient(section: Section) -> Values:
             ]
             most = max(numbers, default=0) or 1
             return {
-                "minpoint": point("NUMBER", orange, -most),
-                "midpoint": point("NUMBER", white, 0),
-                "maxpoint": point("NUMBER", blue, most),
+                "minpoint": point("NUMBER", LESS, -most),
+                "midpoint": point("NUMBER", WHITE, 0),
+                "maxpoint": point("NUMBER", MORE, most),
             }
         case "count":
-            return {"minpoint": point("NUMBER", white, 0), "maxpoint": point("MAX", blue)}
+            return {"minpoint": point("NUMBER", WHITE, 0), "maxpoint": point("MAX", MORE)}
         case _:
-            return {"minpoint": point("MIN", white), "maxpoint": point("MAX", blue)}
+            return {"minpoint": point("MIN", WHITE), "maxpoint": point("MAX", MORE)}
 
 
 def _range(sheet_id: int, rows: tuple[int, int | None], columns: tuple[int, int]) -> Values:
