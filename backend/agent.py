@@ -32,7 +32,7 @@ from backend.probe.snapshot import Snapshot
 from backend.reply import ErrorReply, Fault, reply
 from backend.servers.server import read_agent_token, this_machine
 from backend.settings import Home
-from models.run_folder import RunFolder
+from models.run_folder import RunFolder, is_run_id
 
 PORT = 8765
 INTERVAL_SECONDS = 10.0
@@ -166,7 +166,7 @@ def _moment(text: str | None) -> datetime | None:
 
 def _run_file(runs: Path, run: str, name: str) -> Path:
     """A file below the folder `run` of `runs`, and nothing that a link leads to elsewhere."""
-    joined = None if "\0" in run + name else safe_join(str(runs), run, name)
+    joined = safe_join(str(runs), run, name) if is_run_id(run) and "\0" not in name else None
     if joined is not None:
         file, folder = Path(joined).resolve(), (runs / run).resolve()
         if file.is_file() and file.is_relative_to(folder) and folder.parent == runs.resolve():
@@ -177,7 +177,7 @@ def _run_file(runs: Path, run: str, name: str) -> Path:
 def _run_files(runs: Path, run: str) -> RunFiles:
     """The files of a run that `_run_file` hands out, but for those that are being written."""
     folder = (runs / run).absolute()
-    if "\0" in run or run in (".", "..") or folder.is_symlink() or not folder.is_dir():
+    if not is_run_id(run) or folder.is_symlink() or not folder.is_dir():
         raise NotFoundError(f"There is no run {run!r} here.", "")
     # First: what is not listed now was not there when the training had ended.
     is_training = RunFolder(folder).trainer_pid() is not None

@@ -1,8 +1,7 @@
-"""What runs on a server: `python -m models train RUN_FOLDER` and its neighbours. Thin."""
+"""The commands that run on a server, such as `python -m models train RUN_FOLDER`. Thin."""
 
 import atexit
 import errno
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,12 +14,12 @@ from rich.progress import Progress, TaskID
 from models.compare import CompareError
 from models.compare import compare as compare_sides
 from models.data.errors import DataError
-from models.facts import BrokenRunError
 from models.places import data_sets, home
 from models.process import command, lower_priority
 from models.published import CLIPS
 from models.recipe import Recipe
 from models.run_folder import AlreadyTrainingError, ForeignRunError, RunFolder
+from models.run_reader import BrokenRunError, read_history
 from models.training.errors import Stopped, TrainingError
 
 PATH = click.Path(path_type=Path)
@@ -28,13 +27,16 @@ PATH = click.Path(path_type=Path)
 
 @click.group()
 def main() -> None:
-    """Trains networks that hear words, and prepares the data for it."""
+    """Trains networks that recognise words, and prepares data for them."""
 
 
 @main.command()
 @click.argument("run_folder", type=PATH)
 @click.option("--progress", is_flag=True, help="Show a progress bar instead of a line an epoch.")
-def train(run_folder: Path, *, progress: bool) -> None:
+@click.option(
+    "--figures/--no-figures", default=True, envvar="SHEETRACK_FIGURES", help="Draw the pictures at the end."
+)
+def train(run_folder: Path, *, progress: bool, figures: bool) -> None:
     """Trains the recipe in RUN_FOLDER, from its checkpoint where it has one."""
     # Threads sleep while they wait for each other. On a shared machine the default, spinning, trains several
     # times slower; the library reads this once, when torch is imported.
@@ -43,9 +45,9 @@ def train(run_folder: Path, *, progress: bool) -> None:
 
     folder = RunFolder(run_folder.absolute())
     try:
-        train_run(folder, bar=progress)
+        train_run(folder, bar=progress, figures=figures)
     except Stopped as stopped:
-        epochs = len(folder.history())
+        epochs = len(read_history(folder))
         click.echo(
             f"stopped after epoch {epochs}; go on with: sheetrack train --resume {folder.id}", err=True
         )
@@ -56,7 +58,7 @@ def train(run_folder: Path, *, progress: bool) -> None:
 @click.argument("run")
 @click.argument("recipe")
 def job(run: str, recipe: str) -> NoReturn:
-    """Trains RECIPE, as JSON, in the run folder RUN of this machine's home, for a backend elsewhere."""
+    """Trains RECIPE (JSON) in the run folder RUN of this machine's home, for a backend on another machine."""
     folder = RunFolder.receive(home() / "runs", run, Recipe.model_validate_json(recipe))
     log = os.open(folder.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (sys.stdout, sys.stderr):
@@ -106,7 +108,7 @@ def synthetic(folder: Path, clips_a_word: int, seed: int) -> None:
             seed=seed,
             report=lambda done, of: progress.update(line, completed=done, total=of),
         )
-    click.echo(f"{folder}: synthetic speech {'written' if written else 'is there already'}")
+    click.echo(f"{folder}: synthetic speech {'written' if written else 'exists already'}")
 
 
 @prepare.command(name="speech-commands")
@@ -127,7 +129,7 @@ def speech_commands(folder: Path) -> None:
 
         fetched = download.prepare(folder.absolute(), report=report)
         clips = open_clips(read_folder(folder.absolute()), lambda done, of: report("reading clips", done, of))
-    click.echo(f"{folder}: Speech Commands v0.02 {'fetched' if fetched else 'is there already'}")
+    click.echo(f"{folder}: Speech Commands v0.02 {'fetched' if fetched else 'exists already'}")
     for split in SPLITS:
         count, published = len(clips.of(split)), CLIPS[split]
         note = "as published" if count == published else f"published: {published:,}, {count - published:+,}"
@@ -140,7 +142,7 @@ def speech_commands(folder: Path) -> None:
 @click.argument("folder", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def describe(folder: Path, *, as_json: bool) -> None:
-    """Says what FOLDER holds: words, clips, what is held out, and what was changed or left out."""
+    """Prints the facts of the data in FOLDER: words, clips, what is held out, what was changed or left out."""
     from models.data.clips import open_clips  # noqa: PLC0415
     from models.data.describe import describe as described  # noqa: PLC0415
     from models.data.speech_commands import find, read_folder  # noqa: PLC0415
@@ -152,23 +154,23 @@ def describe(folder: Path, *, as_json: bool) -> None:
         )
     facts = described(clips)
     if as_json:
-        click.echo(json.dumps(facts, indent=1))
+        click.echo(facts.model_dump_json(indent=1))
         return
-    for name, value in facts.items():
+    for name, value in facts.model_dump(mode="json").items():
         click.echo(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
 
 
 @main.command()
 @click.argument("run_folder", type=PATH)
-@click.option("--clip", help="Show this clip's way through the network; needs the data and torch.")
+@click.option("--clip", help="Show this clip in the network; needs the data and torch.")
 def figures(run_folder: Path, clip: str | None) -> None:
     """Draws the pictures of a run from its folder."""
     from models.figures import draw  # noqa: PLC0415
 
     if clip:
-        from models.training.listen import listen  # noqa: PLC0415
+        from models.training.trace_clip import trace_clip  # noqa: PLC0415
 
-        listen(RunFolder(run_folder.absolute()), clip)
+        trace_clip(RunFolder(run_folder.absolute()), clip)
     for file in draw(RunFolder(run_folder.absolute())):
         click.echo(file)
 
@@ -199,7 +201,7 @@ def _fail(sentence: str) -> NoReturn:
 
 
 def _flush() -> None:
-    """A reader who went away is no failure: Python would end with code 120."""
+    """A closed pipe is no failure: without this, Python ends with code 120."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -207,7 +209,7 @@ def _flush() -> None:
 
 
 def run() -> None:
-    """Runs the command line; every failure that a person can mend becomes one sentence and exit code 1."""
+    """Runs the command line; a failure that a person can correct is one sentence and exit code 1."""
     atexit.register(_flush)
     try:
         main(prog_name="python -m models")

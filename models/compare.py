@@ -1,6 +1,7 @@
-"""Two confusion matrices compared: what changed, and whether chance explains it. Needs neither numpy nor torch."""
+"""Two confusion matrices compared: what changed, and whether it may be chance. Needs neither numpy nor torch."""
 
 import csv
+from collections.abc import Sequence
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from models import published
-from models.facts import Matrix, broken, read_result
+from models.result import Matrix
 from models.run_folder import RunFolder
+from models.run_reader import read_predictions, read_result
 from models.significance import Significance, mcnemar, two_proportions
 
 PUBLISHED = {
@@ -31,7 +33,7 @@ class _Plain(BaseModel):
 
 
 class Side(_Plain):
-    """One of the two: `accuracy` is the matrix's own."""
+    """One of the two; `accuracy` is that of its matrix."""
 
     name: str
     title: str
@@ -43,9 +45,9 @@ class Side(_Plain):
 
 
 class PairChange(_Plain):
-    """Two words taken for each other, in clips of both directions.
+    """The confusions of two words, in clips of both directions.
 
-    `change` is the errors of B less those of A, A's scaled to as many clips of the two words as B has.
+    `change` is the errors of B less those of A, after A's are scaled to as many clips of the two words as B has.
     """
 
     words: tuple[str, str]
@@ -55,7 +57,7 @@ class PairChange(_Plain):
 
 
 class Comparison(_Plain):
-    """B beside A. Differences are B less A; per cent are of the clips of the word said (the row)."""
+    """B beside A. Differences are B less A; per cent are of the clips of a label (a row)."""
 
     words: list[str]
     a: Side
@@ -68,13 +70,13 @@ class Comparison(_Plain):
 
 
 class _Source(NamedTuple):
-    """A side as it was found, before both are brought to the same clips and the same order of words."""
+    """A side before both have the same clips and the same order of words."""
 
     name: str
     title: str
     words: list[str]
     every_clip: Matrix | None
-    full_length: Matrix
+    full_length: Matrix | None
     architecture: str
     data_hash: str | None
     synthetic: bool
@@ -84,18 +86,18 @@ class _Source(NamedTuple):
 def compare(a: str, b: str) -> Comparison:
     """Compares two sides, each the path of a run folder or a name in `PUBLISHED`.
 
-    Two runs are compared on all test clips, and on full-length clips when one side is published, because
-    the published matrices count no others. Words stand in A's order.
+    Two runs are compared on all test clips. If one side is published, only full-length clips count, because
+    the published matrices have no others. Words are in A's order.
 
     Raises:
-        CompareError: a side is not there or not finished, or the two hear different words.
+        CompareError: a side does not exist or is not finished, or the two have different words.
         BrokenRunError: a file of a run cannot be read.
     """
     one, other = _source(a), _source(b)
     if set(one.words) != set(other.words):
         differing = ", ".join(sorted(set(one.words) ^ set(other.words)))
         raise CompareError(
-            f"{one.name} and {other.name} do not hear the same words ({differing}):"
+            f"{one.name} and {other.name} do not have the same words ({differing}):"
             " choose two that were trained on the same words"
         )
     full_length = one.every_clip is None or other.every_clip is None
@@ -129,7 +131,7 @@ def _source(name: str) -> _Source:
     return _Source(
         name=folder.id,
         title=result.recipe.title,
-        words=result.words,
+        words=list(result.words),
         every_clip=result.confusion_matrix,
         full_length=result.confusion_matrix_full_length,
         architecture=result.recipe.architecture,
@@ -150,7 +152,7 @@ def _published(name: str) -> _Source:
         title=title,
         words=header[1:],
         every_clip=None,
-        full_length=[[int(count) for count in row[1:]] for row in rows],
+        full_length=tuple(tuple(int(count) for count in row[1:]) for row in rows),
         architecture=architecture,
         data_hash=None,
         synthetic=False,
@@ -159,9 +161,11 @@ def _published(name: str) -> _Source:
 
 
 def _side(source: _Source, words: list[str], full_length: bool) -> Side:
-    matrix = source.full_length if full_length or source.every_clip is None else source.every_clip
+    matrix = source.full_length if full_length else source.every_clip
+    if matrix is None:
+        raise CompareError(f"{source.name} has no matrix of full-length clips: train its recipe again")
     order = [source.words.index(word) for word in words]
-    matrix = [[matrix[said][heard] for heard in order] for said in order]
+    matrix = tuple(tuple(matrix[label][prediction] for prediction in order) for label in order)
     clips = sum(map(sum, matrix))
     if not clips:
         raise CompareError(f"{source.name} was tested on no such clips: choose a run with test clips")
@@ -184,7 +188,7 @@ def _percent(matrix: Matrix) -> list[list[float]]:
     return [[100 * count / (sum(row) or 1) for count in row] for row in matrix]
 
 
-def _less(b: list[list[Number]], a: list[list[Number]]) -> list[list[Number]]:
+def _less(b: Sequence[Sequence[Number]], a: Sequence[Sequence[Number]]) -> list[list[Number]]:
     return [[y - x for x, y in zip(*rows, strict=True)] for rows in zip(a, b, strict=True)]
 
 
@@ -205,7 +209,7 @@ def _pairs(words: list[str], a: Matrix, b: Matrix) -> list[PairChange]:
 
 
 def _significance(one: _Source, other: _Source, a: Side, b: Side) -> tuple[Significance, list[str]]:
-    """The test that the two allow, paired if possible, with the notes that it needs."""
+    """The significance test, paired if possible, and notes that explain it."""
     if one.folder and other.folder:
         right_a, right_b = _right_by_clip(one.folder), _right_by_clip(other.folder)
         if right_a and right_a.keys() == right_b.keys():
@@ -217,20 +221,16 @@ def _significance(one: _Source, other: _Source, a: Side, b: Side) -> tuple[Signi
             return paired, [] if same_data else ["The data sets differ: clips are paired by their names."]
         why = "the runs were not tested on the same clips"
     else:
-        why = "a published matrix comes without clip by clip predictions"
+        why = "a published matrix has no predictions of single clips"
     unpaired = two_proportions(_right(a.confusion_matrix), a.clips, _right(b.confusion_matrix), b.clips)
     return unpaired, [
-        f"Not McNemar's test, because {why}: the z-test takes the two sets of clips for independent."
+        f"Not McNemar's test, because {why}: the z-test assumes that the two sets of clips are independent."
     ]
 
 
 def _right_by_clip(folder: RunFolder) -> dict[tuple[str, str], bool]:
-    """Whether each test clip, by its name and the word said, was heard right; empty without predictions."""
-    try:
-        rows = folder.predictions()
-        return {(row["clip"], row["actual"]): row["heard"] == row["actual"] for row in rows}
-    except (OSError, KeyError, ValueError, csv.Error) as error:
-        raise broken(folder, folder.predictions_file.name, error) from error
+    """Whether the prediction of each test clip, by clip and label, is right; empty without predictions."""
+    return {(row.clip, row.label): row.prediction == row.label for row in read_predictions(folder)}
 
 
 def _notes(source: _Source, side: Side) -> list[str]:

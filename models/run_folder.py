@@ -1,19 +1,26 @@
-"""The Run folder: the contract between whoever launches a training and whoever follows it."""
+"""The run folder: the contract between the training, the backend and the agents."""
 
-import csv
 import fcntl
-import json
 import os
+import re
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import BinaryIO, TypeVar
 
 from models.recipe import Recipe
 
 Answer = TypeVar("Answer")
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def is_run_id(name: str) -> bool:
+    """Whether a run can have this name: letters, digits, `-` and `_`, so that it is a name everywhere."""
+    return _ID.fullmatch(name) is not None
 
 
 class AlreadyTrainingError(RuntimeError):
@@ -21,11 +28,11 @@ class AlreadyTrainingError(RuntimeError):
 
 
 class ForeignRunError(RuntimeError):
-    """A run folder belongs to somebody else's run of the same name."""
+    """The run folder belongs to another run of the same name."""
 
 
 class RunFolder:
-    """Every file name of a run, in one place.
+    """The files of a run. `models/run_reader.py` reads them.
 
     A run is finished when `result.json` exists: it is written last and atomically. A run is being
     trained while a process holds a lock on `lock`; the kernel releases it however that process ends.
@@ -48,7 +55,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, runs: Path, recipe: Recipe) -> "RunFolder":
-        """Makes a new folder with a name of its own below `runs`, holding `recipe`."""
+        """Makes a folder with a new name below `runs`, with `recipe` in it."""
         runs.mkdir(parents=True, exist_ok=True)
         while True:
             # Starts with a letter: no spreadsheet takes such a name for a number.
@@ -62,7 +69,7 @@ class RunFolder:
 
     @classmethod
     def receive(cls, runs: Path, run: str, recipe: Recipe) -> "RunFolder":
-        """The folder of a run that another machine asks for; asked for again, it is the same one.
+        """The folder of a run that another machine named; the same name and recipe give the same folder.
 
         Raises:
             ForeignRunError: a run of that name with another recipe is here.
@@ -71,7 +78,11 @@ class RunFolder:
         folder.path.mkdir(parents=True, exist_ok=True)
         if not folder.recipe_file.exists():
             write_atomically(folder.recipe_file, recipe.model_dump_json(indent=2))
-        if folder.recipe() != recipe:
+        try:
+            is_ours = Recipe.model_validate_json(folder.recipe_file.read_bytes()) == recipe
+        except ValueError:
+            is_ours = False
+        if not is_ours:
             raise ForeignRunError(f"another run {run} is on this server already; launch it again")
         return folder
 
@@ -79,57 +90,31 @@ class RunFolder:
     def id(self) -> str:
         return self.path.name
 
-    def recipe(self) -> Recipe:
-        return Recipe.model_validate_json(self.recipe_file.read_bytes())
-
-    def result(self) -> dict[str, Any] | None:
-        """The content of `result.json`, or None while the run is not finished."""
-        return _read_json(self.result_file)
-
-    def environment(self) -> dict[str, Any] | None:
-        return _read_json(self.environment_file)
-
-    def progress(self) -> dict[str, Any] | None:
-        """Where the training stands now: `epoch`, `epochs`, `fraction` of all, `loss`, `seconds_left`."""
-        return _read_json(self.progress_file)
-
-    def history(self) -> list[dict[str, Any]]:
-        """One entry an epoch. A last line that was cut off in the middle does not count."""
-        try:
-            lines = self.history_file.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in lines[:-1]]
-
-    def predictions(self) -> list[dict[str, str]]:
-        """One entry a test clip: `clip`, `frames`, `actual`, `heard`, `probability`; empty while not tested."""
-        try:
-            with self.predictions_file.open(encoding="utf-8", newline="") as file:
-                return list(csv.DictReader(file))
-        except FileNotFoundError:
-            return []
-
-    def filters(self) -> list[dict[str, Any]]:
-        """The first layer's filters, written with the pictures: `channel`, `centre_hz`, `weights`."""
-        try:
-            filters: list[dict[str, Any]] = json.loads(self.filters_file.read_bytes())
-        except FileNotFoundError:
-            return []
-        return filters
-
     def drawn(self) -> list[Path]:
-        """The pictures, in the order in which they were drawn, which is that in which they are shown."""
+        """The pictures in the order in which they were drawn, in which they are also shown."""
         # An older release kept the pictures of comparisons here too.
         files = (file for file in self.figures.glob("*.png") if not file.name.startswith("compare_"))
-        return sorted(files, key=lambda file: file.stat().st_mtime_ns)
+        return sorted(files, key=_written_ns)
+
+    def changed(self) -> dict[str, tuple[int, int]]:
+        """When each file was last changed (ns since 1970) and its size; without those that cannot be looked at."""
+        changed: dict[str, tuple[int, int]] = {}
+        for file in (*self.path.glob("*"), *self.drawn()):
+            with suppress(OSError):
+                facts = file.stat()
+                changed[file.name] = (facts.st_mtime_ns, facts.st_size)
+        return changed
 
     def log_tail(self, lines: int = 20) -> str:
-        """The end of the log; progress bars rewrite a line with carriage returns, of which the last counts."""
+        """The end of the log, empty where it cannot be read.
+
+        Progress bars rewrite a line with carriage returns, of which the last counts.
+        """
         try:
-            with self.log_file.open("rb") as log:
+            with open_regular(self.log_file) as log:
                 log.seek(max(0, self.log_file.stat().st_size - 100_000))
                 text = log.read().decode(errors="replace")
-        except FileNotFoundError:
+        except (OSError, ValueError):
             return ""
         return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.splitlines()[-lines:])
 
@@ -165,6 +150,29 @@ class RunFolder:
             os.close(descriptor)
 
 
+def open_regular(file: Path) -> BinaryIO:
+    """Opens a file for reading, and waits for nothing.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is a folder, a pipe or a device.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise ValueError("it is a folder" if stat.S_ISDIR(kind) else "it is no regular file")
+
+
+def _written_ns(file: Path) -> int:
+    try:
+        return file.lstat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _take(descriptor: int, kind: int) -> bool:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
@@ -174,7 +182,7 @@ def _take(descriptor: int, kind: int) -> bool:
 
 
 def _retried(attempt: Callable[[], Answer]) -> Answer:
-    """Tries for half a second: whoever asks for the trainer's PID holds the lock for a moment too."""
+    """Tries for half a second: a process that looks up the trainer's PID also holds the lock for a moment."""
     for _ in range(49):
         if answer := attempt():
             return answer
@@ -194,11 +202,3 @@ def write_atomically(file: Path, content: str | bytes) -> None:
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _read_json(file: Path) -> dict[str, Any] | None:
-    try:
-        content: dict[str, Any] = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        return None
-    return content

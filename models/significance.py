@@ -1,4 +1,4 @@
-"""Whether two networks hear equally well: tests of paired and of independent clips, both two-sided."""
+"""Whether two accuracies differ by more than chance: tests of paired and of independent clips, both two-sided."""
 
 from math import comb, erfc, sqrt
 from typing import Literal
@@ -7,7 +7,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Significance(BaseModel):
-    """A test's outcome; `statistic` is None for an exact test, the clips only one side heard for an unpaired one."""
+    """The outcome of a test.
+
+    `statistic` is None for an exact test; the clips that only one side got right are None for an unpaired one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,7 +26,7 @@ class Significance(BaseModel):
 
 
 def mcnemar(only_a_right: int, only_b_right: int) -> Significance:
-    """McNemar's test on paired clips, of which those that just one side heard right count.
+    """McNemar's test on paired clips; it counts those that only one side got right.
 
     With 25 of them or more (|b - c| - 1)^2 / (b + c), chi-square with one degree of freedom (McNemar,
     Psychometrika, 1947; continuity correction by Edwards, Psychometrika, 1948); with fewer the exact

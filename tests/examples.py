@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from backend.jobs.job import Job, JobState, Progress
-from backend.jobs.result import DataFacts, Result, RunResult
+from backend.jobs.job import Job, JobState
+from backend.jobs.result import Result
 from backend.probe.snapshot import GpuProcess, GpuReading, HostReading, Snapshot
 from backend.servers.state import ServerStatus, State, Verdict
 from models.recipe import WORDS, Recipe
+from models.result import DataFacts, Epoch, Progress, RunResult
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -64,8 +65,12 @@ def result(run: str = "r1", accuracy: float = 0.9, **changes: Any) -> Result:
 
 
 HISTORY = [
-    {"epoch": 1, "loss": 2.1, "validation_loss": 1.9, "train_accuracy": 0.3, "validation_accuracy": 0.41},
-    {"epoch": 2, "loss": 0.9, "validation_loss": 0.8, "train_accuracy": 0.8, "validation_accuracy": 0.91},
+    Epoch.model_validate(
+        {"epoch": 1, "loss": 2.1, "validation_loss": 1.9, "train_accuracy": 0.3, "validation_accuracy": 0.41}
+    ),
+    Epoch.model_validate(
+        {"epoch": 2, "loss": 0.9, "validation_loss": 0.8, "train_accuracy": 0.8, "validation_accuracy": 0.91}
+    ),
 ]
 
 

@@ -16,8 +16,8 @@ from backend.tabs.comparison import comparison_table
 from backend.times import now
 from models.compare import PUBLISHED, CompareError
 from models.compare import compare as compare_sides
-from models.facts import BrokenRunError
-from models.run_folder import RunFolder
+from models.run_folder import RunFolder, is_run_id
+from models.run_reader import BrokenRunError
 
 
 @click.command()
@@ -52,7 +52,7 @@ def _side(home: Home, name: str) -> str:
     if name in PUBLISHED:
         return name
     folder = RunFolder(home.runs / name)
-    if Path(name).name != name or not folder.recipe_file.exists():
+    if not is_run_id(name) or not folder.recipe_file.exists():
         raise NotFoundError(
             f"There is no run {name!r}.", f"`sheetrack results` lists them; or take {' or '.join(PUBLISHED)}."
         )

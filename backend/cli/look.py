@@ -51,7 +51,7 @@ def results(*, is_json: bool) -> None:
     sheetrack = Sheetrack()
     sheetrack.results.collect()
     found = sheetrack.jobs.results()
-    show_json(found) if is_json else show_table(results_table(found))
+    show_json(found) if is_json else show_table(results_table(found, sheetrack.results.broken()))
 
 
 @click.command()

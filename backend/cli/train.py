@@ -10,7 +10,7 @@ import click
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
 from backend.cli.show import say, show_json
-from backend.errors import NotFoundError
+from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.jobs import architectures, models_cli
 from backend.jobs.data_sets import data_folder
 from backend.jobs.job import JobState
@@ -18,6 +18,7 @@ from backend.service.lock import is_served
 from backend.service.wiring import Sheetrack
 from backend.settings import Home, this_user
 from models.run_folder import RunFolder
+from models.run_reader import BrokenRunError, read_recipe, read_result
 
 _PATIENCE_SECONDS = 30
 
@@ -33,19 +34,27 @@ def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
     """
     sheetrack = Sheetrack()
     folder = _stopped_run(sheetrack.home, resume) if resume else _new_run(sheetrack, options)
-    say(f"Run {folder.id}: {folder.recipe().title}", err=True)
-    run_models("train", str(folder.path), "--progress")
+    try:
+        recipe = read_recipe(folder)
+        say(f"Run {folder.id}: {recipe.title if recipe else 'no recipe'}", err=True)
+        run_models("train", str(folder.path), "--progress")
+        result = read_result(folder)
+    except BrokenRunError as error:
+        raise InvalidError(f"{error}.") from error
     sheetrack.results.collect()
-    result = folder.result() or {}
+    if result is None:
+        raise UnavailableError(f"Run {folder.id} has no result.", "Look into its folder.")
     if is_json:
         show_json(result)
         return
-    accuracy, full = result["test_accuracy"], result["test_accuracy_full_length"]
-    kind = "synthetic " if result["data"]["synthetic"] else ""
-    say(f"{kind}test accuracy {accuracy:.2%} of {result['test_clips']:,} clips".capitalize())
-    if full is not None:
-        say(f"Full-length clips {full:.2%} of {result['test_clips_full_length']:,} clips")
-    say(f"{result['parameters']:,} parameters · {folder.path}")
+    kind = "synthetic " if result.data.synthetic else ""
+    say(f"{kind}test accuracy {result.test_accuracy:.2%} of {result.test_clips:,} clips".capitalize())
+    if result.test_accuracy_full_length is not None:
+        say(
+            f"Full-length clips {result.test_accuracy_full_length:.2%} "
+            f"of {result.test_clips_full_length:,} clips"
+        )
+    say(f"{result.parameters:,} parameters · {folder.path}")
 
 
 def _new_run(sheetrack: Sheetrack, options: dict[str, Any]) -> RunFolder:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from models.recipe import Recipe
+from models.result import Progress
 
 
 class JobState(StrEnum):
@@ -28,21 +29,6 @@ class JobState(StrEnum):
     def holds_server(self) -> bool:
         """Whether processes of the job may run on the server."""
         return not self.is_over and self is not JobState.QUEUED
-
-
-class Progress(BaseModel):
-    """How far a training is; the content of the run's `progress.json`."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    phase: str | None = None
-    epoch: int | None = None
-    epochs: int | None = None
-    fraction: float | None = None
-    loss: float | None = None
-    validation_accuracy: float | None = None
-    clips_per_second: float | None = None
-    seconds_left: float | None = None
 
 
 class Job(BaseModel):

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from backend.errors import ConflictError, SheetrackError, UnavailableError
 from backend.jobs.engines import Engine, LostError, ProcessState
-from backend.jobs.job import Job, JobState, Progress
+from backend.jobs.job import Job, JobState
 from backend.jobs.placement import no_longer_trains
 from backend.jobs.results import Results
 from backend.jobs.store import UNREADABLE, JobStore
 from backend.times import now
+from models.result import Progress
 from models.run_folder import RunFolder
+from models.run_reader import BrokenRunError, read_progress
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +170,7 @@ class Lane:
             self._results.collect()
             state, reason = JobState.DONE, ""
             if job.id not in self._store.result_ids():
-                state, reason = JobState.FAILED, f"{result_file} cannot be read"
+                state, reason = JobState.FAILED, self._results.fault(job.id)
         elif not reason and self._engine:
             reason = _last_words(self._engine.log(job))
         progress, _ = self._progress(job)
@@ -178,9 +180,9 @@ class Lane:
         """How far the training is, and what is wrong with the file that says so."""
         folder = RunFolder(self._runs / job.id)
         try:
-            return Progress.model_validate(folder.progress() or {}), ""
-        except (OSError, ValueError, RecursionError):
-            return job.progress, f"{folder.progress_file} cannot be read"
+            return read_progress(folder), ""
+        except BrokenRunError as error:
+            return job.progress, f"{folder.progress_file} cannot be read: {error.broken.reason}"
 
     def _change(self, job: Job, **changes: object) -> Job:
         if all(getattr(job, name) == value for name, value in changes.items()):

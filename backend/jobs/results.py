@@ -1,21 +1,32 @@
 """Finished runs: found in their folders, stored, and shown."""
 
 import logging
+import os
+import threading
 from collections.abc import Callable, Mapping
-
-from pydantic import ValidationError
+from datetime import UTC, datetime
+from pathlib import Path
 
 from backend.errors import NotFoundError
-from backend.jobs.result import Result, RunResult
+from backend.jobs.job import Job
+from backend.jobs.result import BrokenResult, Result
 from backend.jobs.store import JobStore
 from backend.servers.server import Server, this_machine
 from backend.settings import Home, this_user
-from models.run_folder import RunFolder
+from backend.times import now
+from models.result import RunResult
+from models.run_folder import RunFolder, is_run_id
+from models.run_reader import BrokenRunError, read_result, read_run
 
 log = logging.getLogger(__name__)
 
+State = tuple[int, ...] | None
+"""Changes when a file changes."""
+
 
 class Results:
+    """Safe to use from several threads."""
+
     def __init__(
         self,
         home: Home,
@@ -23,46 +34,118 @@ class Results:
         store: JobStore,
         on_results_changed: Callable[[set[str] | None], None],
     ) -> None:
-        """`on_results_changed` is called with the ids of the runs that are new; None: all may have changed."""
+        """`on_results_changed` is called with the ids of the runs that changed; None: all may have changed."""
         self._home = home
         self._servers = servers
         self._store = store
         self._on_results_changed = on_results_changed
+        self._collecting = threading.Lock()
+        self._broken: dict[str, tuple[State, BrokenResult]] = {}
+        self._unreadable: set[str] | None = None
+        """Results whose stored form cannot be read: they are read from their folders again."""
 
     def collect(self) -> list[Result]:
-        """Stores and publishes every finished run that is not stored yet, launched or trained directly."""
-        known = self._store.result_ids()
-        found = []
-        for file in sorted(self._home.runs.glob("*/result.json")):
-            folder = RunFolder(file.parent)
-            if folder.id not in known and (result := self._read(folder)) is not None:
-                self._store.add_result(result)
-                found.append(result)
-        if found:
-            self._on_results_changed({result.run for result in found})
-        return found
+        """Stores and publishes every finished run that is not stored yet, launched or trained directly.
+
+        A run whose result cannot be read is published as broken.
+        """
+        with self._collecting:
+            known = self._store.result_ids()
+            if self._unreadable is None:
+                self._unreadable = known - {result.run for result in self._store.results()}
+            before, self._broken = self._broken, {}
+            found: dict[str, Result] = {}
+            for folder in self._finished():
+                if folder.id in known and folder.id not in self._unreadable:
+                    continue
+                state = _state(folder.result_file)
+                if folder.id in before and before[folder.id][0] == state:
+                    self._broken[folder.id] = before[folder.id]
+                    continue
+                try:
+                    content = read_result(folder)
+                except BrokenRunError as error:
+                    log.warning("%s", error)
+                    self._broken[folder.id] = (state, self._broken_result(folder))
+                else:
+                    if content:
+                        found[folder.id] = self._result(folder, content)
+                        self._store.add_result(found[folder.id], replace=folder.id in self._unreadable)
+            self._unreadable -= found.keys()
+            changed = {
+                *found,
+                *(run for run in before | self._broken if before.get(run) != self._broken.get(run)),
+            }
+        if changed:
+            self._on_results_changed(changed)
+        return list(found.values())
+
+    def broken(self) -> list[BrokenResult]:
+        """The finished runs whose result could not be read when runs were last collected, the newest first."""
+        broken = [result for _, result in self._broken.values()]
+        return sorted(broken, key=lambda result: result.finished_at, reverse=True)
+
+    def fault(self, run: str) -> str:
+        """Why the result of a run could not be read when runs were last collected; empty where it could."""
+        if run not in self._broken:
+            return ""
+        file = RunFolder(self._home.runs / run).result_file
+        _, result = self._broken[run]
+        reason = next((each.reason for each in result.broken if each.file == file.name), "")
+        return f"{file} cannot be read: {reason}"
 
     def show_all(self) -> None:
         self._on_results_changed(None)
 
-    def _read(self, folder: RunFolder) -> Result | None:
+    def _finished(self) -> list[RunFolder]:
         try:
-            content = RunResult.model_validate_json(folder.result_file.read_bytes())
-        except (ValidationError, OSError) as error:
-            log.warning("%s cannot be read: %s", folder.result_file, error)
-            return None
-        try:
-            job = self._store.job(folder.id)
-            server, requested_by = job.server, job.requested_by
-        except NotFoundError:
-            server, requested_by = self._this_server(), this_user()
+            paths = sorted(self._home.runs.iterdir())
+        except OSError:
+            return []
+        folders = [RunFolder(path) for path in paths if is_run_id(path.name)]
+        return [folder for folder in folders if os.path.lexists(folder.result_file)]
+
+    def _result(self, folder: RunFolder, content: RunResult) -> Result:
+        job = self._job(folder.id)
         return Result(
             run=folder.id,
-            server=server,
-            requested_by=requested_by,
+            server=job.server if job else self._this_server(),
+            requested_by=job.requested_by if job else this_user(),
             finished_at=content.finished_at,
             content=content,
         )
 
+    def _broken_result(self, folder: RunFolder) -> BrokenResult:
+        job, content = self._job(folder.id), read_run(folder)
+        return BrokenResult(
+            run=folder.id,
+            server=job.server if job else None,
+            requested_by=job.requested_by if job else None,
+            finished_at=_written_at(folder.result_file),
+            recipe=content.recipe,
+            broken=tuple(content.broken),
+        )
+
+    def _job(self, run: str) -> Job | None:
+        try:
+            return self._store.job(run)
+        except NotFoundError:
+            return None
+
     def _this_server(self) -> str:
         return next((server.name for server in self._servers.values() if server.is_here), this_machine())
+
+
+def _state(file: Path) -> State:
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
+    return (facts.st_ino, facts.st_mode, facts.st_size, facts.st_mtime_ns)
+
+
+def _written_at(file: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(file.lstat().st_mtime), UTC)
+    except (OSError, OverflowError, ValueError):
+        return now()

@@ -16,10 +16,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Row
 from backend.errors import ConflictError, NotFoundError
-from backend.jobs.job import Job, JobState, Progress
-from backend.jobs.result import Result, RunResult
+from backend.jobs.job import Job, JobState
+from backend.jobs.result import Result
 from backend.jobs.sweep import Sweep
 from models.recipe import Recipe
+from models.result import Progress, RunResult
 
 log = logging.getLogger(__name__)
 
@@ -184,11 +185,15 @@ class JobStore:
 
     # Results
 
-    def add_result(self, result: Result) -> bool:
-        """Stores a result once; returns whether it was new."""
+    def add_result(self, result: Result, *, replace: bool = False) -> bool:
+        """Stores a result once, or in place of a stored one; returns whether it was stored."""
         values = {**result.model_dump(exclude={"content"}), "content": result.content.model_dump_json()}
+        added = insert(_Result).values(values)
+        added = (
+            added.on_conflict_do_update(["run"], set_=values) if replace else added.on_conflict_do_nothing()
+        )
         with self._database.begin() as connection:
-            return bool(connection.execute(insert(_Result).values(values).on_conflict_do_nothing()).rowcount)
+            return bool(connection.execute(added).rowcount)
 
     def results(self, limit: int | None = None) -> list[Result]:
         """The newest first."""

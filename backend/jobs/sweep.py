@@ -9,8 +9,9 @@ from typing import Annotated, NamedTuple
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from backend.jobs.job import Job, JobState
-from backend.jobs.result import DataFacts, Result
+from backend.jobs.result import Result
 from models.recipe import Recipe
+from models.result import DataFacts
 
 GRID_FIELDS = ("depth", "dropout", "batch_norm")
 """The fields of a Recipe that differ from cell to cell; the seed differs within a cell."""

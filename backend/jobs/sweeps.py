@@ -7,13 +7,13 @@ from backend.jobs.architectures import architectures
 from backend.jobs.job import Job
 from backend.jobs.models_cli import ask
 from backend.jobs.queue import Queue
-from backend.jobs.result import DataFacts
 from backend.jobs.results import Results
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import GRID_FIELDS, Grid, Sweep, SweepCell, cells, sweep_id, trials
 from backend.servers.server import Server
 from backend.times import now
 from models.recipe import Recipe
+from models.result import DataFacts
 
 MOST_TRAININGS = 1000
 

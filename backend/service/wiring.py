@@ -143,7 +143,14 @@ class Sheetrack:
 
     @cached_property
     def display(self) -> Display:
-        return Display(self.home, self.jobs, self.publisher, self.workbook, self.settings.run_tabs)
+        return Display(
+            self.home,
+            self.jobs,
+            self.publisher,
+            self.workbook,
+            self.settings.run_tabs,
+            unreadable=lambda: self.results.broken(),  # noqa: PLW0108 - the results need the display first
+        )
 
     @cached_property
     def results(self) -> Results:

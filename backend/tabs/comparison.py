@@ -17,8 +17,8 @@ def comparison_table(comparison: Comparison, at: datetime, picture: Picture | No
     a, b = comparison.a, comparison.b
     sections = [
         _facts(comparison),
-        matrix_section(f"Confusion matrix of A, {a.name}", _said(a), comparison.words, a.confusion_matrix),
-        matrix_section(f"Confusion matrix of B, {b.name}", _said(b), comparison.words, b.confusion_matrix),
+        matrix_section(f"Confusion matrix of A, {a.name}", _note(a), comparison.words, a.confusion_matrix),
+        matrix_section(f"Confusion matrix of B, {b.name}", _note(b), comparison.words, b.confusion_matrix),
         _difference(comparison),
         _pairs(comparison),
     ]
@@ -48,7 +48,7 @@ def _facts(comparison: Comparison) -> Section:
     ]
     if test.only_a_right is not None:
         only = [Number(value=count, format="integer") for count in (test.only_a_right, test.only_b_right)]
-        rows.append(("Clips that it alone hears", *only, None))
+        rows.append(("Clips that only it gets right", *only, None))
     chance = "p < 0.0001" if test.p_value < 0.0001 else f"p = {test.p_value:.2g}"
     rows.append(("Test of significance", f"{test.test}: {chance}", None, None))
     columns = (
@@ -73,12 +73,12 @@ def _run(side: Side) -> Text:
     )
 
 
-def _said(side: Side) -> str:
-    return f"{side.title}: {side.clips:,} test clips; rows are the words said, columns the words heard."
+def _note(side: Side) -> str:
+    return f"{side.title}: {side.clips:,} test clips; rows are the labels, columns the predictions."
 
 
 def _difference(comparison: Comparison) -> Section:
-    """In clips where both sides heard as many of every word, else in per cent of the clips of a word."""
+    """In clips where both sides have as many of every label, else in per cent of the clips of a label."""
     sums = [[sum(row) for row in side.confusion_matrix] for side in (comparison.a, comparison.b)]
     in_clips = sums[0] == sums[1]
     rows: Sequence[Sequence[float | None]] = comparison.difference
@@ -87,17 +87,17 @@ def _difference(comparison: Comparison) -> Section:
             [percent / 100 if abs(percent) >= _SMALLEST_PERCENT else None for percent in row]
             for row in comparison.difference_percent
         ]
-    heard = (
+    predictions = (
         Column(title=word, format="integer" if in_clips else "percent", width=7, heat=True)
         for word in comparison.words
     )
     return Section(
         title="B less A",
         note=(
-            f"In {'clips' if in_clips else 'per cent of the clips of the word said'}; "
+            f"In {'clips' if in_clips else 'per cent of the clips of the label'}; "
             "blue: more often in B, orange: more often in A. On the diagonal more is better, elsewhere less."
         ),
-        columns=(Column(title="said / heard", width=18), *heard),
+        columns=(Column(title="Label / prediction", width=18), *predictions),
         rows=tuple(
             (word, *(value or None for value in row))
             for word, row in zip(comparison.words, rows, strict=True)
@@ -108,7 +108,7 @@ def _difference(comparison: Comparison) -> Section:
 
 def _pairs(comparison: Comparison) -> Section:
     return Section(
-        title="Words taken for each other: what changed most",
+        title="Confused words: the greatest changes",
         columns=(
             Column(title="Words", width=18),
             Column(title="A", format="integer", width=7),
@@ -119,5 +119,5 @@ def _pairs(comparison: Comparison) -> Section:
             (" / ".join(pair.words), pair.errors_a, pair.errors_b, round(pair.change))
             for pair in comparison.pairs[:_SHOWN_PAIRS]
         ),
-        empty="Nothing: both take the same words for each other, as often.",
+        empty="None: both confuse the same words, as often.",
     )

@@ -1,13 +1,13 @@
 """What the tabs about jobs and results show, made from what is stored."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from backend.errors import NotFoundError
-from backend.jobs.result import Result
+from backend.jobs.result import BrokenResult, Result
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import Sweep, SweepCell, cells, trials
 from backend.settings import Home
@@ -18,10 +18,12 @@ from backend.tabs.leaderboard import leaderboard_table
 from backend.tabs.names import is_comparison_tab, is_run_tab, run_tab
 from backend.tabs.publisher import Publisher
 from backend.tabs.results import results_table
-from backend.tabs.run import run_table
+from backend.tabs.run import run_table, unreadable_run_table
 from backend.tabs.sweeps import fine_tuning_table
 from backend.tabs.usage import usage_table
+from models.result import BrokenFile
 from models.run_folder import RunFolder
+from models.run_reader import read_run
 
 SHOWN_FINISHED_JOBS = 100
 SHOWN_COMPARISONS = 10
@@ -31,13 +33,24 @@ class Display:
     """Safe to use from several threads."""
 
     def __init__(
-        self, home: Home, store: JobStore, publisher: Publisher, workbook: StoredSheet, run_tabs: int
+        self,
+        home: Home,
+        store: JobStore,
+        publisher: Publisher,
+        workbook: StoredSheet,
+        run_tabs: int,
+        *,
+        unreadable: Callable[[], Sequence[BrokenResult]] = tuple,
     ) -> None:
+        """`unreadable` lists the finished runs whose result cannot be read."""
         self._home = home
         self._store = store
         self._publisher = publisher
         self._workbook = workbook
         self._run_tabs = run_tabs
+        self._unreadable = unreadable
+        self._read: dict[str, tuple[object, Sequence[BrokenFile]]] = {}
+        """When the files of each run were changed before they were last read, and those that were broken."""
         # A table must not be published after one that was made later.
         self._making = threading.RLock()
 
@@ -51,19 +64,28 @@ class Display:
     def show_results(self, changed: set[str] | None = None) -> None:
         """Publishes the tabs about results, and exactly the newest runs have a tab of their own.
 
-        Of these, the runs in `changed` are read again, or all.
+        Of these, the runs in `changed` are read again, or all, and those whose files changed.
         """
         with self._making:
-            results = self._store.results()
-            newest = {run_tab(result.run): result for result in results[: self._run_tabs]}
+            results, unreadable = self._store.results(), self._unreadable()
+            runs: list[Result | BrokenResult] = [*results, *unreadable]
+            newest_first = sorted(runs, key=lambda run: run.finished_at, reverse=True)
+            newest = {run_tab(run.run): run for run in newest_first[: self._run_tabs]}
             shown = {tab for tab in self._publisher.shown() if is_run_tab(tab)}
-            runs = [
-                self._run_tab(result)
-                for tab, result in newest.items()
-                if changed is None or result.run in changed or tab not in shown
+            read = [
+                self._run_tab(run)
+                for tab, run in newest.items()
+                if changed is None or run.run in changed or tab not in shown or self._has_changed(run.run)
             ]
+            self._read = {run.run: self._read[run.run] for run in newest.values()}
+            broken = {run: files for run, (_, files) in self._read.items()}
             self._publisher.publish(
-                [results_table(results), leaderboard_table(results), *self.fine_tuning(), *runs],
+                [
+                    results_table(results, unreadable, broken),
+                    leaderboard_table(results),
+                    *self.fine_tuning(),
+                    *read,
+                ],
                 gone=sorted(shown - newest.keys()),
             )
 
@@ -108,12 +130,25 @@ class Display:
             sweeps.setdefault(sweep.recipe.architecture, []).append((sweep, found))
         return [fine_tuning_table(architecture, some) for architecture, some in sweeps.items()]
 
-    def _run_tab(self, result: Result) -> Table:
-        folder = RunFolder(self._home.runs / result.run)
-        figures = [file.stem for file in folder.drawn()]
+    def _run_tab(self, run: Result | BrokenResult) -> Table:
+        folder = RunFolder(self._home.runs / run.run)
+        changed = folder.changed()
+        content = read_run(folder)
+        self._read[run.run] = (changed, content.broken)
+        if isinstance(run, BrokenResult):
+            return unreadable_run_table(run.model_copy(update={"broken": tuple(content.broken)}))
         return run_table(
-            result, folder.history(), figures, predictions=folder.predictions(), filters=folder.filters()
+            run,
+            content.history,
+            content.figures,
+            predictions=content.predictions,
+            filters=content.filters,
+            broken=content.broken,
         )
+
+    def _has_changed(self, run: str) -> bool:
+        known = self._read.get(run)
+        return known is None or known[0] != RunFolder(self._home.runs / run).changed()
 
 
 def _pictures(table: Table) -> list[Picture]:

@@ -4,12 +4,13 @@ import shlex
 from collections.abc import Sequence
 from statistics import mean, stdev
 
-from backend.jobs.result import Result, RunResult
+from backend.jobs.result import Result
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text
 from backend.tabs.names import LEADERBOARD, Rank
 from backend.tabs.results import data_name
 from models import published
 from models.recipe import Recipe
+from models.result import RunResult
 
 
 def leaderboard_table(results: Sequence[Result]) -> Table:

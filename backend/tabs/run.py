@@ -1,42 +1,72 @@
-"""What the tabs about results show. Pure: the same facts give the same Table."""
+"""The tab of a run. Pure."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from backend.jobs.result import Result, RunResult
+from backend.jobs.result import BrokenResult, Result
 from backend.sheets.table import Cell, Column, Number, Picture, Section, Spark, Table, Text
 from backend.tabs.leaderboard import train_command
 from backend.tabs.names import Rank, run_tab
 from backend.tabs.results import data_name
-from backend.tabs.run_sections import confusion_matrix, first_filters, mistakes, wrong_clips
+from backend.tabs.run_sections import (
+    broken_files,
+    confusion_matrix,
+    confusions,
+    first_filters,
+    wrong_predictions,
+)
+from models.result import BrokenFile, Epoch, Filter, Prediction, RunResult
 
 
 def run_table(
     result: Result,
-    history: Sequence[dict[str, Any]],
+    history: Sequence[Epoch],
     figures: Sequence[str],
     *,
-    predictions: Sequence[dict[str, str]] = (),
-    filters: Sequence[dict[str, Any]] = (),
+    predictions: Sequence[Prediction] = (),
+    filters: Sequence[Filter] = (),
+    broken: Sequence[BrokenFile] = (),
 ) -> Table:
-    """Everything about one run: facts, curve, confusion matrix, filters, wrong clips, pictures."""
+    """Everything about one run: facts, broken files, curve, confusion matrix, filters, wrong clips, pictures."""
     run = result.content
     sections = [
         _facts(result),
+        *broken_files(broken),
         _curves(run, history),
         confusion_matrix(run),
-        mistakes(run),
+        confusions(run),
         *first_filters(filters),
-        *wrong_clips(run.run, predictions),
+        *wrong_predictions(result.run, predictions),
     ]
     if figures:
         pictures = tuple(
-            Picture(run=run.run, figure=name, alt=f"{name.replace('_', ' ').capitalize()} of run {run.run}")
+            Picture(
+                run=result.run,
+                figure=name,
+                alt=f"{name.replace('_', ' ').capitalize()} of run {result.run}",
+            )
             for name in figures
         )
         sections.append(Section(title="Pictures", columns=(), pictures=pictures))
     return Table(
-        name=run_tab(run.run), rank=Rank.RUN.newest_first(result.finished_at), sections=tuple(sections)
+        name=run_tab(result.run), rank=Rank.RUN.newest_first(result.finished_at), sections=tuple(sections)
+    )
+
+
+def unreadable_run_table(result: BrokenResult) -> Table:
+    """What is known of a run whose result cannot be read, and why it cannot."""
+    recipe = result.recipe
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("Training", Text(text=recipe.title, note=recipe.name) if recipe else None),
+        ("Server", result.server),
+        ("Requested by", result.requested_by),
+        ("Again", train_command(recipe) if recipe else None),
+    )
+    columns = (Column(title="Fact", width=18), Column(title="Value", span=2))
+    facts = Section(title=f"Run {result.run}", columns=columns, rows=rows)
+    return Table(
+        name=run_tab(result.run),
+        rank=Rank.RUN.newest_first(result.finished_at),
+        sections=(facts, *broken_files(result.broken)),
     )
 
 
@@ -53,23 +83,23 @@ def _facts(result: Result) -> Section:
         ("Clips/s", Number(value=run.clips_per_second, format="integer"), run.device),
         ("Took", Number(value=run.seconds, format="seconds"), f"{run.epochs} epochs"),
         ("Data", data_name(run), None),
-        ("Server", result.server, f"asked for by {result.requested_by}"),
+        ("Server", result.server, f"requested by {result.requested_by}"),
         ("Again", train_command(run.recipe), None),
     ]
     if run.data.held_out:
         rows.append(("Held out", run.data.held_out, None))
     rows += [("Notice", notice, None) for notice in run.data.notices]
     columns = (Column(title="Fact", width=18), Column(title="Value", span=2), Column(title="", width=7))
-    return Section(title=f"Run {run.run}", columns=columns, rows=tuple(rows))
+    return Section(title=f"Run {result.run}", columns=columns, rows=tuple(rows))
 
 
 def _best_epoch(run: RunResult) -> str | None:
     return f"best at epoch {run.best_epoch}, whose weights were tested" if run.best_epoch else None
 
 
-def _curves(run: RunResult, history: Sequence[dict[str, Any]]) -> Section:
-    def row(title: str, key: str, *, is_accuracy: bool) -> tuple[Cell, ...]:
-        values = tuple(epoch.get(key) for epoch in history)
+def _curves(run: RunResult, history: Sequence[Epoch]) -> Section:
+    def row(title: str, field: str, *, is_accuracy: bool) -> tuple[Cell, ...]:
+        values = tuple(getattr(epoch, field) for epoch in history)
         known = [value for value in values if value is not None]
         if not known:
             return (title, None, None, None)

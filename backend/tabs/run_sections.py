@@ -1,27 +1,45 @@
-"""What a run's tab tells of what was heard, and of the filters that hear it. Pure."""
+"""The sections of a run's tab about its predictions, its first filters, and its broken files. Pure."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from backend.jobs.result import RunResult
 from backend.sheets.table import Column, Section, Sound, Spark, Text
+from models.result import BrokenFile, Filter, Prediction, RunResult
 
+_SHOWN_CONFUSIONS = 10
 _SHOWN_WRONG = 50
 _FILTERS_A_ROW = 8
 
 
+def broken_files(broken: Sequence[BrokenFile]) -> list[Section]:
+    """The files that cannot be read, each with the reason; no section where there are none."""
+    if not broken:
+        return []
+    return [
+        Section(
+            title="Broken files",
+            note="Restore these files, or train the recipe again.",
+            columns=(Column(title="File", width=18), Column(title="Reason", span=2)),
+            rows=tuple((Text(text=each.file, tone="bad"), each.reason) for each in broken),
+        )
+    ]
+
+
 def confusion_matrix(run: RunResult) -> Section:
-    clips = f"{run.test_clips:,} test clips; rows are the words said, columns the words heard"
-    return matrix_section("Confusion matrix", f"{clips}.", run.words, run.confusion_matrix)
+    note = f"{run.test_clips:,} test clips; rows are the labels, columns the predictions."
+    return matrix_section("Confusion matrix", note, run.words, run.confusion_matrix)
 
 
 def matrix_section(title: str, note: str, words: Sequence[str], matrix: Sequence[Sequence[int]]) -> Section:
-    """Counts, a row a word said, and the share of each row that was heard right."""
-    heard = tuple(Column(title=word, format="integer", width=7, heat=True) for word in words)
+    """Counts, a row for each label, and the share of each row with the right prediction."""
+    predictions = tuple(Column(title=word, format="integer", width=7, heat=True) for word in words)
     return Section(
         title=title,
         note=note,
-        columns=(Column(title="said / heard", width=18), *heard, Column(title="right", format="accuracy")),
+        columns=(
+            Column(title="Label / prediction", width=18),
+            *predictions,
+            Column(title="Recall", format="accuracy"),
+        ),
         rows=tuple(
             (word, *(count or None for count in counts), counts[place] / sum(counts) if sum(counts) else None)
             for place, (word, counts) in enumerate(zip(words, matrix, strict=True))
@@ -30,51 +48,49 @@ def matrix_section(title: str, note: str, words: Sequence[str], matrix: Sequence
     )
 
 
-def mistakes(run: RunResult) -> Section:
+def confusions(run: RunResult) -> Section:
     wrong = sorted(
-        (
-            (-count, said, heard)
-            for row, said in zip(run.confusion_matrix, run.words, strict=True)
-            for count, heard in zip(row, run.words, strict=True)
-            if said != heard and count
-        ),
-    )[:10]
+        (-count, label, prediction)
+        for row, label in zip(run.confusion_matrix, run.words, strict=True)
+        for count, prediction in zip(row, run.words, strict=True)
+        if label != prediction and count
+    )
     return Section(
-        title="Most frequent mistakes",
+        title="Most frequent confusions",
         columns=(
-            Column(title="Said", width=18),
-            Column(title="Heard", width=7),
+            Column(title="Label", width=18),
+            Column(title="Prediction", width=10),
             Column(title="Clips", format="integer", width=7),
         ),
-        rows=tuple((said, heard, -count) for count, said, heard in wrong),
-        empty="None: every test clip was heard right.",
+        rows=tuple((label, prediction, -count) for count, label, prediction in wrong[:_SHOWN_CONFUSIONS]),
+        empty="None: every prediction was right.",
     )
 
 
-def wrong_clips(run: str, predictions: Sequence[dict[str, str]]) -> list[Section]:
-    """The clips that were heard wrong most surely; none where it is not known which they are."""
+def wrong_predictions(run: str, predictions: Sequence[Prediction]) -> list[Section]:
+    """The clips with a wrong prediction, the most confident first; no section where none is known."""
     wrong = sorted(
-        (row for row in predictions if row["heard"] != row["actual"]),
-        key=lambda row: (-float(row["probability"]), row["clip"]),
+        (row for row in predictions if row.prediction != row.label),
+        key=lambda row: (-row.confidence, row.clip),
     )
     if not wrong:
         return []
     return [
         Section(
-            title="Clips heard wrong",
-            note=f"{min(len(wrong), _SHOWN_WRONG)} of {len(wrong):,}, those first that the network was surest of.",
+            title="Wrong predictions",
+            note=f"{min(len(wrong), _SHOWN_WRONG)} of {len(wrong):,} clips, the most confident predictions first.",
             columns=(
-                Column(title="Said", width=18),
-                Column(title="Heard", width=7),
-                Column(title="Sure", format="percent", width=7),
+                Column(title="Label", width=18),
+                Column(title="Prediction", width=10),
+                Column(title="Confidence", format="percent", width=10),
                 Column(title="Clip", width=7),
             ),
             rows=tuple(
                 (
-                    row["actual"],
-                    row["heard"],
-                    float(row["probability"]),
-                    Text(text=row["clip"], sound=Sound(run=run, clip=row["clip"])),
+                    row.label,
+                    row.prediction,
+                    row.confidence,
+                    Text(text=row.clip, sound=Sound(run=run, clip=row.clip)),
                 )
                 for row in wrong[:_SHOWN_WRONG]
             ),
@@ -82,20 +98,18 @@ def wrong_clips(run: str, predictions: Sequence[dict[str, str]]) -> list[Section
     ]
 
 
-def first_filters(filters: Sequence[dict[str, Any]]) -> list[Section]:
-    """Every filter of the first layer on one scale, from low to high centre frequency."""
+def first_filters(filters: Sequence[Filter]) -> list[Section]:
+    """The filters of the first layer on one scale, from low to high centre frequency."""
     if not filters:
         return []
-    largest = max(abs(weight) for entry in filters for weight in entry["weights"])
-    sparks = [_filter(entry, largest) for entry in filters]
-    rows = [sparks[at : at + _FILTERS_A_ROW] for at in range(0, len(sparks), _FILTERS_A_ROW)]
-    taps = len(filters[0]["weights"])
+    largest = max(abs(weight) for entry in filters for weight in entry.weights)
+    groups = [filters[at : at + _FILTERS_A_ROW] for at in range(0, len(filters), _FILTERS_A_ROW)]
     return [
         Section(
             title="Filters of the first layer",
             note=(
-                f"Weights of {len(filters)} filters of {taps} taps, all on the scale -{largest:.2g} to "
-                f"{largest:.2g}, from low to high centre frequency."
+                f"Weights of {len(filters)} filters of {len(filters[0].weights)} taps, all on the scale "
+                f"-{largest:.2g} to {largest:.2g}, from low to high centre frequency."
             ),
             columns=(
                 Column(title="kHz", width=18),
@@ -103,28 +117,28 @@ def first_filters(filters: Sequence[dict[str, Any]]) -> list[Section]:
             ),
             rows=tuple(
                 (
-                    _range(filters[at * _FILTERS_A_ROW : (at + 1) * _FILTERS_A_ROW]),
-                    *row,
-                    *[None] * (_FILTERS_A_ROW - len(row)),
+                    _range(group),
+                    *(_filter(entry, largest) for entry in group),
+                    *[None] * (_FILTERS_A_ROW - len(group)),
                 )
-                for at, row in enumerate(rows)
+                for group in groups
             ),
         )
     ]
 
 
-def _filter(entry: dict[str, Any], largest: float) -> Spark:
-    centre = "no centre" if entry["centre_hz"] is None else f"centre {entry['centre_hz']:.0f} Hz"
-    weights = " ".join(f"{weight:+.2g}" for weight in entry["weights"])
+def _filter(entry: Filter, largest: float) -> Spark:
+    centre = "no centre" if entry.centre_hz is None else f"centre {entry.centre_hz:.0f} Hz"
+    weights = " ".join(f"{weight:+.2g}" for weight in entry.weights)
     return Spark(
-        values=tuple(entry["weights"]),
+        values=entry.weights,
         style="column",
         low=-largest,
         high=largest,
-        label=f"channel {entry['channel']}, {centre}: {weights}",
+        label=f"channel {entry.channel}, {centre}: {weights}",
     )
 
 
-def _range(filters: Sequence[dict[str, Any]]) -> str:
-    known = [entry["centre_hz"] for entry in filters if entry["centre_hz"] is not None]
+def _range(filters: Sequence[Filter]) -> str:
+    known = [entry.centre_hz for entry in filters if entry.centre_hz is not None]
     return f"{known[0] / 1000:.2f} to {known[-1] / 1000:.2f}" if known else ""

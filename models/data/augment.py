@@ -1,4 +1,4 @@
-"""Variation of training clips: a whole batch at a time, as tensors, on the device that trains."""
+"""Augmentation of training clips: a whole batch at a time, as tensors, on the device that trains."""
 
 import torch
 from torch import Tensor
@@ -6,8 +6,8 @@ from torch import Tensor
 from models.data.audio import SAMPLES
 
 
-def vary(batch: Tensor, strength: str) -> Tensor:
-    """Varies clips (batch, samples) of float samples in -1 to 1.
+def augment(batch: Tensor, strength: str) -> Tensor:
+    """Changes clips (batch, samples) of float samples in -1 to 1 at random.
 
     "none" changes nothing. "light" moves each clip by up to 100 ms either way, changes its loudness by up to
     6 dB and adds a little noise. "strong" also plays it up to 15 % slower or faster and silences a stretch of

@@ -18,11 +18,11 @@ ESPEAK_UTF8 = 1
 
 
 class Manner(NamedTuple):
-    """How a word is said: `speed` and `pitch` relative to the voice's own, `liveliness` 0 to 1 of intonation."""
+    """How a word is spoken: `speed` and `pitch` relative to those of the voice, range of `intonation` 0 to 1."""
 
     speed: float
     pitch: float
-    liveliness: float
+    intonation: float
 
 
 class Espeak:
@@ -58,7 +58,7 @@ class Espeak:
             raise ValueError(f"eSpeak NG has no voice '{voice}'")
         self._library.espeak_SetParameter(ESPEAK_RATE, round(170 * manner.speed), 0)
         self._library.espeak_SetParameter(ESPEAK_PITCH, round(50 * manner.pitch), 0)
-        self._library.espeak_SetParameter(ESPEAK_RANGE, round(100 * manner.liveliness), 0)
+        self._library.espeak_SetParameter(ESPEAK_RANGE, round(100 * manner.intonation), 0)
         self._chunks.clear()
         text = word.encode() + b"\0"
         self._library.espeak_Synth(text, len(text), 0, 1, 0, ESPEAK_UTF8, None, None)
@@ -77,6 +77,6 @@ class Pico:
         self._engine = py_nanotts.NanoTTS()
 
     def speak(self, word: str, voice: str, manner: Manner) -> Waveform:
-        """Its voices have an intonation of their own, so `liveliness` changes nothing."""
+        """Speaks with the fixed intonation of the voice, whatever `manner.intonation` is."""
         sound = self._engine.speak(word, voice=voice, speed=manner.speed, pitch=manner.pitch)
         return np.frombuffer(sound, np.int16) / 32768

@@ -153,7 +153,7 @@ def _speak(voice: Voice) -> list[str]:
             manner = Manner(
                 speed=random.uniform(0.75, 1.3),
                 pitch=random.uniform(0.7, 1.4),
-                liveliness=random.uniform(0.3, 0.8),
+                intonation=random.uniform(0.3, 0.8),
             )
             sound = synthesizer.speak(word, name, manner)
             # Playing it at another rate makes the voice smaller or larger, as another throat would.

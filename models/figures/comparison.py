@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from models.compare import Comparison
 from models.figures.confusion import ERRORS, name_words
 from models.figures.style import ACCENT, CONTRAST, DIVERGING, FAINT, INK, RULE, picture, quiet, shorten
+from models.result import Matrix
 from models.significance import Significance
 
 _WIDTH_PX, _HEIGHT_PX = 1150, 865
@@ -47,7 +48,7 @@ def in_words(significance: Significance) -> str:
     return f"{significance.test}, {p_value}"
 
 
-def _errors(matrix: list[list[int]]) -> np.ma.MaskedArray:
+def _errors(matrix: Matrix) -> np.ma.MaskedArray:
     return np.ma.masked_array(matrix, np.eye(len(matrix), dtype=bool))
 
 
@@ -71,7 +72,7 @@ def _difference(axes: Axes, comparison: Comparison) -> None:
             color="white" if abs(value) > 0.33 * limit else INK,
         )  # fmt: skip
     axes.set_title(
-        f"B less A, in {'clips' if same_clips else '% of the word said'} (blue: more in B, orange: more in A)"
+        f"B less A, in {'clips' if same_clips else '% of the label'} (blue: more in B, orange: more in A)"
     )
 
 
@@ -89,7 +90,7 @@ def _pairs(axes: Axes, comparison: Comparison) -> None:
     axes.set_yticks(rows, labels=labels)
     axes.invert_yaxis()
     axes.set_xlim(left=-1)
-    axes.set_xlabel("clips of one heard as the other")
+    axes.set_xlabel("clips of one with the other as prediction")
     axes.set_title("most changed")
     axes.tick_params(length=0)
     axes.tick_params(axis="y", labelcolor=INK)

@@ -1,4 +1,6 @@
-"""The confusion matrix: which word was said, which was heard, in clips or in per cent."""
+"""The confusion matrix: labels against predictions, in clips or in per cent."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,9 +8,9 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from models.facts import Result
 from models.figures.facts import Facts
 from models.figures.style import CONTRAST, FAINT, INK, SOFT, picture, quiet, shorten
+from models.result import RunResult
 
 ERRORS = LinearSegmentedColormap.from_list("errors", ["white", "#fddbb5", "#f08b3c", CONTRAST, "#6b2000"])
 """From white for none, growing darker steadily, so that it reads in grey too."""
@@ -27,7 +29,7 @@ def counts(facts: Facts) -> Figure | None:
 
 
 def normalised(facts: Facts) -> Figure | None:
-    """Per cent of the clips of the word said."""
+    """Per cent of the clips of a label."""
     if facts.result is None:
         return None
     matrix = np.array(facts.result.confusion_matrix)
@@ -39,7 +41,7 @@ def normalised(facts: Facts) -> Figure | None:
         facts.result,
         per_cent,
         texts=texts,
-        unit="in % of the word said",
+        unit="in % of the label",
         beside=[f"{n:,} clips" for n in clips],
     )
 
@@ -55,7 +57,7 @@ def _recall(matrix: NDArray[np.int64]) -> list[str]:
 @quiet
 def _draw(
     facts: Facts,
-    result: Result,
+    result: RunResult,
     matrix: NDArray[np.float64] | NDArray[np.int64],
     *,
     texts: NDArray[np.str_],
@@ -90,20 +92,18 @@ def _draw(
     return figure
 
 
-def accuracies(result: Result) -> str:
+def accuracies(result: RunResult) -> str:
     """Both test accuracies in words; the second is the one comparable with the published study."""
-    every, full_length = (
-        "not known" if accuracy is None else f"{accuracy:.4f}"
-        for accuracy in (result.test_accuracy, result.test_accuracy_full_length)
-    )
+    accuracy = result.test_accuracy_full_length
+    full_length = "not known" if accuracy is None else f"{accuracy:.4f}"
     return (
-        f"Test accuracy {every} ({result.test_clips:,} clips),"
+        f"Test accuracy {result.test_accuracy:.4f} ({result.test_clips:,} clips),"
         f" {full_length} on the {result.test_clips_full_length:,} of full length"
     )
 
 
-def name_words(axes: Axes, words: list[str]) -> None:
-    """Names the rows (said) and columns (heard) of a matrix drawn with imshow, on a quiet ground."""
+def name_words(axes: Axes, words: Sequence[str]) -> None:
+    """Names the rows (labels) and columns (predictions) of a matrix drawn with imshow."""
     names = [shorten(word, 12) for word in words]
     size = min(12, 190 / len(words))
     axes.set_facecolor(FAINT)
@@ -111,8 +111,8 @@ def name_words(axes: Axes, words: list[str]) -> None:
         range(len(words)), labels=names, rotation=45, ha="right", rotation_mode="anchor", size=size
     )
     axes.set_yticks(range(len(words)), labels=names, size=size)
-    axes.set_xlabel("heard")
-    axes.set_ylabel("said")
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("label")
     axes.tick_params(length=0, labelcolor=INK)
     axes.spines[:].set_visible(False)
     for edge in range(1, len(words)):

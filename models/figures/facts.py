@@ -1,23 +1,24 @@
-"""Everything that the pictures of one run are drawn from, as plain data."""
+"""Everything that the pictures of a run are drawn from."""
 
 from dataclasses import dataclass
 from typing import Self
 
-from models.facts import Epoch, Result, broken, read_history, read_result
 from models.figures.analysis import Analysis
 from models.figures.style import shorten
 from models.recipe import Recipe
+from models.result import Epoch, RunResult
 from models.run_folder import RunFolder
+from models.run_reader import BrokenRunError, read_history, read_recipe, read_result
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a run folder tells. What is not there (yet) is None, or empty."""
+    """The content of a run folder; what does not exist yet is None or empty."""
 
     run: str
     recipe: Recipe
     history: list[Epoch]
-    result: Result | None
+    result: RunResult | None
     analysis: Analysis | None
 
     @classmethod
@@ -27,15 +28,14 @@ class Facts:
         Raises:
             BrokenRunError: one of its files cannot be read.
         """
-        try:
-            recipe = folder.recipe()
-        except (OSError, ValueError) as error:
-            raise broken(folder, folder.recipe_file.name, error) from error
+        recipe = read_recipe(folder)
+        if recipe is None:
+            raise BrokenRunError(folder.id, folder.recipe_file.name, "it does not exist")
         return cls(folder.id, recipe, read_history(folder), read_result(folder), Analysis.read(folder))
 
     @property
     def origin(self) -> str:
-        """Recipe, run and data in one line; synthetic speech is called so."""
+        """Recipe, run and data in one line, with a note on synthetic speech."""
         if self.result is None:
             return f"{self.recipe.title} · run {self.run}"
         data = self.result.data

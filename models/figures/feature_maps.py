@@ -1,4 +1,4 @@
-"""One clip on its way through the network: waveform, spectrogram and the output of every layer."""
+"""One clip through the network: waveform, spectrogram and the output of every layer."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ def draw(facts: Facts) -> Figure | None:
     figure = picture(
         _WIDTH_PX,
         _HEIGHT_PX,
-        f"A clip through the network: '{shorten(clip.actual, 12)}' said, '{shorten(clip.heard, 12)}' heard",
+        f"A clip through the network: label '{shorten(clip.label, 12)}', prediction '{shorten(clip.prediction, 12)}'",
         f"{facts.origin} · {shorten(clip.name, 40)}",
         "Layers: channels from low (bottom) to high centre frequency; from 0 (dark) to the layer's most (bright)",
     )

@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from models.facts import Epoch
 from models.figures.facts import Facts
 from models.figures.style import ACCENT, CONTRAST, FAINT, INK, SOFT, picture, quiet
+from models.result import Epoch
 
 _WIDTH_PX, _HEIGHT_PX = 1000, 800
 

@@ -1,4 +1,4 @@
-"""The pairs of words that are taken for each other most often."""
+"""The pairs of words that are confused most often."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,14 +25,14 @@ def draw(facts: Facts) -> Figure | None:
     if not pairs:
         return None
     figure = picture(
-        _WIDTH_PX, _HEIGHT_PX, "Words most often taken for each other", facts.origin, accuracies(facts.result)
+        _WIDTH_PX, _HEIGHT_PX, "Words most often confused", facts.origin, accuracies(facts.result)
     )
     axes = figure.subplots()
     there = np.array([matrix[pair] for pair in pairs])
     back = np.array([matrix[pair[::-1]] for pair in pairs])
     rows = np.arange(len(pairs))
-    first = axes.barh(rows, there, color=ACCENT, label="the first word heard as the second")
-    second = axes.barh(rows, back, left=there, color=CONTRAST, label="the second heard as the first")
+    first = axes.barh(rows, there, color=ACCENT, label="label first, prediction second")
+    second = axes.barh(rows, back, left=there, color=CONTRAST, label="label second, prediction first")
     # A number in too narrow a bar would hide it.
     least = 0.02 * (there + back).max()
     for bars in (first, second):

@@ -13,7 +13,7 @@ from models.data.audio import RATE_HZ, SAMPLES
 from models.mel import hertz, mel
 from models.run_folder import RunFolder, write_atomically
 from models.training.batches import Batches
-from models.training.evaluate import Heard
+from models.training.evaluate import Predictions
 
 TONES = 128
 LOWEST_HZ, HIGHEST_HZ = 50, 7900
@@ -21,30 +21,30 @@ AMPLITUDE = 0.1
 HIGHEST_FLOAT16 = float(np.finfo(np.float16).max)
 
 
-def write_analysis(folder: RunFolder, network: Network, batches: Batches, heard: Heard) -> None:
-    """Writes `analysis.npz`, with L the number of a convolution, from 1.
+def write_analysis(folder: RunFolder, network: Network, batches: Batches, predictions: Predictions) -> None:
+    """Writes `analysis.npz`. L is the number of a convolution, from 1.
 
     conv{L}_weights: (out, in, taps) of the first two.
     conv{L}_rate_hz: sampling rate at the input.
     tones_hz: (tones,) evenly spaced in mel.
     conv{L}_response: (channels, tones) mean over time of the output for a tone of amplitude 0.1.
-    clip_name, clip_actual, clip_heard, clip_waveform: the test clip that was heard right most surely.
+    clip_name, clip_label, clip_prediction, clip_waveform: the clip with the most confident right prediction.
     conv{L}_map: (channels, time) the output for that clip, float16.
-    words: what the network can hear.
+    words: the words that the network can predict.
 
-    Outputs are taken after pooling and ReLU.
+    Outputs are those after pooling and ReLU.
     """
     clips = batches.clips
     convolutions = [module for module in network.modules() if isinstance(module, Convolution)]
     tones_hz = hertz(np.linspace(mel(LOWEST_HZ), mel(HIGHEST_HZ), TONES)).astype(np.float32)
-    chosen = int(np.lexsort((heard.clips, -heard.probability, ~heard.right))[0])
-    clip = heard.clips[chosen]
+    chosen = int(np.lexsort((predictions.clips, -predictions.confidence, ~predictions.right))[0])
+    clip = predictions.clips[chosen]
     sound, _ = batches.get(clip[None])
     contents: dict[str, object] = {
         "tones_hz": tones_hz,
         "clip_name": clips.files[clip],
-        "clip_actual": clips.words[heard.actual[chosen]],
-        "clip_heard": clips.words[heard.words[chosen]],
+        "clip_label": clips.words[predictions.labels[chosen]],
+        "clip_prediction": clips.words[predictions.words[chosen]],
         "clip_waveform": sound[0].cpu().numpy(),
         "words": np.array(clips.words),
     }
@@ -80,7 +80,7 @@ def write_analysis(folder: RunFolder, network: Network, batches: Batches, heard:
 
 @contextmanager
 def _outputs(convolutions: list[Convolution]) -> Iterator[list[Tensor]]:
-    """Collects what each convolution gives, (batch, channels, time), while the network runs."""
+    """Collects the output of each convolution, (batch, channels, time), while the network runs."""
     outputs: list[Tensor] = []
 
     def collect(_module: nn.Module, _inputs: object, output: Tensor) -> None:

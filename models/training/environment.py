@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,10 +12,12 @@ import torch
 
 from models.architectures.fused import keep_memory
 from models.run_folder import RunFolder
+from models.run_reader import BrokenRunError, read_environment
 
 
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def iso(moment: datetime) -> str:
+    """`2026-11-22T20:08:23Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def prepare_torch() -> torch.device:
@@ -30,9 +33,8 @@ def prepare_torch() -> torch.device:
 
 def describe(folder: RunFolder, device: torch.device) -> dict[str, Any]:
     """The content of `environment.json`; a resumed run keeps the time at which it first started."""
-    before = folder.environment() or {}
     return {
-        "started_at": before.get("started_at") or now(),
+        "started_at": _started_before(folder) or iso(datetime.now(UTC)),
         "device": device_name(device),
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
@@ -42,6 +44,12 @@ def describe(folder: RunFolder, device: torch.device) -> dict[str, Any]:
             for package in ("sheetrack", "torch", "torchaudio", "numpy", "soundfile")
         },
     }
+
+
+def _started_before(folder: RunFolder) -> str | None:
+    with suppress(BrokenRunError, KeyError, TypeError, ValueError):
+        return iso(datetime.fromisoformat(read_environment(folder)["started_at"]))
+    return None
 
 
 def device_name(device: torch.device) -> str:
@@ -63,7 +71,7 @@ def _processor() -> str:
 
 
 def _cpu_fact(name: str) -> str:
-    """What Linux tells of the first processor; empty elsewhere."""
+    """A fact of the first processor on Linux; empty elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

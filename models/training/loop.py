@@ -1,6 +1,5 @@
 """The epochs of a training."""
 
-import json
 import math
 import os
 import time
@@ -13,9 +12,10 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from models.architectures.convolution import Network
-from models.data.augment import vary
+from models.data.augment import augment
 from models.data.clips import Clips
 from models.recipe import Recipe
+from models.result import Epoch
 from models.run_folder import RunFolder, write_atomically
 from models.training.batches import Batches
 from models.training.checkpoint import Checkpoint
@@ -118,13 +118,13 @@ class Loop:
                 )
         mean = _checked(losses.item() / len(order), epoch, recipe)
         trained_seconds = time.monotonic() - began
-        heard = evaluate(self._network, self._batches, self._validation, recipe.precision)
+        predictions = evaluate(self._network, self._batches, self._validation, recipe.precision)
         return {
             "epoch": epoch,
             "loss": mean,
             "train_accuracy": right.item() / len(order),
-            "validation_loss": heard.loss,
-            "validation_accuracy": heard.accuracy(),
+            "validation_loss": predictions.loss if math.isfinite(predictions.loss) else None,
+            "validation_accuracy": predictions.accuracy(),
             "learning_rate": self._optimizer.param_groups[0]["lr"],
             "seconds": time.monotonic() - began,
             "clips_per_second": len(order) / trained_seconds,
@@ -132,7 +132,7 @@ class Loop:
 
     def _step(self, chosen: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         sound, labels = self._batches.get(chosen)
-        sound = vary(sound, self._recipe.augmentation)
+        sound = augment(sound, self._recipe.augmentation)
         with torch.autocast(sound.device.type, torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
             scores = self._network(sound).float()
         loss = functional.cross_entropy(scores, labels)
@@ -145,7 +145,7 @@ class Loop:
 
 
 def training_clips(clips: Clips, recipe: Recipe) -> NDArray[np.int64]:
-    """The clips that a recipe trains on.
+    """Indices of the clips that a recipe trains on.
 
     Raises:
         TrainingError: there are none, or none for validation.
@@ -162,7 +162,7 @@ def training_clips(clips: Clips, recipe: Recipe) -> NDArray[np.int64]:
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """Another random state for each epoch, whether or not the run was interrupted before; 0 is for the weights."""
+    """The seed of an epoch, the same whether or not the run was interrupted before; epoch 0 is for the weights."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
 
 
@@ -176,4 +176,4 @@ def _checked(loss: float, epoch: int, recipe: Recipe) -> float:
 
 
 def _line(entry: dict[str, Any]) -> str:
-    return json.dumps(entry) + "\n"
+    return Epoch.model_validate(entry).model_dump_json() + "\n"

@@ -1,41 +1,27 @@
-"""Where a training stands, told to people and to whoever reads `progress.json`."""
+"""How far a training is: on the terminal or in the log, and in `progress.json`."""
 
 import contextlib
-import json
 import time
-from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
 
+from models.result import Progress
 from models.run_folder import RunFolder, write_atomically
-
-
-@dataclass
-class Standing:
-    """The content of `progress.json`; None is not known yet."""
-
-    phase: str = "reading data"
-    epoch: int = 0
-    epochs: int = 0
-    fraction: float = 0.0
-    loss: float | None = None
-    validation_accuracy: float | None = None
-    clips_per_second: float | None = None
-    seconds_left: float | None = None
 
 
 class Reporter:
     """Writes `progress.json` about once a second, and either a progress bar or a line an epoch."""
 
     def __init__(self, folder: RunFolder, epochs: int, *, bar: bool) -> None:
-        self.standing = Standing(epochs=epochs)
+        self._progress = Progress(phase="reading data", epoch=0, epochs=epochs, fraction=0.0)
         self._file = folder.progress_file
         self._due = 0.0
         self._bar = (
-            Progress(
+            ProgressBar(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 TaskProgressColumn(),
@@ -62,24 +48,23 @@ class Reporter:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to say something again."""
+        """Whether a second has passed since the last update."""
         return time.monotonic() >= self._due
 
     def update(self, **changes: float | str | None) -> None:
         self._due = time.monotonic() + 1
-        for name, value in changes.items():
-            setattr(self.standing, name, value)
-        write_atomically(self._file, json.dumps(asdict(self.standing)))
+        self._progress = self._progress.model_copy(update=changes)
+        write_atomically(self._file, self._progress.model_dump_json())
         if self._bar:
             self._bar.update(
                 self._line,
-                completed=self.standing.fraction,
+                completed=self._progress.fraction,
                 description=self._phase(),
                 figures=self._figures(),
             )
 
     def say(self, line: str) -> None:
-        """A line for the log. Nobody needs to be there to read it: the training goes on without."""
+        """Writes a line to the log; a closed terminal or a full disk does not stop the training."""
         with contextlib.suppress(OSError):
             if self._bar:
                 self._bar.console.print(line, highlight=False, markup=False)
@@ -87,11 +72,11 @@ class Reporter:
                 print(line, flush=True)  # noqa: T201
 
     def _phase(self) -> str:
-        at = self.standing
-        return f"epoch {at.epoch}/{at.epochs}" if at.phase == "training" else at.phase
+        at = self._progress
+        return f"epoch {at.epoch}/{at.epochs}" if at.phase == "training" else at.phase or ""
 
     def _figures(self) -> str:
-        at = self.standing
+        at = self._progress
         figures = [
             f"{at.clips_per_second:,.0f} clips/s" if at.clips_per_second else "",
             f"loss {at.loss:.3f}" if at.loss is not None else "",

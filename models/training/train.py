@@ -5,11 +5,10 @@ import io
 import json
 import signal
 import statistics
+from datetime import UTC, datetime
 from types import FrameType
-from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from models.architecture_table import resolve_depth
 from models.architectures import build
@@ -19,67 +18,72 @@ from models.data.clips import Clips, open_clips
 from models.data.describe import describe as describe_data
 from models.data.speech_commands import find, read_folder
 from models.recipe import Recipe
+from models.result import Prediction, RunResult
 from models.run_folder import RunFolder, write_atomically
+from models.run_reader import read_recipe, read_result
 from models.training.analysis import write_analysis
 from models.training.batches import Batches
-from models.training.checkpoint import Checkpoint
 from models.training.environment import describe as describe_environment
-from models.training.environment import device_name, has_bfloat16, now, prepare_torch
+from models.training.environment import device_name, has_bfloat16, prepare_torch
 from models.training.errors import Stopped, TrainingError
-from models.training.evaluate import Heard, evaluate
+from models.training.evaluate import Predictions, evaluate
 from models.training.loop import Loop, epoch_seed
 from models.training.progress import Reporter
 
 
-def train(folder: RunFolder, *, bar: bool = False) -> None:
-    """Trains the recipe of a run, from its checkpoint where it has one, and leaves `result.json`.
+def train(folder: RunFolder, *, bar: bool = False, figures: bool = True) -> None:
+    """Trains the recipe of a run, from its checkpoint where it has one, and writes `result.json`.
 
-    A run that has its result already is left as it is.
+    A run that has its result already does not change.
+
+    Args:
+        folder: the run.
+        bar: show a progress bar instead of a line an epoch.
+        figures: draw the pictures at the end.
 
     Raises:
         TrainingError, DataError: it cannot be trained; the message says why and what to do.
+        BrokenRunError: a file of the run cannot be read.
         AlreadyTrainingError: another process trains it.
         OSError: the disk is full, or a file cannot be read.
         Stopped: on SIGINT or SIGTERM.
     """
     recipe = _recipe(folder)
     with folder.lock():
-        if folder.result() is not None:
+        if read_result(folder) is not None:
             return
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
         with Reporter(folder, recipe.epochs, bar=bar) as reporter:
             try:
-                _train(folder, recipe, reporter)
+                result = _train(folder, recipe, reporter)
             except torch.OutOfMemoryError:
                 raise TrainingError(
                     f"the GPU's free memory is too small for {recipe.architecture} with a batch of "
                     f"{recipe.batch_size}; lower batch_size or choose another server"
                 ) from None
+            _publish(folder, result, reporter, figures=figures)
+            reporter.say(f"test accuracy {result.test_accuracy:.2%} on {result.test_clips} clips")
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    # Once is enough: the second Ctrl-C of an impatient person must not disturb the clean end.
+    # Once is enough: a second Ctrl-C must not disturb the end of the training.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise Stopped(number)
 
 
 def _recipe(folder: RunFolder) -> Recipe:
+    recipe = read_recipe(folder)
+    if recipe is None:
+        raise TrainingError(f"{folder.path} is no run folder: it has no recipe.json")
     try:
-        recipe = folder.recipe()
         return recipe.model_copy(update={"depth": resolve_depth(recipe.architecture, recipe.depth)})
-    except FileNotFoundError:
-        raise TrainingError(f"{folder.path} is no run folder: it has no recipe.json") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise TrainingError(f"{folder.recipe_file} is no recipe: {where}: {first['msg']}") from None
     except ValueError as error:
         raise TrainingError(str(error)) from None
 
 
-def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter) -> None:
+def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter) -> RunResult:
     device = prepare_torch()
     environment = describe_environment(folder, device)
     write_atomically(folder.environment_file, json.dumps(environment, indent=2))
@@ -100,81 +104,71 @@ def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter) -> None:
     checkpoint = loop.run()
 
     reporter.update(phase="testing", epoch=recipe.epochs, fraction=1.0, seconds_left=None)
-    heard = evaluate(network, batches, clips.of("testing"), done_as.precision)
-    write_atomically(folder.predictions_file, _predictions(clips, heard))
-    write_analysis(folder, network, batches, heard)
-    result = {
-        "run": folder.id,
-        **_accuracies(clips, heard),
-        "validation_accuracy": checkpoint.best_accuracy,
-        "best_epoch": checkpoint.best_epoch,
-        "parameters": parameters(network),
-        "mflop_per_clip": mflop_per_clip(network),
-        **_times(checkpoint),
-        "data": describe_data(clips),
-        "recipe": recipe.model_dump(),
-        "precision": done_as.precision,
-        "device": device_name(device),
-        "started_at": environment["started_at"],
-        "finished_at": now(),
-    }
-    _publish(folder, result, reporter)
-    reporter.say(f"test accuracy {result['test_accuracy']:.2%} on {result['test_clips']} clips")
+    predictions = evaluate(network, batches, clips.of("testing"), done_as.precision)
+    write_atomically(folder.predictions_file, _table(clips, predictions))
+    write_analysis(folder, network, batches, predictions)
+    words, full = len(clips.words), clips.frames[predictions.clips] == SAMPLES
+    return RunResult(
+        run=folder.id,
+        words=clips.words,
+        test_accuracy=predictions.accuracy() or 0.0,
+        test_accuracy_full_length=predictions.accuracy(full),
+        test_clips=len(predictions.clips),
+        test_clips_full_length=int(full.sum()),
+        validation_accuracy=checkpoint.best_accuracy,
+        confusion_matrix=predictions.confusion_matrix(words),
+        confusion_matrix_full_length=predictions.confusion_matrix(words, full),
+        parameters=parameters(network),
+        mflop_per_clip=mflop_per_clip(network),
+        epochs=len(checkpoint.history),
+        best_epoch=checkpoint.best_epoch,
+        seconds=sum(entry["seconds"] for entry in checkpoint.history),
+        clips_per_second=statistics.harmonic_mean(
+            [entry["clips_per_second"] for entry in checkpoint.history]
+        ),
+        data=describe_data(clips),
+        recipe=recipe,
+        precision=done_as.precision,
+        device=device_name(device),
+        started_at=datetime.fromisoformat(environment["started_at"]),
+        finished_at=datetime.now(UTC).replace(microsecond=0),
+    )
 
 
-def _publish(folder: RunFolder, result: dict[str, Any], reporter: Reporter) -> None:
-    """Writes the result under its name only when the pictures drawn from it are there."""
+def _publish(folder: RunFolder, result: RunResult, reporter: Reporter, *, figures: bool) -> None:
+    """Writes the result under its name only when the pictures drawn from it exist."""
     draft = folder.path / "result.draft.json"
-    write_atomically(draft, json.dumps(result, indent=2))
-    reporter.update(phase="drawing")
-    try:
-        from models.figures import draw  # noqa: PLC0415 # matplotlib takes a second to import
+    write_atomically(draft, result.model_dump_json(indent=2))
+    if figures:
+        reporter.update(phase="drawing")
+        try:
+            from models.figures import draw  # noqa: PLC0415 # matplotlib takes a second to import
 
-        drawn = RunFolder(folder.path)
-        drawn.result_file = draft
-        draw(drawn)
-    except Exception as error:  # noqa: BLE001 # a picture must never cost a result
-        reporter.say(f"note: the pictures could not be drawn ({error}); try: sheetrack figures {folder.id}")
+            drawn = RunFolder(folder.path)
+            drawn.result_file = draft
+            draw(drawn)
+        except Exception as error:  # noqa: BLE001 # a picture must never cost a result
+            reporter.say(
+                f"note: the pictures could not be drawn ({error}); try: sheetrack figures {folder.id}"
+            )
     draft.replace(folder.result_file)
 
 
-def _accuracies(clips: Clips, heard: Heard) -> dict[str, Any]:
-    full = clips.frames[heard.clips] == SAMPLES
-    words = len(clips.words)
-    return {
-        "words": clips.words,
-        "test_accuracy": heard.accuracy(),
-        "test_accuracy_full_length": heard.accuracy(full),
-        "test_clips": len(heard.clips),
-        "test_clips_full_length": int(full.sum()),
-        "confusion_matrix": heard.confusion_matrix(words),
-        "confusion_matrix_full_length": heard.confusion_matrix(words, full),
-    }
-
-
-def _times(checkpoint: Checkpoint) -> dict[str, Any]:
-    history = checkpoint.history
-    return {
-        "epochs": len(history),
-        "seconds": sum(entry["seconds"] for entry in history),
-        "clips_per_second": statistics.harmonic_mean([entry["clips_per_second"] for entry in history]),
-    }
-
-
-def _predictions(clips: Clips, heard: Heard) -> str:
+def _table(clips: Clips, predictions: Predictions) -> str:
+    """The content of `predictions.csv`."""
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["clip", "frames", "actual", "heard", "probability"])
-    for clip, actual, word, probability in zip(
-        heard.clips, heard.actual, heard.words, heard.probability, strict=True
+    rows.writerow(Prediction.model_fields)
+    for clip, label, word, confidence in zip(
+        predictions.clips, predictions.labels, predictions.words, predictions.confidence, strict=True
     ):
         rows.writerow(
             [
                 clips.files[clip],
                 clips.frames[clip],
-                clips.words[actual],
+                clips.words[label],
                 clips.words[word],
-                f"{probability:.6f}",
+                f"{confidence:.6f}",
             ]
         )
     return table.getvalue()

@@ -41,7 +41,7 @@ def test_every_command_explains_itself(command: str, home: Home) -> None:
 
 def test_train_ends_with_the_content_of_its_result(trained: tuple[Home, dict[str, Any]]) -> None:
     home, result = trained
-    assert result == RunFolder(home.runs / result["run"]).result()
+    assert result == json.loads(RunFolder(home.runs / result["run"]).result_file.read_text())
     assert result["test_clips"] == 9
     assert 0 <= result["test_accuracy_full_length"] <= 1
     assert sum(map(sum, result["confusion_matrix"])) == 9

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from backend.database import SCHEMA, database_error, open_database
 from backend.errors import ConflictError, NotFoundError, UnavailableError
-from backend.jobs.job import Job, JobState, Progress
+from backend.jobs.job import Job, JobState
 from backend.jobs.store import UNREADABLE, JobStore
 from backend.probe.snapshot import Snapshot
 from backend.servers.readings import Readings
 from backend.times import now
 from models.recipe import Recipe
+from models.result import Progress
 from tests import examples
 from tests.old_database import database_of
 

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from backend.cli import sheetrack as command_line
 from backend.database import open_database
 from backend.errors import InvalidError, NotFoundError
-from backend.jobs.job import Job, JobState, Progress
-from backend.jobs.result import DataFacts, Result
+from backend.jobs.job import Job, JobState
+from backend.jobs.result import Result
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import Grid, Sweep, cells, sweep_id, trials
 from backend.service.wiring import Sheetrack
@@ -19,6 +19,7 @@ from backend.sheets.table import Number, Section, Text
 from backend.tabs.sweeps import fine_tuning_table
 from models import published
 from models.recipe import Recipe
+from models.result import DataFacts, Progress
 from tests import examples
 from tests.jobs.following import advance_until
 from tests.old_database import database_of

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.recipe import WORDS, Recipe
 from models.run_folder import RunFolder
+from tests.models.raw_files import recipe_of
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,14 @@ def make_run(
     folder = RunFolder.create(
         runs, Recipe.model_validate({"architecture": architecture, "data": "sounds", **recipe})
     )
-    actual, heard, frames = _predictions(random, clips=900)
+    labels, predictions, frames = _predictions(random, clips=900)
     with folder.predictions_file.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["clip", "frames", "actual", "heard", "probability"])
-        for number, (a, h, n) in enumerate(zip(actual, heard, frames, strict=True)):
-            table.writerow([f"{WORDS[a]}/{number:04d}_nohash_0.wav", n, WORDS[a], WORDS[h], 0.9])
+        table.writerow(["clip", "frames", "label", "prediction", "confidence"])
+        for number, (label, prediction, n) in enumerate(zip(labels, predictions, frames, strict=True)):
+            table.writerow(
+                [f"{WORDS[label]}/{number:04d}_nohash_0.wav", n, WORDS[label], WORDS[prediction], 0.9]
+            )
     full = frames == 16000
     folder.history_file.write_text(
         "".join(json.dumps(line) + "\n" for line in _history(random, epochs)), encoding="utf-8"
@@ -52,12 +55,12 @@ def make_run(
             {
                 "run": folder.id,
                 "words": WORDS,
-                "test_accuracy": float((actual == heard).mean()),
-                "test_accuracy_full_length": float((actual == heard)[full].mean()),
-                "test_clips": len(actual),
+                "test_accuracy": float((labels == predictions).mean()),
+                "test_accuracy_full_length": float((labels == predictions)[full].mean()),
+                "test_clips": len(labels),
                 "test_clips_full_length": int(full.sum()),
-                "confusion_matrix": _matrix(actual, heard),
-                "confusion_matrix_full_length": _matrix(actual[full], heard[full]),
+                "confusion_matrix": _matrix(labels, predictions),
+                "confusion_matrix_full_length": _matrix(labels[full], predictions[full]),
                 "validation_accuracy": 0.93,
                 "best_epoch": epochs,
                 "parameters": 94768,
@@ -65,8 +68,9 @@ def make_run(
                 "epochs": epochs,
                 "seconds": 60.0,
                 "clips_per_second": 200.0,
-                "data": {"name": "sounds", "hash": "abc", "synthetic": True, "clips": {"test": len(actual)}},
-                "recipe": folder.recipe().model_dump(mode="json"),
+                "data": {"name": "sounds", "hash": "abc", "synthetic": True, "clips": {"test": len(labels)}},
+                "recipe": recipe_of(folder).model_dump(mode="json"),
+                "finished_at": "2026-03-04T12:13:00Z",
             }
         ),
         encoding="utf-8",
@@ -75,17 +79,17 @@ def make_run(
 
 
 def _predictions(random: np.random.Generator, clips: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    # The clips are those of the data set, the same for every seed; what is heard differs.
-    actual = np.arange(clips) % len(WORDS)
+    # The clips are those of the data set, the same for every seed; the predictions differ.
+    labels = np.arange(clips) % len(WORDS)
     three, tree = WORDS.index("three"), WORDS.index("tree")
-    heard = np.where(random.random(clips) < 0.06, random.integers(len(WORDS), size=clips), actual)
-    heard = np.where((actual == tree) & (random.random(clips) < 0.2), three, heard)
-    return actual, heard, np.where(np.arange(clips) % 11 == 0, 14000, 16000)
+    predictions = np.where(random.random(clips) < 0.06, random.integers(len(WORDS), size=clips), labels)
+    predictions = np.where((labels == tree) & (random.random(clips) < 0.2), three, predictions)
+    return labels, predictions, np.where(np.arange(clips) % 11 == 0, 14000, 16000)
 
 
-def _matrix(actual: np.ndarray, heard: np.ndarray) -> list[list[int]]:
+def _matrix(labels: np.ndarray, predictions: np.ndarray) -> list[list[int]]:
     matrix = np.zeros((len(WORDS), len(WORDS)), dtype=int)
-    np.add.at(matrix, (actual, heard), 1)
+    np.add.at(matrix, (labels, predictions), 1)
     return matrix.tolist()
 
 
@@ -118,8 +122,8 @@ def _analysis(random: np.random.Generator, shape: Shape) -> dict[str, np.ndarray
         "words": np.array(WORDS),
         "tones_hz": tones,
         "clip_name": np.array("tree/0014_nohash_$0$.wav"),
-        "clip_actual": np.array("tree"),
-        "clip_heard": np.array("three"),
+        "clip_label": np.array("tree"),
+        "clip_prediction": np.array("three"),
         "clip_waveform": (np.sin(2 * np.pi * (200 + 900 * time) * time) * np.hanning(16000)).astype(
             np.float32
         ),

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from models.compare import CompareError, compare
-from models.facts import BrokenRunError
 from models.run_folder import RunFolder
+from models.run_reader import BrokenRunError
 from models.significance import mcnemar, two_proportions
 from tests.models.made_run import make_run
+from tests.models.raw_files import raw_result
 
 
 def rewrite_result(folder: RunFolder, **changes: object) -> None:
-    result = folder.result()
-    assert result is not None
+    result = raw_result(folder)
     folder.result_file.write_text(json.dumps(result | changes), encoding="utf-8")
 
 
@@ -59,7 +59,7 @@ def test_two_runs_on_the_same_clips_are_paired_clip_by_clip(tmp_path: Path) -> N
     right = []
     for folder in (a, b):
         with folder.predictions_file.open(newline="") as file:
-            right.append({row["clip"] for row in csv.DictReader(file) if row["heard"] == row["actual"]})
+            right.append({row["clip"] for row in csv.DictReader(file) if row["prediction"] == row["label"]})
     significance = comparison.significance
     assert significance.only_a_right == len(right[0] - right[1]) > 0
     assert significance.only_b_right == len(right[1] - right[0]) > 0
@@ -92,14 +92,15 @@ def test_data_sets_that_differ_are_named_when_their_clips_pair(tmp_path: Path) -
 def test_beside_a_published_matrix_only_full_length_clips_count(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     comparison = compare("published:base", str(run.path))
-    result = run.result()
-    assert result is not None
+    result = raw_result(run)
     assert comparison.words[-2:] == ["house", "tree"]
     assert comparison.b.clips == result["test_clips_full_length"] < result["test_clips"]
     # Its rows came from the run's own order of words: every diagonal must still be right answers.
     order = [result["words"].index(word) for word in comparison.words]
     full_length = result["confusion_matrix_full_length"]
-    assert comparison.b.confusion_matrix == [[full_length[said][heard] for heard in order] for said in order]
+    assert comparison.b.confusion_matrix == tuple(
+        tuple(full_length[label][prediction] for prediction in order) for label in order
+    )
     assert "Only full-length clips count, as in the published study." in comparison.notes
 
 
@@ -145,9 +146,9 @@ def test_two_proportions() -> None:
 
 def test_what_cannot_be_compared_is_one_sentence(tmp_path: Path) -> None:
     run, other = make_run(tmp_path), make_run(tmp_path)
-    rewrite_result(other, words=[*run.result()["words"][:-1], "cow"])  # type: ignore[index]
+    rewrite_result(other, words=[*raw_result(run)["words"][:-1], "cow"])
     for a, sentence in [
-        (str(other.path), r"do not hear the same words \(cow, dog\): choose two"),
+        (str(other.path), r"do not have the same words \(cow, dog\): choose two"),
         (str(tmp_path / "none"), "there is no run folder .*none: give the path"),
         (
             "published:vgg",

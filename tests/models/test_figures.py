@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.facts import BrokenRunError
 from models.figures import PICTURES, draw
+from models.figures.analysis import Analysis
 from models.figures.style import PIXEL_LIMIT, picture
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from models.run_reader import BrokenRunError, read_filters
 from tests.models.made_run import make_run
 
 
@@ -49,15 +50,15 @@ def test_other_networks_have_pictures_too(tmp_path: Path, architecture: str) -> 
 
 def test_the_first_layers_filters_are_left_as_numbers_too(tmp_path: Path) -> None:
     folder = make_run(tmp_path)
-    assert folder.filters() == []
+    assert read_filters(folder) == []
     draw(folder, [])
-    filters = folder.filters()
+    filters = read_filters(folder)
     weights = np.load(folder.analysis_file)["conv1_weights"][:, 0]
-    assert sorted(entry["channel"] for entry in filters) == list(range(len(weights)))
+    assert sorted(entry.channel for entry in filters) == list(range(len(weights)))
     for entry in filters:
-        assert entry["weights"] == pytest.approx(weights[entry["channel"]], rel=1e-3)
-    centres_hz = [entry["centre_hz"] for entry in filters]
-    assert centres_hz == sorted(centres_hz)
+        assert entry.weights == pytest.approx(weights[entry.channel], rel=1e-3)
+    centres_hz = [entry.centre_hz for entry in filters]
+    assert centres_hz == sorted(centre_hz for centre_hz in centres_hz if centre_hz is not None)
 
 
 def test_a_picture_whose_facts_are_missing_is_left_out(tmp_path: Path) -> None:
@@ -98,3 +99,25 @@ def test_a_broken_file_is_one_sentence_that_names_it(tmp_path: Path, file: str, 
 def test_a_picture_too_large_for_a_sheet_cannot_be_begun() -> None:
     with pytest.raises(ValueError, match="1000 x 1000 pixels"):
         picture(1000, 1000, "title")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"conv1_weights": np.zeros((3, 1, 5), np.float32)},
+        {"conv2_response": np.zeros((32, 3), np.float32)},
+        {"conv2_response": np.full((32, 64), np.nan, np.float32)},
+        {"conv3_map": np.zeros((32, 0), np.float16)},
+        {"conv3_rate_hz": np.array(np.nan)},
+        {"clip_waveform": np.zeros((2, 16000), np.float32)},
+        {"tones_hz": np.zeros(0, np.float32)},
+    ],
+)
+def test_an_analysis_that_does_not_fit_itself_is_broken(
+    tmp_path: Path, changes: dict[str, np.ndarray]
+) -> None:
+    folder = make_run(tmp_path)
+    with np.load(folder.analysis_file) as arrays:
+        np.savez(folder.analysis_file, **{**{key: arrays[key] for key in arrays.files}, **changes})
+    with pytest.raises(BrokenRunError, match=rf"^analysis\.npz of run {folder.id} cannot be read"):
+        Analysis.read(folder)

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import torch
 
+from models.process import command
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.models.raw_files import raw_history, raw_progress, raw_result, recipe_of
 from tests.models.tone_words import write_tones
 from tests.patience import PATIENCE_SECONDS
 
@@ -31,12 +33,12 @@ def new_run(runs: Path, data: Path, **changes: Any) -> RunFolder:
     return RunFolder.create(runs, Recipe(data=str(data), **{**SMALL, **changes}))
 
 
-def command(folder: RunFolder, *options: str) -> list[str]:
-    return [sys.executable, "-m", "models", "train", str(folder.path), *options]
+def training(folder: RunFolder, *options: str) -> list[str]:
+    return command("train", str(folder.path), *options)
 
 
 def train(folder: RunFolder, *options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command(folder, *options), capture_output=True, text=True, check=False)
+    return subprocess.run(training(folder, *options), capture_output=True, text=True, check=False)
 
 
 def weights(folder: RunFolder) -> dict[str, Any]:
@@ -50,16 +52,18 @@ def weights(folder: RunFolder) -> dict[str, Any]:
 def numbers(folder: RunFolder) -> list[dict[str, Any]]:
     """The history without what the clock decides."""
     timed = {"seconds", "clips_per_second"}
-    return [{name: value for name, value in entry.items() if name not in timed} for entry in folder.history()]
+    return [
+        {name: value for name, value in entry.items() if name not in timed} for entry in raw_history(folder)
+    ]
 
 
 def assert_same_training(one: RunFolder, other: RunFolder) -> None:
     assert numbers(one) == numbers(other)
-    assert len(numbers(one)) == one.recipe().epochs
+    assert len(numbers(one)) == recipe_of(one).epochs
     for name, value in weights(one).items():
         assert torch.equal(value, weights(other)[name]), name
     for key in ("confusion_matrix", "test_accuracy", "best_epoch", "validation_accuracy"):
-        assert one.result()[key] == other.result()[key]  # type: ignore[index]
+        assert raw_result(one)[key] == raw_result(other)[key]
     assert one.predictions_file.read_text() == other.predictions_file.read_text()
 
 
@@ -82,8 +86,7 @@ def test_a_run_leaves_all_its_files(finished: RunFolder) -> None:
 
 
 def test_the_result_adds_up(finished: RunFolder) -> None:
-    result = finished.result()
-    assert result is not None
+    result = raw_result(finished)
     matrix = np.array(result["confusion_matrix"])
     full = np.array(result["confusion_matrix_full_length"])
     assert matrix.shape == full.shape == (3, 3)
@@ -98,7 +101,7 @@ def test_the_result_adds_up(finished: RunFolder) -> None:
     assert result["recipe"]["depth"] == 3
     assert result["run"] == finished.id
     assert result["started_at"] <= result["finished_at"]
-    history = finished.history()
+    history = raw_history(finished)
     assert result["seconds"] == pytest.approx(sum(entry["seconds"] for entry in history))
     best = max(entry["validation_accuracy"] for entry in history)
     first_best = next(entry["epoch"] for entry in history if entry["validation_accuracy"] == best)
@@ -106,26 +109,24 @@ def test_the_result_adds_up(finished: RunFolder) -> None:
 
 
 def test_the_predictions_are_those_of_the_matrix(finished: RunFolder) -> None:
-    result = finished.result()
-    assert result is not None
+    result = raw_result(finished)
     with finished.predictions_file.open() as lines:
         rows = list(csv.DictReader(lines))
     counted = np.zeros((3, 3), int)
     for row in rows:
-        counted[result["words"].index(row["actual"]), result["words"].index(row["heard"])] += 1
-        assert row["clip"].startswith(row["actual"] + "/testing")
+        counted[result["words"].index(row["label"]), result["words"].index(row["prediction"])] += 1
+        assert row["clip"].startswith(row["label"] + "/testing")
         assert int(row["frames"]) in {12000, 16000}
-        assert 1 / 3 <= float(row["probability"]) <= 1
+        assert 1 / 3 <= float(row["confidence"]) <= 1
     assert counted.tolist() == result["confusion_matrix"]
 
 
 def test_the_network_learns_the_tones(tmp_path: Path, tones: Path) -> None:
     folder = new_run(tmp_path, tones, epochs=12, learning_rate=3e-3)
     assert train(folder).returncode == 0
-    result = folder.result()
-    assert result is not None
+    result = raw_result(folder)
     assert result["test_accuracy"] >= 0.9
-    assert folder.history()[-1]["loss"] < folder.history()[0]["loss"]
+    assert raw_history(folder)[-1]["loss"] < raw_history(folder)[0]["loss"]
 
 
 def test_the_log_has_a_line_an_epoch_and_the_notices(finished: RunFolder) -> None:
@@ -138,11 +139,10 @@ def test_the_log_has_a_line_an_epoch_and_the_notices(finished: RunFolder) -> Non
 
 
 def test_progress_ends_whole(finished: RunFolder) -> None:
-    progress = finished.progress()
-    assert progress is not None
+    progress = raw_progress(finished)
     assert (progress["epoch"], progress["epochs"], progress["fraction"]) == (5, 5, 1.0)
     assert progress["phase"] == "drawing"
-    assert progress["validation_accuracy"] == finished.history()[-1]["validation_accuracy"]
+    assert progress["validation_accuracy"] == raw_history(finished)[-1]["validation_accuracy"]
 
 
 def test_the_analysis_measures_every_layer(finished: RunFolder) -> None:
@@ -166,9 +166,9 @@ def test_the_analysis_measures_every_layer(finished: RunFolder) -> None:
         with finished.predictions_file.open() as lines:
             rows = {row["clip"]: row for row in csv.DictReader(lines)}
         shown = rows[str(analysis["clip_name"])]
-        right = [float(row["probability"]) for row in rows.values() if row["actual"] == row["heard"]]
-        assert shown["actual"] == shown["heard"] == analysis["clip_actual"] == analysis["clip_heard"]
-        assert float(shown["probability"]) == max(right)
+        right = [float(row["confidence"]) for row in rows.values() if row["label"] == row["prediction"]]
+        assert shown["label"] == shown["prediction"] == analysis["clip_label"] == analysis["clip_prediction"]
+        assert float(shown["confidence"]) == max(right)
         assert analysis["clip_waveform"].shape == (16000,)
         assert list(analysis["words"]) == ["high", "low", "middle"]
 
@@ -201,9 +201,9 @@ def interrupt(
     folder: RunFolder, number: signal.Signals, after_epochs: int
 ) -> "subprocess.CompletedProcess[str]":
     """Starts the training and sends the signal in the middle of the epoch after `after_epochs`."""
-    process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(training(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + PATIENCE_SECONDS
-    while len(folder.history()) < after_epochs and process.poll() is None and time.monotonic() < end:
+    while len(raw_history(folder)) < after_epochs and process.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
     process.send_signal(number)
     out, errors = process.communicate(timeout=PATIENCE_SECONDS)
@@ -217,12 +217,12 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_numbers(
     broken = new_run(tmp_path, tones)
     stopped = interrupt(broken, number, after_epochs=1)
     assert stopped.returncode == code
-    epochs = len(broken.history())
+    epochs = len(raw_history(broken))
     assert 1 <= epochs < 5
     assert stopped.stderr.splitlines()[-1] == (
         f"stopped after epoch {epochs}; go on with: sheetrack train --resume {broken.id}"
     )
-    assert broken.result() is None
+    assert not broken.result_file.exists()
     assert broken.trainer_pid() is None
     assert train(broken).returncode == 0
     assert_same_training(finished, broken)
@@ -237,7 +237,7 @@ def test_a_constant_learning_rate_and_strong_variation_go_on_to_the_same_numbers
     assert interrupt(broken, signal.SIGINT, after_epochs=1).returncode == 130
     assert train(broken).returncode == 0
     assert_same_training(unbroken, broken)
-    assert {entry["learning_rate"] for entry in broken.history()} == {1e-3}
+    assert {entry["learning_rate"] for entry in raw_history(broken)} == {1e-3}
 
 
 def test_a_run_that_was_killed_goes_on_even_from_a_torn_line(
@@ -253,9 +253,9 @@ def test_a_run_that_was_killed_goes_on_even_from_a_torn_line(
 
 def test_a_run_stopped_before_its_first_epoch_says_so(tmp_path: Path, tones: Path) -> None:
     folder = new_run(tmp_path, tones, epochs=50)
-    process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(training(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + PATIENCE_SECONDS
-    while folder.progress() is None and time.monotonic() < end:
+    while not folder.progress_file.exists() and time.monotonic() < end:
         time.sleep(0.005)
     process.terminate()
     _, errors = process.communicate(timeout=PATIENCE_SECONDS)
@@ -289,11 +289,11 @@ def test_a_reader_who_goes_away_does_not_stop_the_training(tmp_path: Path, tones
     folder = new_run(tmp_path, tones)
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=quiet, env=buffered)
+    process = subprocess.Popen(training(folder), stdout=subprocess.PIPE, stderr=quiet, env=buffered)
     assert process.stdout is not None
     process.stdout.close()
     assert process.wait(PATIENCE_SECONDS) == 0
-    assert folder.result() is not None
+    assert folder.result_file.exists()
 
 
 def test_fewer_clips_and_full_length_only_are_obeyed(tmp_path: Path, tones: Path) -> None:
@@ -317,7 +317,7 @@ def test_fewer_clips_and_full_length_only_are_obeyed(tmp_path: Path, tones: Path
     [
         ({"architecture": "resnet"}, "error: there is no architecture 'resnet'; choose one of base,"),
         ({"depth": 12}, "error: ch32 has no depth 12; choose one of 1, 2"),
-        ({"data": "/nowhere/at/all"}, "error: there is no data folder /nowhere/at/all"),
+        ({"data": "/nowhere/at/all"}, "error: there is no data folder '/nowhere/at/all'"),
     ],
 )
 def test_what_cannot_be_trained_is_one_sentence(
@@ -329,7 +329,7 @@ def test_what_cannot_be_trained_is_one_sentence(
     assert done.returncode == 1
     assert done.stderr.startswith(sentence)
     assert done.stderr.count("\n") == 1
-    assert folder.result() is None
+    assert not folder.result_file.exists()
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path, tones: Path) -> None:
@@ -344,7 +344,7 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path, tones: Path
         f"error: the loss is no longer a number in epoch {checkpoint['epoch'] + 1}; start a new run with a "
         "learning_rate below 0.001\n"
     )
-    assert folder.result() is None
+    assert not folder.result_file.exists()
 
 
 def test_a_folder_without_a_recipe_and_a_broken_recipe_are_one_sentence(tmp_path: Path, tones: Path) -> None:

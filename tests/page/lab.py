@@ -11,8 +11,7 @@ from werkzeug.serving import make_server
 
 from backend.api.app import create_app
 from backend.jobs.architectures import architectures
-from backend.jobs.job import Job, JobState, Progress
-from backend.jobs.result import DataFacts
+from backend.jobs.job import Job, JobState
 from backend.jobs.sweep import Grid, Sweep, sweep_id
 from backend.probe.snapshot import GpuProcess, GpuReading, HostReading, Process, Snapshot
 from backend.servers.reservations import NotSetUp
@@ -23,6 +22,7 @@ from backend.tabs.refresh import Refresh
 from backend.tabs.servers import servers_table
 from backend.times import now
 from models.recipe import Recipe
+from models.result import DataFacts, Progress
 from tests.page.runs import HOSTILE, RUN, a_result, draw_figures, tables
 
 TOKEN = "the-lab-token"

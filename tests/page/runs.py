@@ -5,7 +5,7 @@ import zlib
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from backend.jobs.result import DataFacts, Result, RunResult
+from backend.jobs.result import Result
 from backend.sheets.table import Column, Section, Table
 from backend.tabs.leaderboard import leaderboard_table
 from backend.tabs.names import Rank, sweeps_tab
@@ -14,6 +14,7 @@ from backend.tabs.run import run_table
 from backend.times import now
 from models import published
 from models.recipe import WORDS, Recipe
+from models.result import DataFacts, Epoch, RunResult
 
 RUN = "r3f2a9b"
 HOSTILE = '<script>alert(1)</script> =IMPORTXML("http://192.0.2.1")'
@@ -62,13 +63,13 @@ def tables() -> list[Table]:
     """What two finished runs and the published study show."""
     results = [a_result(), a_result("r77c0de", now() - timedelta(hours=5))]
     history = [
-        {
-            "epoch": epoch,
-            "loss": 2.7 / epoch**0.7,
-            "validation_loss": 2.6 / epoch**0.6,
-            "train_accuracy": 1 - 0.9 / epoch**0.8,
-            "validation_accuracy": None if epoch == 20 else 1 - 0.92 / epoch**0.75,
-        }
+        Epoch(
+            epoch=epoch,
+            loss=2.7 / epoch**0.7,
+            validation_loss=2.6 / epoch**0.6,
+            train_accuracy=1 - 0.9 / epoch**0.8,
+            validation_accuracy=None if epoch == 20 else 1 - 0.92 / epoch**0.75,
+        )
         for epoch in range(1, 41)
     ]
     return [

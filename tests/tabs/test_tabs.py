@@ -10,6 +10,7 @@ from backend.tabs.run import run_table
 from backend.tabs.servers import servers_table
 from models.compare import compare
 from models.recipe import Recipe
+from models.result import Filter, Prediction
 from tests import examples
 
 
@@ -98,17 +99,19 @@ def test_the_leaderboard_joins_seeds_and_stands_beside_the_published_rows() -> N
     assert rows[0]["Full-length clips"] == 0.9701
 
 
-def test_the_run_tab_has_curve_matrix_mistakes_and_pictures() -> None:
+def test_the_run_tab_has_curve_matrix_confusions_and_pictures() -> None:
     run = examples.result("r7", 0.9)
     filters = [
-        {"channel": channel, "centre_hz": None if channel == 8 else 100.0 * channel, "weights": [0.5, -0.25]}
+        Filter(channel=channel, centre_hz=None if channel == 8 else 100.0 * channel, weights=(0.5, -0.25))
         for channel in range(9)
     ]
     predictions = [
-        {"clip": f"bed/{clip}.wav", "actual": "bed", "heard": heard, "probability": sure}
-        for clip, heard, sure in ((1, "bird", "0.6"), (2, "bed", "0.99"), (3, "cat", "0.9"))
+        Prediction(
+            clip=f"bed/{clip}.wav", frames=16000, label="bed", prediction=prediction, confidence=confidence
+        )
+        for clip, prediction, confidence in ((1, "bird", 0.6), (2, "bed", 0.99), (3, "cat", 0.9))
     ]
-    facts, curves, matrix, mistakes, first_layer, wrong, pictures = run_table(
+    facts, curves, matrix, confusions, first_layer, wrong, pictures = run_table(
         run, examples.HISTORY, ["confusion"], predictions=predictions, filters=filters
     ).sections
     assert named(facts, 1)["Value"] == Number(value=0.9, format="accuracy", bold=True)
@@ -120,7 +123,7 @@ def test_the_run_tab_has_curve_matrix_mistakes_and_pictures() -> None:
     )
     assert matrix.rows[0][:4] == ("zero", 9, 1, None)
     assert matrix.rows[0][-1] == pytest.approx(0.9)
-    assert mistakes.rows[0] == ("bed", "bird", 1)
+    assert confusions.rows[0] == ("bed", "bird", 1)
     assert wrong.rows == (
         ("bed", "cat", 0.9, Text(text="bed/3.wav", sound=Sound(run="r7", clip="bed/3.wav"))),
         ("bed", "bird", 0.6, Text(text="bed/1.wav", sound=Sound(run="r7", clip="bed/1.wav"))),

@@ -1,17 +1,19 @@
 import re
 from pathlib import Path
-from typing import Any
 
 from flask import Response, send_file
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from backend.errors import NotFoundError
-from backend.jobs.result import Result
+from backend.jobs.result import BrokenResult, Result
+from backend.jobs.results import Results
 from backend.jobs.store import JobStore
 from backend.reply import reply
 from backend.settings import Home
-from models.run_folder import RunFolder
+from models.result import BrokenFile, Epoch, RunContent, RunResult
+from models.run_folder import RunFolder, is_run_id
+from models.run_reader import read_run
 
 
 class RunPath(BaseModel):
@@ -29,36 +31,44 @@ class ClipPath(RunPath):
 
 class RunsReply(BaseModel):
     runs: list[Result]
+    broken: list[BrokenResult]
 
 
 class RunReply(BaseModel):
     run: str
-    result: dict[str, Any] | None
-    history: list[dict[str, Any]]
+    result: RunResult | None
+    history: list[Epoch]
     figures: list[str]
+    broken: list[BrokenFile]
 
 
-def routes(home: Home, jobs: JobStore) -> APIBlueprint:
+def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
     blueprint = APIBlueprint("runs", __name__, url_prefix="/api/runs", abp_tags=[Tag(name="runs")])
 
     def folder_of(run: str) -> RunFolder:
         folder = RunFolder(home.runs / run)
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", run) or not folder.recipe_file.exists():
+        if not is_run_id(run) or not folder.path.is_dir():
             raise NotFoundError(f"There is no run {run!r}.", "`sheetrack results` lists them.")
         return folder
 
     @blueprint.get("", responses={200: RunsReply})
     def list_runs() -> Response:
-        """Every finished run, the newest first."""
-        return reply(RunsReply(runs=jobs.results()))
+        """Every finished run, and those whose result cannot be read; the newest first."""
+        return reply(RunsReply(runs=jobs.results(), broken=results.broken()))
 
     @blueprint.get("/<run>", responses={200: RunReply})
     def show_run(path: RunPath) -> Response:
-        """One run, finished or not."""
+        """One run, finished or not, and its files that cannot be read."""
         folder = folder_of(path.run)
-        figures = [file.stem for file in folder.drawn()]
+        content = read_run(folder)
         return reply(
-            RunReply(run=folder.id, result=folder.result(), history=folder.history(), figures=figures)
+            RunReply(
+                run=folder.id,
+                result=content.result,
+                history=content.history,
+                figures=content.figures,
+                broken=content.broken,
+            )
         )
 
     @blueprint.get("/<run>/figures/<name>.png")
@@ -66,7 +76,7 @@ def routes(home: Home, jobs: JobStore) -> APIBlueprint:
         """A picture of the run."""
         folder = folder_of(path.run)
         file = folder.figures / f"{path.name}.png"
-        if not re.fullmatch(r"\w+", path.name) or not file.exists():
+        if not re.fullmatch(r"\w+", path.name) or not file.is_file():
             raise NotFoundError(f"Run {folder.id} has no picture {path.name!r}.", "It may not be drawn yet.")
         return send_file(file, mimetype="image/png", max_age=60)
 
@@ -75,14 +85,25 @@ def routes(home: Home, jobs: JobStore) -> APIBlueprint:
         """The sound of a clip that the run was tested on."""
         folder = folder_of(path.run)
         name = f"{path.word}/{path.file}.wav"
-        result = folder.result() or {}
-        clips = Path(result.get("data", {}).get("folder") or folder.recipe().data).resolve()
-        sound = (clips / name).resolve()
-        tested = name in {row["clip"] for row in folder.predictions()}
-        if not tested or not sound.is_relative_to(clips) or not sound.is_file():
+        content = read_run(folder)
+        is_tested = any(row.clip == name for row in content.predictions)
+        sound = _sound(content, name) if is_tested else None
+        if sound is None:
             raise NotFoundError(
-                f"Run {folder.id} has no clip {name!r} here.", "Its data may lie on another server."
+                f"Run {folder.id} has no clip {name!r} here.", "Its data may be on another server."
             )
         return send_file(sound, mimetype="audio/wav", max_age=3600)
 
     return blueprint
+
+
+def _sound(content: RunContent, clip: str) -> Path | None:
+    """The file of a clip, None where it is not below the run's data."""
+    data = content.result.data.folder if content.result else ""
+    data = data or (content.recipe.data if content.recipe else "")
+    try:
+        folder = Path(data).resolve()
+        sound = (folder / clip).resolve()
+        return sound if data and sound.is_relative_to(folder) and sound.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # a path that no file can have, or links in a circle
+        return None

@@ -23,6 +23,7 @@ from backend.settings import Home
 from backend.times import now
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from models.run_reader import read_history, read_predictions, read_progress, read_result
 from tests.jobs.ending import end_all
 from tests.jobs.engines.ray_cluster import NAMED_NOWHERE, SERVER, Cluster, ray_cluster
 from tests.jobs.following import advance_until, state, tab_column
@@ -105,7 +106,7 @@ class Place:
 
     def trainer(self, job: Job) -> psutil.Process:
         """Waits until the job trains."""
-        self.wait_until(lambda: self.there(job).history())
+        self.wait_until(lambda: read_history(self.there(job)))
         return psutil.Process(self.there(job).trainer_pid())
 
     def wait_until_gone(self, job: Job) -> None:
@@ -148,13 +149,13 @@ def test_a_training_is_started_once_and_all_that_it_leaves_is_here(place: Place)
     assert place.start(job).handle
     place.wait_until_gone(job)
     left, brought = place.there(job), place.here(job)
-    result = brought.result()
+    result = read_result(brought)
     assert result
-    assert result == left.result()
-    assert result["recipe"]["name"] == HOSTILE
-    assert brought.history() == left.history() != []
-    assert len(left.history()) == 1
-    assert brought.predictions() == left.predictions() != []
+    assert result == read_result(left)
+    assert result.recipe.name == HOSTILE
+    assert read_history(brought) == read_history(left) != []
+    assert len(read_history(left)) == 1
+    assert read_predictions(brought) == read_predictions(left) != []
     assert [file.name for file in brought.drawn()] == [file.name for file in left.drawn()] != []
     names = ["analysis.npz", "filters.json", "environment.json", "train.log"]
     for file in [*names, *(f"figures/{drawn.name}" for drawn in brought.drawn())]:
@@ -167,12 +168,12 @@ def test_a_restarted_backend_finds_a_training_and_ends_all_of_it(place: Place) -
     job = place.start(place.job(epochs=500))
     trainer = place.trainer(job)
     place.restart()
-    place.wait_until(lambda: place.engine.poll(job) is ProcessState.RUNNING and place.here(job).history())
-    assert (place.here(job).progress() or {})["epochs"] == 500
+    place.wait_until(lambda: place.engine.poll(job) is ProcessState.RUNNING and read_history(place.here(job)))
+    assert read_progress(place.here(job)).epochs == 500
     place.engine.stop(job)
     place.wait_until_gone(job)
     place.wait_until(lambda: has_ended(trainer))  # the lock is released a moment before
-    assert place.here(job).result() is None
+    assert read_result(place.here(job)) is None
     place.engine.stop(job)
     place.engine.stop(job, kill=True)
 
@@ -184,7 +185,7 @@ def test_a_training_that_fails_says_why(place: Place) -> None:
     assert "no data folder" in said
     assert str(place.far_home.data) in said
     assert "Traceback" not in said
-    assert place.here(job).result() is None
+    assert read_result(place.here(job)) is None
 
 
 def test_what_never_started_is_gone(place: Place) -> None:
@@ -225,7 +226,7 @@ def test_what_is_left_while_the_agent_is_away_comes_when_it_is_back(far: Place, 
         cluster.agent.wait()
     far.restart()
     far.wait_until_gone(job)
-    assert far.here(job).result() == far.there(job).result()
+    assert read_result(far.here(job)) == read_result(far.there(job))
 
 
 def wait_until_told(place: Place, job: Job, *states: JobState) -> None:

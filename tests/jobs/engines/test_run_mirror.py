@@ -15,6 +15,8 @@ from backend.jobs.job import Job
 from backend.jobs.run_files import RunFile, RunFiles
 from backend.times import now
 from models.recipe import Recipe
+from models.run_folder import RunFolder
+from models.run_reader import BrokenRunError, read_result
 from tests.servers.agents import answering
 
 
@@ -89,11 +91,25 @@ def test_an_agent_cannot_fill_the_disk(listed: Callable[..., Any], tmp_path: Pat
     assert len(left_in(tmp_path)) < 100
 
 
-def test_a_broken_result_is_not_taken_for_one(listed: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_file_of_another_length_is_not_the_file_that_was_listed(
+    listed: Callable[..., Any], tmp_path: Path
+) -> None:
     mirror, job, there = listed("result.json", file=lambda request: send(request, b"<html>"))
-    with pytest.raises(LostError, match=r"a broken result\.json of r000000"):
+    with pytest.raises(LostError, match=r"gives result\.json of r000000 with another length"):
         mirror.bring(job, there, is_over=True)
     assert left_in(tmp_path) == set()
+
+
+def test_a_broken_result_is_copied_and_found_broken_where_it_is_read(
+    listed: Callable[..., Any], tmp_path: Path
+) -> None:
+    content = b"[" * 100_000
+    mirror, job, there = listed(
+        "result.json", size_bytes=len(content), file=lambda request: send(request, content)
+    )
+    assert mirror.bring(job, there, is_over=True)
+    with pytest.raises(BrokenRunError, match=r"result\.json of run r000000 cannot be read"):
+        read_result(RunFolder(tmp_path / "runs" / job.id))
 
 
 def test_one_that_says_nothing_is_left_alone_for_a_while() -> None:

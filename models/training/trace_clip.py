@@ -1,4 +1,4 @@
-"""A finished run listens to a clip that somebody chose, for the picture of its feature maps."""
+"""One chosen clip through the network of a finished run, for the picture of its feature maps."""
 
 import numpy as np
 import torch
@@ -7,6 +7,7 @@ from models.architectures import build
 from models.data.clips import open_clips
 from models.data.speech_commands import find, read_folder
 from models.run_folder import RunFolder
+from models.run_reader import read_recipe, read_result
 from models.training.analysis import write_analysis
 from models.training.batches import Batches
 from models.training.checkpoint import Checkpoint
@@ -14,27 +15,30 @@ from models.training.errors import TrainingError
 from models.training.evaluate import evaluate
 
 
-def listen(folder: RunFolder, clip: str) -> None:
-    """Measures the network anew with `clip` (`word/file.wav` of its data) in the place of the one it chose.
+def trace_clip(folder: RunFolder, clip: str) -> None:
+    """Writes `analysis.npz` again, with `clip` (`word/file.wav` of the run's data) as its clip.
 
     Raises:
         TrainingError, DataError: the run is not finished, its data has changed, or has no such clip.
+        BrokenRunError: a file of the run cannot be read.
     """
-    result = folder.result()
+    recipe, result = read_recipe(folder), read_result(folder)
+    if recipe is None:
+        raise TrainingError(f"{folder.path} is no run folder: it has no recipe.json")
     if result is None:
         raise TrainingError(
             f"run {folder.id} is not finished; go on with: sheetrack train --resume {folder.id}"
         )
-    recipe = folder.recipe().model_copy(update={"depth": result["recipe"]["depth"]})
+    recipe = recipe.model_copy(update={"depth": result.recipe.depth})
     clips = open_clips(read_folder(find(recipe.data)))
     if clip not in clips.files:
         raise TrainingError(
             f"the data of run {folder.id} has no clip {clip!r}; name one like {clips.files[0]}"
         )
-    done_as = recipe.model_copy(update={"precision": result.get("precision", recipe.precision)})
+    done_as = recipe.model_copy(update={"precision": result.precision or recipe.precision})
     checkpoint = Checkpoint.read(folder, clips.hash, done_as)
     network = build(recipe.architecture, len(clips.words), recipe.depth, recipe.dropout, recipe.batch_norm)
     network.load_state_dict(checkpoint.best_network)
     batches = Batches(clips, torch.device("cpu"))
-    heard = evaluate(network, batches, np.array([clips.files.index(clip)]), done_as.precision)
-    write_analysis(folder, network, batches, heard)
+    predictions = evaluate(network, batches, np.array([clips.files.index(clip)]), done_as.precision)
+    write_analysis(folder, network, batches, predictions)

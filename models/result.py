@@ -1,0 +1,158 @@
+"""The content of a run's files, as the training leaves them. `models/run_reader.py` reads the files.
+
+Numbers are finite and within their range, texts have a largest length, and types are not guessed.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from models.recipe import Recipe
+
+Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
+Value = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+Line = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
+Moment = Annotated[AwareDatetime, Field(strict=True)]
+Matrix = tuple[tuple[Count, ...], ...]
+"""Clips: a row for each label, a column for each prediction."""
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class DataFacts(_Content):
+    """The data set that a run was trained and tested on."""
+
+    name: Line
+    hash: Line
+    synthetic: Annotated[bool, Field(strict=True)]
+    folder: Line = ""
+    """Where the clips lie on the run's server."""
+    held_out: Line = ""
+    """What the test clips have that the training clips have not."""
+    notices: Annotated[tuple[Annotated[str, Field(max_length=10_000)], ...], Field(max_length=1000)] = ()
+    """What was changed or left out when the clips were read."""
+    words: tuple[Line, ...] = ()
+    clips: dict[Line, Count] = {}
+    """By split."""
+    clips_full_length: dict[Line, Count] = {}
+
+
+class RunResult(_Content):
+    """The content of `result.json`."""
+
+    run: Line
+    words: Annotated[tuple[Annotated[Line, Field(min_length=1)], ...], Field(min_length=1, max_length=1000)]
+    test_accuracy: Share
+    test_accuracy_full_length: Share | None
+    test_clips: Count
+    test_clips_full_length: Count
+    validation_accuracy: Share | None = None
+    confusion_matrix: Matrix
+    confusion_matrix_full_length: Matrix | None = None
+    parameters: Count
+    mflop_per_clip: Value | None = None
+    epochs: Count
+    best_epoch: Count | None = None
+    seconds: Value
+    clips_per_second: Value | None = None
+    data: DataFacts
+    recipe: Recipe
+    precision: Line | None = None
+    """The precision that was used: a processor may lack that of the recipe."""
+    device: Line | None = None
+    started_at: Moment | None = None
+    finished_at: Moment
+
+    @model_validator(mode="after")
+    def _matrices_fit_the_words(self) -> Self:
+        words = len(self.words)
+        if len(set(self.words)) < words:
+            raise ValueError("words has a word twice")
+        for matrix in (self.confusion_matrix, self.confusion_matrix_full_length):
+            if matrix is not None and {len(matrix), *map(len, matrix)} != {words}:
+                raise ValueError(f"a confusion matrix needs one row and one column for each of {words} words")
+        return self
+
+    @model_validator(mode="after")
+    def _times_are_possible(self) -> Self:
+        for moment in (self.started_at, self.finished_at):
+            # At either end of the calendar a time zone leads out of it.
+            if moment and not 1970 < moment.year < 9999:
+                raise ValueError(f"the year {moment.year} is not possible")
+        return self
+
+
+class Epoch(_Content):
+    """One line of `history.jsonl`; None is not known."""
+
+    epoch: Annotated[int, Field(strict=True, ge=1, le=100_000)]
+    loss: Value | None = None
+    train_accuracy: Share | None = None
+    validation_loss: Value | None = None
+    validation_accuracy: Share | None = None
+    learning_rate: Value | None = None
+    seconds: Value | None = None
+    clips_per_second: Value | None = None
+
+
+class Prediction(_Content):
+    """One row of `predictions.csv`: a test clip, `word/file.wav`."""
+
+    clip: Line
+    frames: Annotated[int, Field(ge=0)]
+    """Samples before padding."""
+    label: Line
+    prediction: Line
+    confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    """The probability that the network gave its prediction."""
+
+
+class Filter(_Content):
+    """One entry of `filters.json`: a filter of the first layer."""
+
+    channel: Count
+    centre_hz: Value | None
+    """None: all its weights are zero."""
+    weights: Annotated[tuple[Value, ...], Field(min_length=1, max_length=100_000)]
+
+
+class Progress(_Content):
+    """The content of `progress.json`: how far a training is. None is not known yet."""
+
+    phase: Line | None = None
+    epoch: Count | None = None
+    epochs: Count | None = None
+    fraction: Share | None = None
+    loss: Value | None = None
+    validation_accuracy: Share | None = None
+    clips_per_second: Value | None = None
+    seconds_left: Value | None = None
+
+
+class BrokenFile(_Content):
+    """A file of a run that cannot be read, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunContent:
+    """Everything in a run folder that can be read; what does not exist yet is None or empty.
+
+    Attributes:
+        figures: names of the pictures, in the order in which they are shown.
+        broken: the files that cannot be read.
+    """
+
+    recipe: Recipe | None
+    result: RunResult | None
+    history: list[Epoch]
+    predictions: list[Prediction]
+    filters: list[Filter]
+    figures: list[str]
+    broken: list[BrokenFile]
