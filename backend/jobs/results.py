@@ -21,9 +21,9 @@ class Results:
         home: Home,
         servers: Mapping[str, Server],
         store: JobStore,
-        on_results_changed: Callable[[set[str] | None], None],
+        on_results_changed: Callable[[set[str]], None],
     ) -> None:
-        """`on_results_changed` is called with the ids of the runs that are new; None: all may have changed."""
+        """`on_results_changed` is called with the ids of the runs that are new."""
         self._home = home
         self._servers = servers
         self._store = store
@@ -41,9 +41,6 @@ class Results:
         if found:
             self._on_results_changed({result.run for result in found})
         return found
-
-    def show_all(self) -> None:
-        self._on_results_changed(None)
 
     def _read(self, folder: RunFolder) -> Result | None:
         try:
