@@ -148,12 +148,6 @@ class Queue:
             self._step([job for job in jobs if job.state is JobState.CANCELLING], wait_seconds=60)
         self._show_if(False)
 
-    def recover(self) -> None:
-        """Collects and shows everything that an earlier backend left half done."""
-        self._results.collect()
-        self._on_jobs_changed()
-        self._results.show_all()
-
     def close(self) -> None:
         """Waits a while for the steps in progress. Trainings continue."""
         until = time.monotonic() + _CLOSING_SECONDS

@@ -32,9 +32,9 @@ class Results:
         home: Home,
         servers: Mapping[str, Server],
         store: JobStore,
-        on_results_changed: Callable[[set[str] | None], None],
+        on_results_changed: Callable[[set[str]], None],
     ) -> None:
-        """`on_results_changed` is called with the ids of the runs that changed; None: all may have changed."""
+        """`on_results_changed` is called with the ids of the runs that changed."""
         self._home = home
         self._servers = servers
         self._store = store
@@ -93,9 +93,6 @@ class Results:
         _, result = self._broken[run]
         reason = next((each.reason for each in result.broken if each.file == file.name), "")
         return f"{file} cannot be read: {reason}"
-
-    def show_all(self) -> None:
-        self._on_results_changed(None)
 
     def _finished(self) -> list[RunFolder]:
         try:

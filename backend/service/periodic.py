@@ -1,4 +1,4 @@
-"""The periodic jobs: what runs when. Started by the serving command alone, in its one process."""
+"""The periodic jobs and their intervals. One that fails is logged and runs again; it stops no other."""
 
 import logging
 from datetime import datetime, timedelta
@@ -44,29 +44,35 @@ class Periodic:
         self._display = display
         self._interval = timedelta(seconds=settings.refresh_seconds)
         self._readings_kept = timedelta(days=settings.history_days)
-        # A tick that is late is done once, not once for each one that was missed.
+        # A job that is late runs once, not once for each time that was missed.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults=defaults)
         add = self._scheduler.add_job
         add(self.refresh, "interval", seconds=settings.refresh_seconds, next_run_time=now())
         add(partial(queue.advance, wait_seconds=0.5), "interval", seconds=1)
-        add(results.collect, "interval", seconds=30)
+        add(results.collect, "interval", seconds=30, next_run_time=now())
         add(publisher.flush, "interval", seconds=5)
+        # At first, the tabs show what an earlier backend left; later this draws again what could not be drawn.
+        add(display.show_jobs, "interval", hours=1, next_run_time=now())
+        add(display.show_results, "interval", hours=1, next_run_time=now())
         if reservations:
             add(reservations.refresh, "interval", seconds=60, next_run_time=now())
         if notifier:
             add(lambda: notifier.send(datetime.now().astimezone()), "interval", seconds=10)
-        # The first refresh brings what the agents read while no backend asked; means are made of all of it.
+        # The first refresh brings what the agents read while no backend ran; means are made of all of it.
         add(self.summarize, "interval", minutes=1)
         add(self.show_usage, "interval", hours=1, next_run_time=now())
-        add(self.prune, "interval", hours=6, next_run_time=now() + timedelta(minutes=1))
+        for prune in (self.prune_readings, self.prune_history, self.prune_incidents):
+            add(prune, "interval", hours=6, next_run_time=now() + timedelta(minutes=1))
 
     def refresh(self) -> None:
-        self._refresh()
-        if self._refresh.is_in_doubt():
-            # Half an interval earlier, or a server that went down would be told of after three whole ones.
-            again = {"id": "refresh again", "replace_existing": True}
-            self._scheduler.add_job(self.refresh, "date", run_date=now() + self._interval / 2, **again)
+        try:
+            self._refresh()
+        finally:
+            if self._refresh.is_in_doubt():
+                # Half an interval earlier, or people would hear of a server that went down after three whole ones.
+                again = {"id": "refresh again", "replace_existing": True}
+                self._scheduler.add_job(self.refresh, "date", run_date=now() + self._interval / 2, **again)
 
     def summarize(self) -> None:
         self._history.summarize(now())
@@ -74,17 +80,20 @@ class Periodic:
     def show_usage(self) -> None:
         self._display.show_usage(self._history.weekly_usage())
 
-    def prune(self) -> None:
+    def prune_readings(self) -> None:
         self.summarize()  # the means hold what is deleted
         self._readings.forget_before(now() - self._readings_kept)
+
+    def prune_history(self) -> None:
         self._history.forget_before(now() - KEPT)
+
+    def prune_incidents(self) -> None:
         self._incidents.forget_before(now() - KEPT)
 
     def start(self) -> None:
-        """Continues what an earlier backend left unfinished, then starts the periodic jobs."""
-        # The scheduler logs every tick; only failures are news.
+        """Starts the periodic jobs; they continue what an earlier backend left unfinished."""
+        # The scheduler logs every run; only failures are news.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
-        self._queue.recover()
         self._scheduler.start()
 
     def stop(self) -> None:

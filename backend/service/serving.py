@@ -1,4 +1,4 @@
-"""One backend, serving: its lock, its token, its port."""
+"""One backend that serves: its lock, its token, its port, its log."""
 
 import errno
 import logging
@@ -14,11 +14,13 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from backend.api.app import create_app
-from backend.errors import ConflictError, SheetrackError, UnavailableError
+from backend.errors import ConflictError, SheetrackError
 from backend.jobs.architectures import architectures
 from backend.service.lock import only_backend
 from backend.service.wiring import Sheetrack
-from backend.settings import Home
+from backend.settings import Home, private_text
+
+log = logging.getLogger(__name__)
 
 ADDRESS = "127.0.0.1"
 
@@ -41,21 +43,21 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
             sockets=[_listen(port)],
             threads=8,
             ident="Sheetrack",
-            # Whatever calls from elsewhere comes through a tunnel or proxy on this machine.
+            # Requests from elsewhere come through a tunnel or proxy on this machine.
             trusted_proxy=ADDRESS,
             trusted_proxy_headers={"x-forwarded-for"},
         )
         thread = threading.Thread(target=server.run, name="http", daemon=True)
         thread.start()
-        # Whoever opens the sidebar first shall not have to wait for the list of networks.
+        # The first person to open the sidebar must not wait until a lab's own networks are measured.
         asking = threading.Thread(target=_ask_for_architectures, name="architectures")
         asking.start()
-        sheetrack.periodic.start()
         try:
+            sheetrack.periodic.start()
             yield f"http://{ADDRESS}:{server.effective_port}/?token={token}"
         finally:
             sheetrack.periodic.stop()
-            # In the thread that waits on them, or it would wait on sockets that are gone.
+            # In the thread that waits on them: another would close sockets while it waits on them.
             server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets))
             thread.join()
             server.task_dispatcher.shutdown()
@@ -82,11 +84,7 @@ def _token(home: Home) -> str:
     try:
         descriptor = os.open(home.token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        if home.token_file.stat().st_mode & 0o077:
-            raise UnavailableError(
-                f"Others can read {home.token_file}.", f"Run: chmod 600 {home.token_file}"
-            ) from None
-        if token := home.token_file.read_text().strip():
+        if token := private_text(home.token_file, "token"):
             return token
         descriptor = os.open(home.token_file, os.O_WRONLY)
     token = secrets.token_urlsafe(24)
@@ -96,7 +94,14 @@ def _token(home: Home) -> str:
 
 
 def _log_to_file(home: Home) -> None:
-    handler = logging.handlers.RotatingFileHandler(home.log_file, maxBytes=5_000_000, backupCount=3)
+    handler: logging.Handler = logging.StreamHandler()
+    problem = None
+    try:
+        handler = logging.handlers.RotatingFileHandler(home.log_file, maxBytes=5_000_000, backupCount=3)
+    except OSError as error:
+        problem = error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    if problem:
+        log.warning("%s cannot be written, so the log is here: %s", home.log_file, problem.strerror)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request with its whole address

@@ -104,7 +104,6 @@ def test_the_next_backend_goes_on_cancelling(lab: ScriptedLab, engine: ScriptedE
     lab.queue.cancel(job.id, "lee")
     lab.queue.advance()
     another = lab.another_queue({"gpu1": engine})
-    another.recover()
     another.advance()
     assert engine.calls[1:] == [f"stop {job.id}"] * 2
     engine.running.clear()

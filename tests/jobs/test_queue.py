@@ -49,7 +49,7 @@ def test_a_launched_training_runs_and_its_result_appears_in_the_workbook(
     assert '=IMPORTXML("http://127.0.0.1")' in str(tab_column(sheetrack, "Results", "Training"))
     assert sheetrack.workbook.read(f"Run {job.id}")[0] == [f"Run {job.id}"]
     sheetrack.results.collect()
-    sheetrack.queue.recover()
+    sheetrack.display.show_results()
     assert tab_column(sheetrack, "Results", "Run") == [job.id]
 
 
@@ -148,7 +148,6 @@ def test_a_cancelled_job_whose_process_is_still_there_is_stopped_by_the_next_bac
     # As if the backend had died between storing the cancellation and stopping the process.
     sheetrack.queue.cancel(job.id, "lee")
     another = Sheetrack(sheetrack.home)
-    another.queue.recover()
     advance_until(another, lambda: state(another, job).is_over)
     assert folder.trainer_pid() is None
     assert state(another, job) is JobState.CANCELLED

@@ -92,7 +92,7 @@ def test_the_token_is_kept_and_only_its_owner_can_read_it(home: Home) -> None:
         ("settings.toml", "title = ", "is not a TOML file"),
         ("servers.toml", "[[server]]\nname = 'a'\n[[server]]\nname = 'a'", "two servers are called a"),
         ("servers.toml", "[[server]]\nname = '../a'", "servers.toml"),
-        ("token", "known to all", "Others can read"),
+        ("token", "known to all", "Others may read the token"),
         ("store.db", "no database at all, but long enough" * 40, "store.db"),
     ],
 )
