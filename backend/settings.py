@@ -213,6 +213,16 @@ def private_text(file: Path, what: str) -> str:
     return text
 
 
+def write_private(file: Path, content: bytes) -> None:
+    """Writes a file that its owner alone can read; it is there whole, or as it was before."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        opened.write(content)
+    draft.replace(file)
+
+
 def sentence(error: ValidationError) -> str:
     """All that pydantic found wrong, in one line: `depth: Input should be greater than ...; ...`."""
     return "; ".join(

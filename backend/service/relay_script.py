@@ -1,10 +1,9 @@
 """The relay's script, filled in for one spreadsheet and ready to paste."""
 
-import os
 import secrets
 from pathlib import Path
 
-from backend.settings import GoogleSettings
+from backend.settings import GoogleSettings, write_private
 from backend.sheets.google.relay import SECRET_BYTES, read_secret
 
 RELAY = Path(__file__).parents[2] / "apps_script" / "relay"
@@ -17,18 +16,6 @@ def filled(spreadsheet: str, secret: str) -> str:
     return text.replace("{{spreadsheet}}", spreadsheet).replace("{{secret}}", secret)
 
 
-def write_private(file: Path, text: str) -> None:
-    """Writes a file that its owner alone can read, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as opened:
-        opened.write(text)
-    draft.replace(file)
-
-
 def make_script(home: Path, settings: GoogleSettings) -> Path:
     """Writes the filled script into `home` and returns its path; a secret that is there already stays.
 
@@ -37,7 +24,7 @@ def make_script(home: Path, settings: GoogleSettings) -> Path:
     """
     secret_file = home / settings.relay_secret_file
     if not secret_file.exists():
-        write_private(secret_file, secrets.token_hex(SECRET_BYTES))
+        write_private(secret_file, secrets.token_hex(SECRET_BYTES).encode())
     file = home / "Relay.js"
-    write_private(file, filled(settings.spreadsheet, read_secret(settings, home)))
+    write_private(file, filled(settings.spreadsheet, read_secret(settings, home)).encode())
     return file

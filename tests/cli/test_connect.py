@@ -14,6 +14,7 @@ from backend.settings import Home
 from backend.tabs.servers import servers_table
 from tests.cli.command_line import Ended, run_here
 from tests.google import peoples_tab
+from tests.google.accounts import GoogleAccounts
 from tests.google.peoples_tab import Person
 from tests.google.server import Fault, SheetsServer
 
@@ -51,9 +52,8 @@ def test_connecting_and_disconnecting(home: Home, server: SheetsServer) -> None:
     use(home, server, f'[reservations]\ntab = "{peoples_tab.TITLE}"\n')
     answer = connect(home)
     assert answer.returncode == 0, answer.stderr
-    assert "as Editor: anyone" in answer.stdout
     assert "'Our servers' can be read and written" in answer.stdout
-    assert "1 reservation in 'Reservations'; beside them stand Verdict, GPUs" in answer.stdout
+    assert "Beside 'Reservations' stand Verdict, GPUs" in answer.stdout
     assert server.state.tab("Servers")
     assert person.work() == before[0]
     assert len(person.tab.columns) == before[2] + 5
@@ -62,31 +62,51 @@ def test_connecting_and_disconnecting(home: Home, server: SheetsServer) -> None:
     assert len(person.tab.columns) == before[2] + 5
     undone = connect(home, "--undo")
     assert "All that Sheetrack added is removed" in undone.stdout
+    assert home.settings().google is None
+    assert home.settings().reservations is None
     assert (person.work(), [tab.title for tab in server.state.tabs], len(person.tab.columns)) == before
 
 
-def test_the_address_is_remembered_and_the_key_asked_for(home: Home) -> None:
-    answer = connect(home, "https://docs.google.com/spreadsheets/d/1Ab-c/edit#gid=0")
+ID = "1AbCdEfGhIjKlMnOpQrStUvWxYz-_0123456789abcdef"
+
+
+def test_without_a_key_the_relay_is_prepared_and_nothing_is_set(home: Home) -> None:
+    answer = connect(home, f"https://docs.google.com/spreadsheets/d/{ID}/edit#gid=0")
     assert answer.returncode == 1
-    assert "There is no service account key in" in answer.stderr
-    settings = home.settings().google
-    assert settings
-    assert settings.spreadsheet == "1Ab-c"
-    assert "names another spreadsheet, 1Ab-c" in connect(home, "2Ab-c").stderr
+    assert "script.google.com/create" in answer.stdout
+    assert f"connect google {ID} --relay ADDRESS" in answer.stderr
+    assert not home.settings_file.exists()
+    script, secret = home.path / "Relay.js", home.path / "relay-secret"
+    assert {file.stat().st_mode & 0o777 for file in (script, secret)} == {0o600}
+    assert ID in script.read_text()
+    assert secret.read_text() in script.read_text()
+    assert secret.read_text() not in answer.stdout + answer.stderr
 
 
-def test_a_key_is_kept_where_nobody_else_reads_it(home: Home, tmp_path: Path) -> None:
+def test_a_key_is_checked_then_kept_where_only_its_owner_reads_it(home: Home, tmp_path: Path) -> None:
     given = tmp_path / "downloaded.json"
     given.write_text('{"private_key": "s3cret"}')
-    answer = connect(home, "1Ab-c", "--key", str(given))
+    answer = connect(home, ID, "--key", str(given))
     assert "is not the key of a service account" in answer.stderr
     assert "s3cret" not in answer.stderr + answer.stdout
-    assert (home.path / "google-key.json").stat().st_mode & 0o777 == 0o600
+    kept = home.path / "google-key.json"
+    assert not kept.exists()
+    with GoogleAccounts() as accounts:
+        given.write_text(accounts.service_account())
+        answer = connect(home, ID, "--key", str(given))
+        assert "does not accept the key of lab@made.example" in answer.stderr
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert not home.settings_file.exists()
 
 
-def test_what_is_missing_is_said(home: Home) -> None:
-    assert "No spreadsheet is named yet" in connect(home).stderr
-    assert "is no address of a spreadsheet" in connect(home, "my sheet").stderr
+def test_what_is_missing_or_wrong_is_said_and_nothing_is_written(home: Home) -> None:
+    before = sorted(home.path.iterdir())
+    assert "Give the spreadsheet's ADDRESS" in connect(home).stderr
+    assert "is not the address of a Google spreadsheet" in connect(home, "foo").stderr
+    assert "is not the address of a web app" in connect(home, ID, "--relay", "foo").stderr
+    assert connect(home, ID, "--relay", "x", "--key", str(home.servers_file)).returncode == 2
+    assert sorted(home.path.iterdir()) == before
+    assert "No spreadsheet is connected" in connect(home, "--undo").stderr
 
 
 def test_a_sheet_that_is_not_shared_is_said(home: Home, server: SheetsServer) -> None:

@@ -116,6 +116,8 @@ class SheetsServer:
     """Serves while the block lasts; `state` may be changed meanwhile, as people do, under `lock`."""
 
     clock: Callable[[], float] = time.monotonic
+    spreadsheet: str = "lab"
+    """Its ID."""
     state: Spreadsheet = field(default_factory=Spreadsheet)
     before_call: Callable[[], object] = lambda: None
     """What another user does between any two calls."""
@@ -181,7 +183,7 @@ class SheetsServer:
                 self.faults += [f"{method.id}: {error}" for error in method.body.iter_errors(body)]
             headers: dict[str, str] = {}
             try:
-                if match["spreadsheetId"] != "lab":
+                if match["spreadsheetId"] != self.spreadsheet:
                     status, answer = 404, _error(404, "Requested entity was not found.")
                 else:
                     status, answer, headers = self._do(method, match, query, body)

@@ -110,18 +110,29 @@ def read_key(file: Path) -> ServiceAccountCredentials:
         InvalidError: there is none, or others may read it.
     """
     try:
-        if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise InvalidError(f"Others can read {file}.", f"Run: chmod 600 {file}")
-        content = json.loads(file.read_text(encoding="utf-8"))
-        # google-auth leaves its own signatures untyped.
-        account: ServiceAccountCredentials = ServiceAccountCredentials.from_service_account_info(  # type: ignore[no-untyped-call]
-            content, scopes=[_SCOPE]
-        )
+        content = file.read_bytes()
+        mode = file.stat().st_mode
     except OSError as error:
         raise InvalidError(
             f"There is no service account key in {file}: {error.strerror}.",
             "Download one as JSON from the Google Cloud console and put it there.",
         ) from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise InvalidError(f"Others can read {file}.", f"Run: chmod 600 {file}")
+    return parse_key(content, file)
+
+
+def parse_key(content: bytes, file: Path) -> ServiceAccountCredentials:
+    """The service account in the content of `file`.
+
+    Raises:
+        InvalidError: there is none.
+    """
+    try:
+        # google-auth leaves its own signatures untyped.
+        account: ServiceAccountCredentials = ServiceAccountCredentials.from_service_account_info(  # type: ignore[no-untyped-call]
+            json.loads(content), scopes=[_SCOPE]
+        )
     except (ValueError, TypeError, AttributeError, GoogleAuthError):
         # The library's own words may quote the key.
         raise InvalidError(f"{file} is not the key of a service account.", "Download it again.") from None

@@ -104,6 +104,13 @@ class GoogleSheet:
         """Which of our tabs had to take another name, in sentences."""
         return self._book().remarks()
 
+    def peoples_tabs(self) -> list[str]:
+        """The titles of the tabs that are not Sheetrack's, in their order; those of charts left out."""
+        ours = {tab.title for tab in self._book().ours.values()}
+        sheets = self._api.spreadsheet("sheets(properties(title,sheetType))")["sheets"]
+        grids = [s["properties"] for s in sheets if s["properties"].get("sheetType", "GRID") == "GRID"]
+        return [entry["title"] for entry in grids if entry["title"] not in ours]
+
     def try_out(self) -> str:
         """Reads the spreadsheet and writes what changes nothing; returns its title.
 

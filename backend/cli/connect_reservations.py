@@ -1,0 +1,102 @@
+"""Which tab of the lab holds its reservations, and how Sheetrack reads it, shown before it is used."""
+
+from typing import TYPE_CHECKING
+
+from backend.cli.ask import ask, choose, confirm, done, failed, is_person
+from backend.cli.show import say
+from backend.errors import InvalidError, SheetrackError
+from backend.servers.reservations_tab import Reservation, reservations
+from backend.settings import ReservationSettings
+
+if TYPE_CHECKING:
+    from backend.sheets.google.sheet import GoogleSheet
+
+_SHOWN_ROWS = 5
+_MOST_TABS = 50
+_LIKELY = ("reserv", "book", "server", "gpu", "machine", "who", "schedule", "calendar", "plan")
+_COLUMNS = {
+    "server": "the servers' names",
+    "person": "who reserved it",
+    "start": "when that begins",
+    "end": "when that ends",
+}
+
+
+def choose_reservations(
+    sheet: "GoogleSheet", known: ReservationSettings | None, tab: str | None
+) -> ReservationSettings | None:
+    """The tab that `tab` or the person names, once it can be read; None: the lab keeps no reservations there.
+
+    Raises:
+        SheetrackError: it cannot be read, and nobody is here to choose another.
+    """
+    if tab == "":
+        return None
+    if tab is None and not is_person():
+        return known
+    titles = sheet.peoples_tabs()
+    while True:
+        name = tab or _asked_tab(titles, known)
+        if not name:
+            return None
+        kept = known if known and known.tab == name else ReservationSettings(tab=name)
+        if chosen := _read(sheet, kept):
+            return chosen
+        tab = None
+
+
+def _asked_tab(titles: list[str], known: ReservationSettings | None) -> str:
+    """Empty: none of them."""
+    say("Which tab says who has reserved which server? 0 for none.")
+    likely = [at for at, title in enumerate(titles, 1) if any(word in title.casefold() for word in _LIKELY)]
+    default = likely[0] if likely else 0
+    if known and known.tab in titles:
+        default = titles.index(known.tab) + 1
+    number = choose("Number", "--reservations TAB", titles[:_MOST_TABS], default)
+    return titles[number - 1] if number else ""
+
+
+def _read(sheet: "GoogleSheet", kept: ReservationSettings) -> ReservationSettings | None:
+    """Shows how the tab is read, and lets the person name the columns until it is right; None: another tab."""
+    rows = sheet.read(kept.tab)
+    while True:
+        try:
+            found = reservations(rows, kept, sheet.zone)
+        except SheetrackError as error:
+            if not is_person():
+                raise
+            failed(error)
+        else:
+            done(
+                f"{kept.tab!r}: {len(found)} reservation{'' if len(found) == 1 else 's'}{':' if found else ''}"
+            )
+            for reservation in found[:_SHOWN_ROWS]:
+                say(f"    {_line(reservation)}")
+            if confirm("Is that right?", default=True):
+                return kept
+        if not confirm("Name the columns yourself?", default=True):
+            return None
+        headers = {str(value).strip() for row in rows[:_MOST_TABS] for value in row if value is not None}
+        kept = ReservationSettings.model_validate(
+            kept.model_dump() | {name: _asked_column(what, headers) for name, what in _COLUMNS.items()}
+        )
+
+
+def _asked_column(what: str, headers: set[str]) -> str:
+    """Empty: to be guessed."""
+    known = {header.casefold(): header for header in headers}
+
+    def understand(answer: str) -> str:
+        if answer and answer.casefold() not in known:
+            raise InvalidError(
+                f"No column is called {answer[:100]!r}.", "Type its header as it stands there."
+            )
+        return known[answer.casefold()] if answer else ""
+
+    return ask(f"Header of {what}, Enter to have it guessed", "--reservations TAB", understand)
+
+
+def _line(reservation: Reservation) -> str:
+    start = f"from {reservation.start:%Y-%m-%d %H:%M}" if reservation.start else "from no date on"
+    end = f"until {reservation.end:%Y-%m-%d %H:%M}" if reservation.end else "without an end"
+    return f"{reservation.server:15}  {reservation.person:20}  {start}  {end}"
