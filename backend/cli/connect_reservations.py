@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from backend.cli.ask import ask, choose, confirm, done, failed, is_person
 from backend.cli.show import say
 from backend.errors import InvalidError, SheetrackError
+from backend.servers.reservations import HOW_TO_WRITE_DATES, problems_text
 from backend.servers.reservations_tab import Reservation, reservations
 from backend.settings import ReservationSettings
 
@@ -61,7 +62,7 @@ def _read(sheet: "GoogleSheet", kept: ReservationSettings) -> ReservationSetting
     rows = sheet.read(kept.tab)
     while True:
         try:
-            found = reservations(rows, kept, sheet.zone)
+            found, problems = reservations(rows, kept, sheet.zone)
         except SheetrackError as error:
             if not is_person():
                 raise
@@ -72,6 +73,8 @@ def _read(sheet: "GoogleSheet", kept: ReservationSettings) -> ReservationSetting
             )
             for reservation in found[:_SHOWN_ROWS]:
                 say(f"    {_line(reservation)}")
+            if problems:
+                say(f"    {problems_text(problems, kept.tab)} {HOW_TO_WRITE_DATES}")
             if confirm("Is that right?", default=True):
                 return kept
         if not confirm("Name the columns yourself?", default=True):
