@@ -3,6 +3,7 @@
 import errno
 import hmac
 import json
+import logging
 import stat
 import threading
 from collections import deque
@@ -33,6 +34,8 @@ from backend.reply import ErrorReply, Fault, reply
 from backend.servers.server import read_agent_token, this_machine
 from backend.settings import Home
 from models.run_folder import RunFolder, is_run_id
+
+log = logging.getLogger(__name__)
 
 PORT = 8765
 INTERVAL_SECONDS = 10.0
@@ -68,9 +71,17 @@ class Recorder:
         self.close()
 
     def _run(self) -> None:
+        failed = False
         while not self._stopped.wait(self._interval_seconds):
-            snapshot = self._sampler.sample()
-            self._kept.append((snapshot.at, snapshot.model_dump_json()))
+            try:
+                snapshot = self._sampler.sample()
+            except Exception:
+                if not failed:
+                    log.exception("this machine cannot be read")
+                failed = True
+            else:
+                failed = False
+                self._kept.append((snapshot.at, snapshot.model_dump_json()))
 
 
 def create_agent(

@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from backend.agent import create_agent
+from backend.agent import Recorder, create_agent
 from backend.errors import InvalidError
 from backend.jobs.run_files import RunFiles
 from backend.probe.sampler import Sampler
@@ -22,6 +22,7 @@ from backend.probe.snapshot import Snapshot
 from backend.servers.server import TOKEN_VARIABLE, read_agent_token
 from backend.times import iso, now
 from models.run_folder import RunFolder
+from tests.patience import wait_until
 from tests.probe.fake_gpus import FakeGpus
 from tests.servers.agents import SERVE, TOKEN, AgentProcess, token_file
 
@@ -221,6 +222,21 @@ def test_files_are_handed_out_again_and_again(tmp_path: Path, fake_gpus: FakeGpu
     finally:
         agent.process.terminate()
         agent.process.wait()
+
+
+def test_a_reading_that_fails_ends_no_recording(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(Sampler):
+        tries = 0
+
+        def sample(self) -> Snapshot:
+            self.tries += 1
+            if self.tries in (1, 2, 3):
+                raise ZeroDivisionError
+            return super().sample()
+
+    with Failing("ada", tmp_path) as sampler, Recorder(sampler, 0.01) as recorder:
+        wait_until(lambda: recorder.since(None))
+    assert [record.getMessage() for record in caplog.records] == ["this machine cannot be read"]
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command that says that nobody shall take a server."""
+"""The command that puts a server in maintenance."""
 
 from datetime import datetime, time, timedelta
 
@@ -21,9 +21,9 @@ def moment_of(text: str, here: datetime) -> datetime:
             is_past = moment <= here.replace(tzinfo=None)
         else:
             moment, is_past = datetime.fromisoformat(text), len(text) <= len("2026-11-22")
-    except ValueError:
+        return (moment + timedelta(days=is_past)).astimezone()
+    except (ValueError, OverflowError, TypeError):  # also a time with a zone, and the ends of the calendar
         raise ValueError(f"{text!r} is not like 18:00 nor like 2026-11-22 18:00.") from None
-    return (moment + timedelta(days=is_past)).astimezone()
 
 
 def _until(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
@@ -37,15 +37,15 @@ def _until(_context: click.Context, _option: click.Parameter, text: str | None) 
 @click.argument("server")
 @click.argument("reason", required=False)
 @click.option("--until", metavar="TIME", callback=_until, help="18:00, 2026-11-22 or '2026-11-22 18:00'.")
-@click.option("--end", "is_end", is_flag=True, help="It may be taken again.")
+@click.option("--end", "is_end", is_flag=True, help="End the maintenance.")
 def maintenance(*, server: str, reason: str | None, until: datetime | None, is_end: bool) -> None:
-    """Says that nobody shall take SERVER, and for what REASON; no training starts there, no alarm is sent."""
+    """Puts SERVER in maintenance for a REASON: no job starts there, and no notification is sent."""
     sheetrack = Sheetrack()
     if is_end:
         if reason or until:
-            raise click.UsageError("--end goes alone.")
+            raise click.UsageError("--end takes no reason and no --until.")
         sheetrack.maintenances.end(server)
-        say(f"{server} may be taken again.")
+        say(f"The maintenance of {server} has ended.")
         return
     if not reason or not reason.strip():
         raise click.UsageError("Say why, such as: sheetrack maintenance gpu1 'new disks' --until 18:00")

@@ -1,4 +1,4 @@
-"""Servers that nobody shall take for a while, because somebody said so."""
+"""Servers in maintenance, as people announced it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,12 @@ from backend.database import Row
 from backend.errors import ConflictError, InvalidError, NotFoundError
 from backend.servers.server import Server
 from backend.settings import sentence
+from backend.text import plain_text
 from backend.times import now
+
+_LONGEST_REASON = 200
+_LONGEST_NAME = 100
+_LAST_YEAR = 2199
 
 
 class _Maintenance(Row):
@@ -26,13 +31,15 @@ class _Maintenance(Row):
 
 
 class Maintenance(BaseModel):
+    """Why a server must not be used, who said so, and for how long."""
+
     model_config = ConfigDict(frozen=True)
 
-    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Annotated[str, Field(min_length=1, max_length=_LONGEST_REASON)]
     by: str
     since: AwareDatetime
     until: AwareDatetime | None = None
-    """None: until somebody ends it."""
+    """None: until it is ended."""
 
     def covers(self, moment: datetime) -> bool:
         return self.until is None or moment < self.until
@@ -47,15 +54,20 @@ class Maintenances:
         self._servers = servers
 
     def begin(self, server: str, reason: str, by: str, until: datetime | None = None) -> None:
-        """From now on nobody shall take the server, until that moment or until somebody ends it.
+        """Puts the server in maintenance, until that moment or until it is ended.
 
         Raises:
             NotFoundError: there is no such server.
-            InvalidError: that moment is past, or the reason is longer than 200 characters.
+            InvalidError: that moment is past or too far away, or the reason is longer than 200 characters.
         """
         self._check(server)
+        if until is not None and until.year > _LAST_YEAR:
+            raise InvalidError(
+                f"That maintenance would end after {_LAST_YEAR}.", "Leave the end out, and end it later."
+            )
         if until is not None and until <= now():
             raise InvalidError("That maintenance would be over already.", "Give a later time.")
+        reason, by = plain_text(reason, _LONGEST_REASON + 1), plain_text(by, _LONGEST_NAME)
         try:
             maintenance = Maintenance(reason=reason, by=by, since=now(), until=until)
         except ValidationError as error:
@@ -65,7 +77,7 @@ class Maintenances:
             connection.execute(insert(_Maintenance).values(row).on_conflict_do_update(["server"], set_=row))
 
     def end(self, server: str) -> None:
-        """The server may be taken again; once is as good as twice.
+        """Ends the server's maintenance. Ending it twice is no error.
 
         Raises:
             NotFoundError: there is no such server.
@@ -81,7 +93,7 @@ class Maintenances:
             )
 
     def known(self) -> dict[str, Maintenance]:
-        """What was said last of each server, over or not, by the server's name."""
+        """The newest maintenance of each server, over or not, by the server's name."""
         with self._reading.connect() as connection:
             rows = connection.execute(sa.select(_Maintenance.__table__)).mappings()
             return {row["server"]: Maintenance.model_validate(dict(row)) for row in rows}

@@ -110,9 +110,7 @@ def _free_gpus(whole: Sequence[GpuReading], count: int) -> str:
 
 
 def _host_use(host: HostReading) -> list[str]:
-    parts = []
-    if host.cpu_percent is not None:
-        parts.append(f"CPU {host.cpu_percent:.0f} %")
+    parts = ["CPU use unknown" if host.cpu_percent is None else f"CPU {host.cpu_percent:.0f} %"]
     if host.memory_available_mib is not None:
         parts.append(f"{host.memory_available_mib / _MIB_PER_GIB:.0f} GiB of memory free")
     return parts
@@ -148,4 +146,4 @@ def _memory_free_gib(gpu: GpuReading) -> float:
     """0 where the GPU does not tell."""
     if gpu.memory_total_mib is None or gpu.memory_used_mib is None:
         return 0
-    return (gpu.memory_total_mib - gpu.memory_used_mib) / _MIB_PER_GIB
+    return max(0.0, gpu.memory_total_mib - gpu.memory_used_mib) / _MIB_PER_GIB

@@ -15,7 +15,8 @@ IDLE_CPU_PERCENT = 20
 def use_of(snapshot: Snapshot, before: State | None) -> State:
     """Idle, busy or full; `before` is what it was, so that the CPU at its threshold does not flicker.
 
-    GPUs that have not been read take no job; a server whose GPUs nothing reads is never known to be idle.
+    GPUs that have not been read take no job. A server is not known to be idle where nothing reads its GPUs,
+    or where it has none and its CPU use is unknown.
     """
     host, gpus = snapshot.host or HostReading(), snapshot.gpus
     if (host.memory_used_fraction or 0) >= FULL_MEMORY or gpus is None:
@@ -26,7 +27,7 @@ def use_of(snapshot: Snapshot, before: State | None) -> State:
             return State.FULL
         if not all(is_free(gpu) for gpu in working):
             return State.BUSY
-    elif snapshot.other_gpus:
+    elif snapshot.other_gpus or host.cpu_percent is None:
         return State.BUSY
     return State.BUSY if _cpu_is_busy(host, before) else State.IDLE
 

@@ -53,7 +53,9 @@ def _gpu_bars(snapshot: Snapshot | None) -> Cell:
         return snapshot.gpu_fault if snapshot else None
     shares = [_fraction(gpu.utilization_percent) for gpu in snapshot.gpus]
     words = [
-        f"GPU {gpu.index} {gpu.fault or ('not known' if share is None else f'{share:.0%}')}"
+        f"GPU {gpu.index} {gpu.fault or f'{share:.0%}'}"
+        if gpu.fault or share is not None
+        else f"GPU {gpu.index}: utilisation unknown"
         for gpu, share in zip(snapshot.gpus, shares, strict=True)
     ]
     return Bars(fractions=tuple(shares), label=", ".join(words))
@@ -61,7 +63,7 @@ def _gpu_bars(snapshot: Snapshot | None) -> Cell:
 
 def _free_gpu_memory_gib(snapshot: Snapshot | None) -> float | None:
     free = [
-        gpu.memory_total_mib - gpu.memory_used_mib
+        max(0.0, gpu.memory_total_mib - gpu.memory_used_mib)
         for gpu in (snapshot.gpus if snapshot else None) or ()
         if gpu.memory_total_mib is not None and gpu.memory_used_mib is not None
     ]

@@ -32,6 +32,17 @@ def test_a_gpu_that_does_not_answer_is_told(sidebar: Page) -> None:
     expect(bars.locator(".fault")).to_have_count(1)
 
 
+def test_a_gpu_of_unknown_utilisation_is_told(sidebar: Page, lab: Lab) -> None:
+    server = lab.servers[1]
+    assert server.snapshot
+    assert server.snapshot.gpus
+    gpus = tuple(gpu.model_copy(update={"utilization_percent": None}) for gpu in server.snapshot.gpus)
+    lab.servers[1] = server.model_copy(update={"snapshot": server.snapshot.model_copy(update={"gpus": gpus})})
+    refresh(sidebar)
+    name = ", ".join(f"GPU {gpu.index}: utilisation unknown" for gpu in gpus)
+    expect(sidebar.get_by_role("img", name=name)).to_be_visible()
+
+
 def test_a_server_is_put_into_maintenance_and_out_of_it(sidebar: Page, lab: Lab) -> None:
     gpu1 = sidebar.locator("#servers > li").nth(1)
     more = gpu1.get_by_role("button", name="Maintenance of gpu1")

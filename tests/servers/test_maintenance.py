@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -59,7 +59,13 @@ def test_it_is_shown_with_who_said_it_and_ends(
         assert status.current()[0].verdict.state is before.state
 
 
-def test_it_ends_by_itself() -> None:
+def test_a_reason_is_shown_as_text(maintenances: Maintenances) -> None:
+    maintenances.begin("here", "\x1b[31mnew\nfans\u202e", "kim\x07")
+    said = maintenances.known()["here"]
+    assert (said.reason, said.by) == ("�[31mnew fans�", "kim�")
+
+
+def test_its_end_ends_it() -> None:
     until = datetime(2026, 11, 22, 18, tzinfo=UTC)
     said = Maintenance(reason="new fans", by="kim", since=until - timedelta(hours=1), until=until)
     assert said.covers(until - timedelta(milliseconds=1))
@@ -75,6 +81,15 @@ def test_what_makes_no_sense_is_refused(maintenances: Maintenances) -> None:
         maintenances.begin("here", "new fans", "kim", now())
     with pytest.raises(InvalidError, match="reason"):
         maintenances.begin("here", "x" * 201, "kim")
+    for hours in (-14, 0, 14):
+        zone = timezone(timedelta(hours=hours))
+        for far in (datetime(2200, 1, 1, tzinfo=zone), datetime(9999, 12, 31, 23, 59, tzinfo=zone)):
+            with pytest.raises(InvalidError, match="after 2199"):
+                maintenances.begin("here", "new fans", "kim", far)
+        with pytest.raises(InvalidError, match="over already"):
+            maintenances.begin("here", "new fans", "kim", datetime(1, 1, 1, tzinfo=zone))
+    with pytest.raises(InvalidError, match="reason"):
+        maintenances.begin("here", " \n ", "kim")
     maintenances.end("here")  # what is so already is no mistake
     with pytest.raises(ConflictError, match=r"by servers\.toml"):
         maintenances.end("cleo")
@@ -97,7 +112,19 @@ def test_times_as_people_type_them(text: str, moment: tuple[int, int, int]) -> N
     assert moment_of(text, HERE) == datetime(2026, 11, day, hour, minute).astimezone()
 
 
-@pytest.mark.parametrize("text", ["", "soon", "25:00", "2026-13-01", "18"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "25:00",
+        "2026-13-01",
+        "18",
+        "18:00+01:00",
+        "9999-12-31",
+        "9999-12-31T23:00-14:00",
+    ],
+)
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match="is not like 18:00"):
         moment_of(text, HERE)

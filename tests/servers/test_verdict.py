@@ -6,10 +6,12 @@ from itertools import groupby
 from math import log1p
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
+from backend.probe.prometheus import metrics_text
 from backend.probe.snapshot import (
     Failure,
     GpuInstance,
@@ -21,6 +23,7 @@ from backend.probe.snapshot import (
 )
 from backend.servers.state import ServerStatus, State, Verdict
 from backend.servers.verdict import Past, follow, judge, past_of, suggest
+from backend.tabs.servers import servers_table
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 INTERVAL = 15.0
@@ -131,7 +134,9 @@ HALF = (gpu(0, 98, 0.5, "lee"), gpu(1, 0, 0.01))
     [
         (answer(0), State.IDLE, "CPU 5 %; 80 GiB of memory free"),
         (answer(0, cpu=60), State.BUSY, "CPU 60 %; 80 GiB of memory free"),
-        (answer(0, cpu=None), State.IDLE, "80 GiB of memory free"),
+        (answer(0, cpu=None), State.BUSY, "CPU use unknown; 80 GiB of memory free"),
+        (answer(0, FREE, cpu=None), State.IDLE, "both GPUs free"),
+        (answer(0, (gpu(0, 100, 1.5), gpu(1, 100, 0.5))), State.BUSY, "no GPU free, 40 GiB left on GPU 1"),
         (answer(0, cpu=100, load=1), State.BUSY, "CPU 100 %; 80 GiB of memory free"),
         (answer(0, available=0.04), State.FULL, "96 % of memory in use; CPU 5 %; 4 GiB of memory free"),
         (answer(0, FREE), State.IDLE, "both GPUs free"),
@@ -480,3 +485,52 @@ def test_rows_do_not_jump_with_every_reading() -> None:
         return [server.name for server in suggest(servers)]
 
     assert order(3, 9) == order(9, 3) == ["a", "b"]
+
+
+_EXTREMES: dict[Any, list[Any]] = {
+    float: [None, 0.0, 1e-300, 99.99, 1e9, float("inf"), float("nan")],
+    int: [None, 0, 1, 64, 2**31],
+    str: [None, "", "kim", "\x1b[31m\u202e", "x" * 10_000],
+    datetime: [None, START, START.replace(year=2000), START.replace(year=2199), START.replace(year=9000)],
+}
+
+
+def any_of(model: type[BaseModel], random: Random, **given: object) -> dict[str, Any]:
+    """Content of `model` with values that nobody expects; fields that it does not know how to fill are left out."""
+    content: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        kinds = get_args(field.annotation) or (field.annotation,)
+        if values := next((_EXTREMES[kind] for kind in kinds if kind in _EXTREMES), None):
+            value = random.choice(values)
+            if value is not None:
+                content[name] = value
+    return {**content, **given}
+
+
+def test_whatever_a_server_says_has_a_verdict_and_a_row() -> None:
+    random, judged = Random(1), 0
+    for _ in range(2000):
+        gpus = [
+            any_of(
+                GpuReading,
+                random,
+                index=index,
+                processes=random.choice([None, [], [any_of(GpuProcess, random, pid=1)]]),
+                throttle_reasons=random.choice([None, [], ["", "heat"]]),
+            )
+            for index in range(random.choice([0, 1, 2, 9]))
+        ]
+        host = any_of(HostReading, random, pressure=any_of(Pressure, random))
+        content = any_of(Snapshot, random, server="ada", host=random.choice([None, host]), failure=None)
+        trace = [
+            Snapshot.model_validate({**content, "at": moment(at), "gpus": random.choice([None, gpus])})
+            for at in (0, 15, 30, 600, 615)
+        ]
+        verdict = judge(past_of(trace, INTERVAL), moment(616), INTERVAL)
+        assert verdict.reason.isprintable()
+        status = ServerStatus(name="ada", verdict=verdict, snapshot=trace[-1])
+        [shown] = suggest([status])
+        servers_table([shown]).model_dump_json()
+        metrics_text([trace[-1]])
+        judged += verdict.state is not State.STALE
+    assert judged == 2000

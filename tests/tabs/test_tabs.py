@@ -1,6 +1,7 @@
 import pytest
 
 from backend.jobs.job import JobState
+from backend.probe.snapshot import GpuReading
 from backend.sheets.table import Bars, Cell, Number, Section, Sound, Spark, Table, Text
 from backend.tabs.comparison import comparison_table
 from backend.tabs.jobs import jobs_table
@@ -44,6 +45,28 @@ def test_a_busy_server_shows_its_gpus_and_users() -> None:
     assert row["Last hour"] == Spark(
         values=(None, 10, 55, 97), low=0, high=100, label="use over the last hour: 10 to 97 %, now 97 %"
     )
+
+
+def test_a_gpu_of_unknown_utilisation_is_told_to_a_screen_reader() -> None:
+    server = examples.busy_server()
+    assert server.snapshot
+    assert server.snapshot.gpus
+    gpus = [
+        server.snapshot.gpus[0].model_copy(update={"index": i, "utilization_percent": u})
+        for i, u in ((0, None), (1, 5))
+    ]
+    snapshot = server.snapshot.model_copy(update={"gpus": tuple(gpus)})
+    row = named(servers_table([server.model_copy(update={"snapshot": snapshot})]).sections[0])
+    assert row["GPUs"] == Bars(fractions=(None, 0.05), label="GPU 0: utilisation unknown, GPU 1 5%")
+
+
+def test_more_memory_in_use_than_there_is_leaves_none_free() -> None:
+    server = examples.busy_server()
+    assert server.snapshot
+    gpu = GpuReading(index=0, memory_used_mib=30_000, memory_total_mib=24_576)
+    snapshot = server.snapshot.model_copy(update={"gpus": (gpu,)})
+    row = named(servers_table([server.model_copy(update={"snapshot": snapshot})]).sections[0])
+    assert row["Free GPU memory"] == 0
 
 
 def test_who_has_reserved_a_server_stands_there_where_the_lab_keeps_reservations() -> None:
