@@ -29,18 +29,6 @@ CALLS: dict[str, Callable[[GoogleApi], object]] = {
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def server(clock: Clock) -> Iterator[SheetsServer]:
-    with SheetsServer(clock=clock) as server:
-        yield server
-        assert not server.faults
-
-
-@pytest.fixture
 def api(server: SheetsServer, clock: Clock, tmp_path: Path) -> Iterator[GoogleApi]:
     settings = GoogleSettings(spreadsheet="lab", api_endpoint=server.address)
     api = GoogleApi(settings, tmp_path, clock=clock, sleep=clock.sleep)

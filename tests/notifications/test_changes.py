@@ -1,0 +1,153 @@
+"""Replayed changes, with what is told at each moment and in which words."""
+
+from datetime import datetime
+
+import pytest
+from pydantic import ValidationError
+
+from backend.jobs.job import Job, JobState
+from backend.notifications.changes import Followed, Notification, findings_of, follow, is_quiet, message
+from backend.servers.state import ServerStatus, State
+from backend.settings import NotifySettings
+from tests import examples
+from tests.notifications.moments import BUSY, DOWN, IDLE, MAINTENANCE, NOON, OVERLOADED, STALE, after, server
+
+SETTINGS = NotifySettings(hold_seconds=60, idle_minutes=2)
+
+
+def replay(
+    trace: list[tuple[float, ServerStatus]], settings: NotifySettings = SETTINGS
+) -> list[tuple[float, str]]:
+    """What is told, and at which second."""
+    watched, told = Followed(), []
+    for seconds, status in trace:
+        watched, texts = follow(watched, findings_of([status], [], after(seconds), settings), after(seconds))
+        told += [(seconds, text) for text in texts]
+    return told
+
+
+def every(step: float, *states: State) -> list[tuple[float, ServerStatus]]:
+    return [(step * place, server(state)) for place, state in enumerate(states)]
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        ([IDLE, BUSY, IDLE, BUSY, IDLE], []),
+        ([IDLE, DOWN, DOWN, DOWN, DOWN, DOWN], [(90, "ada is down: so it is")]),
+        ([DOWN, DOWN, DOWN, DOWN], [(60, "ada is down: so it is")]),
+        # What went back before it had held for a minute.
+        ([IDLE, DOWN, DOWN, IDLE, DOWN, DOWN, IDLE, IDLE, IDLE], []),
+        # Flapping once it is known: nothing more is said until it settles.
+        ([DOWN, DOWN, DOWN, IDLE, DOWN, IDLE, DOWN, IDLE, IDLE, IDLE, IDLE],
+         [(60, "ada is down: so it is"), (270, "ada is back: idle, so it is")]),
+        ([DOWN, DOWN, DOWN, BUSY, IDLE, BUSY, IDLE],
+         [(60, "ada is down: so it is"), (150, "ada is back: busy, so it is")]),
+        ([OVERLOADED, OVERLOADED, OVERLOADED, DOWN, DOWN, DOWN, DOWN],
+         [(60, "ada is overloaded: so it is"), (150, "ada is down: so it is")]),
+        # Nobody knows: neither back nor down again.
+        ([DOWN, DOWN, DOWN, STALE, STALE, STALE, DOWN, DOWN, DOWN, DOWN], [(60, "ada is down: so it is")]),
+        ([DOWN, DOWN, STALE, DOWN, DOWN, DOWN], [(150, "ada is down: so it is")]),
+        ([STALE, STALE, STALE, STALE], []),
+        # Nothing during maintenance, and what is fine afterwards is back.
+        ([MAINTENANCE] * 9, []),
+        ([DOWN, DOWN, DOWN, MAINTENANCE, MAINTENANCE, MAINTENANCE, IDLE, IDLE, IDLE],
+         [(60, "ada is down: so it is"), (240, "ada is back: idle, so it is")]),
+        ([DOWN, DOWN, MAINTENANCE, MAINTENANCE, IDLE, IDLE, IDLE], []),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_a_server(states: list[State], told: list[tuple[float, str]]) -> None:
+    assert replay(every(30, *states)) == told
+
+
+def test_only_what_the_lab_wants_to_hear() -> None:
+    trace = every(30, *[DOWN] * 4, *[IDLE] * 4, *[OVERLOADED] * 4, *[IDLE] * 4)
+    assert replay(trace, SETTINGS.model_copy(update={"events": ()})) == []
+    assert replay(trace, SETTINGS.model_copy(update={"events": ("overloaded", "back")})) == [
+        (300, "ada is overloaded: so it is"),
+        (420, "ada is back: idle, so it is"),
+    ]
+    assert replay(trace, SETTINGS.model_copy(update={"events": ("down",)})) == [(60, "ada is down: so it is")]
+
+
+def test_gpu_faults_are_told_apart_from_the_server() -> None:
+    states = [
+        server(BUSY, "", ""),
+        *[server(BUSY, "", "not answering")] * 4,
+        *[server(BUSY, "lost", "not answering")] * 3,
+        server(DOWN),
+        *[server(BUSY, "", "")] * 3,
+    ]
+    assert replay([(30 * place, status) for place, status in enumerate(states)]) == [
+        (90, "GPU fault on ada: GPU 1 not answering"),
+        (210, "GPU fault on ada: GPU 0 lost; GPU 1 not answering"),
+        (330, "The GPUs of ada work again."),
+    ]
+
+
+def test_a_reservation_that_nobody_uses() -> None:
+    mine = "kim until 2026-03-05 18:00"
+    states = [
+        *[server(IDLE)] * 6,
+        *[server(IDLE, reserved=mine)] * 6,
+        server(BUSY, reserved=mine),
+        *[server(IDLE, reserved=mine)] * 4,
+        *[server(BUSY, reserved=mine)] * 4,
+    ]
+    assert replay([(30 * place, status) for place, status in enumerate(states)]) == [
+        (300, "ada is reserved by kim until 2026-03-05 18:00, but idle for 2 min")
+    ]
+
+
+def test_a_job_that_ended_is_told_once_to_whoever_asked() -> None:
+    done = examples.job("r1", state=JobState.DONE, ended_at=NOON)
+    failed = examples.job("r2", state=JobState.FAILED, ended_at=NOON, reason="no memory", requested_by="lee")
+    of_a_sweep = examples.job("r3", state=JobState.DONE, ended_at=NOON, sweep="s1")
+    running = examples.running("r4")
+    watched, told = Followed(), []
+    for seconds in (15, 30, 3500, 3700, 90_000):
+        jobs: list[Job] = [done, failed, of_a_sweep, running]
+        found = findings_of([], jobs, after(seconds), SETTINGS)
+        watched, texts = follow(watched, found, after(seconds))
+        told.append(texts)
+    assert told == [
+        [
+            f"kim: your training r1 ({done.recipe.title}) on gpu1 is done",
+            f"lee: your training r2 ({failed.recipe.title}) on gpu1 is failed: no memory",
+        ],
+        [], [], [], [],
+    ]  # fmt: skip
+    assert watched.told == {}
+
+
+@pytest.mark.parametrize(
+    ("hours", "clock", "quiet"),
+    [
+        ("", "03:00", False),
+        ("22:00-07:00", "21:59", False),
+        ("22:00-07:00", "22:00", True),
+        ("22:00-07:00", "00:00", True),
+        ("22:00-07:00", "06:59", True),
+        ("22:00-07:00", "07:00", False),
+        ("12:00-13:30", "13:29", True),
+        ("12:00-13:30", "13:30", False),
+        ("12:00-12:00", "12:00", False),
+    ],
+)
+def test_quiet_hours(hours: str, clock: str, quiet: bool) -> None:
+    assert is_quiet(datetime.fromisoformat(f"2026-03-04T{clock}:00+01:00"), hours) is quiet
+
+
+@pytest.mark.parametrize("hours", ["22-7", "22:00", "24:00-07:00", "22:60-07:00", "at night"])
+def test_what_are_no_quiet_hours(hours: str) -> None:
+    with pytest.raises(ValidationError):
+        NotifySettings(quiet_hours=hours)
+
+
+def test_several_changes_are_one_message() -> None:
+    one, two = Notification(1, after(-86_400), "ada is down"), Notification(2, after(-60), "ada is back")
+    assert message([two], NOON) == ("Sheetrack", "ada is back")
+    assert message([one, two], NOON) == (
+        "Sheetrack: 2 changes",
+        "03 Mar 12:00 ada is down\n11:59 ada is back",
+    )

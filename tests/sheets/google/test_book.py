@@ -1,0 +1,86 @@
+"""Which tabs are Sheetrack's: what people rename, delete or had before."""
+
+from backend.sheets.google.sheet import GoogleSheet
+from backend.tabs.run import run_table
+from backend.tabs.servers import servers_table
+from tests import examples
+from tests.google.clock import Clock
+from tests.google.server import SheetsServer
+from tests.google.state import Spreadsheet, Tab
+from tests.sheets.made_tables import named, texts
+
+
+def titles(server: SheetsServer) -> list[str]:
+    return [tab.title for tab in server.state.tabs]
+
+
+def kept(state: Spreadsheet, title: str) -> list[list[object]]:
+    """Everything in a tab, as it is."""
+    tab = state.tab(title)
+    return [[row.cells.get(line) for line in tab.columns] for row in tab.rows]
+
+
+def test_a_tab_of_theirs_with_our_name_is_never_written(server: SheetsServer, sheet: GoogleSheet) -> None:
+    theirs = Tab(5, "jobs", 3, 3)
+    theirs.put(0, 0, {"userEnteredValue": {"stringValue": "our job offers"}})
+    server.state.tabs.append(theirs)
+    before = kept(server.state, "jobs")
+    for _ in range(3):
+        sheet.publish([texts("one")])
+    assert kept(server.state, "jobs") == before
+    assert sheet.read("Jobs (Sheetrack)")[1][0] == "one"
+    assert titles(server) == ["Sheet1", "jobs", "Jobs (Sheetrack)"]
+    (remark,) = sheet.remarks()
+    assert "A tab of yours is called 'Jobs'" in remark
+
+
+def test_a_tab_that_somebody_renamed_is_theirs(server: SheetsServer, sheet: GoogleSheet) -> None:
+    sheet.publish([texts("one")])
+    server.state.tab("Jobs").title = "March"
+    before = kept(server.state, "March")
+    sheet.publish([texts("two")])
+    sheet.publish([], gone=["March"])
+    assert kept(server.state, "March") == before
+    assert sheet.read("Jobs")[1][0] == "two"
+    sheet.disconnect()
+    assert kept(server.state, "March") == before
+    assert not server.state.tab("March").protections
+    assert titles(server) == ["Sheet1", "March"]
+
+
+def test_a_tab_that_somebody_deleted_comes_back(server: SheetsServer, sheet: GoogleSheet) -> None:
+    sheet.publish([texts("one")])
+    server.state.tabs.remove(server.state.tab("Jobs"))
+    server.state.forget_lost()
+    sheet.publish([texts("two")])
+    assert sheet.read("Jobs")[1][0] == "two"
+
+
+def test_a_tab_that_vanishes_under_our_hands_comes_back(server: SheetsServer, sheet: GoogleSheet) -> None:
+    sheet.publish([texts("one")])
+
+    def delete_once() -> None:
+        if server.calls[-1].method.endswith("spreadsheets.get") and "Jobs" in titles(server):
+            server.state.tabs.remove(server.state.tab("Jobs"))
+            server.state.forget_lost()
+            server.before_call = lambda: None
+
+    server.before_call = delete_once
+    sheet.publish([texts("two")])
+    assert sheet.read("Jobs")[1][0] == "two"
+
+
+def test_rules_and_tabs_do_not_pile_up(server: SheetsServer, sheet: GoogleSheet, clock: Clock) -> None:
+    for number in range(40):
+        clock.now += 10
+        history = examples.HISTORY * (1 + number % 5)
+        sheet.publish(
+            [
+                servers_table(named(*["gpu1"] * (1 + number % 3))),
+                run_table(examples.result(), history, []),
+            ]
+        )
+    rules = {tab.title: len(tab.rules) for tab in server.state.tabs}
+    assert rules == {"Sheet1": 0, "Servers": 1, "Run r1": 1}
+    assert [len(tab.protections) for tab in server.state.tabs] == [0, 1, 1]
+    assert len(server.state.marks) == 2
