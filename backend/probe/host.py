@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 _PROC = Path("/proc")
 _PRESSURE = Path("/proc/pressure")
 _KIB_PER_MIB = 1024
-_SHORTEST_SPAN_SECONDS = 0.5  # the kernel counts processor time in hundredths of a second
+SHORTEST_SPAN_SECONDS = 0.5  # the kernel counts processor time in hundredths of a second
 
 
 class HostProbe:
@@ -99,7 +99,7 @@ class _CpuUse:
 
     def percent(self) -> float | None:
         at = time.monotonic()
-        if self._before is None or at - self._at < _SHORTEST_SPAN_SECONDS:
+        if self._before is None or at - self._at < SHORTEST_SPAN_SECONDS:
             return self._percent
         idle, total = _cpu_times()
         if total > self._before[1]:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from backend.probe import background
+from backend.probe.host import SHORTEST_SPAN_SECONDS
 from backend.probe.machine import Machine
 
 GREETING = "sheetrack probe"
@@ -25,6 +26,7 @@ def main(patience_seconds: float) -> None:
     asked = _Asked()
     threading.Thread(target=asked.watch, daemon=True).start()
     _say(GREETING)
+    time.sleep(SHORTEST_SPAN_SECONDS + 0.01)  # before that the CPU's use is not known, and it would look idle
     while sys.stdin.buffer.readline():
         asked.at = time.monotonic()
         _say(json.dumps(machine.read()))

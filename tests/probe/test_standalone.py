@@ -26,6 +26,7 @@ def test_a_reading_by_an_interpreter_that_has_nothing_else() -> None:
         assert snapshot.host
         assert snapshot.host.memory_total_mib
         assert snapshot.host.booted_at
+        assert snapshot.host.cpu_percent is not None
 
 
 def test_it_needs_no_more_than_the_oldest_python_it_promises() -> None:
