@@ -1,17 +1,21 @@
 """Servers read together, of which one fails in a way that nobody foresaw."""
 
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backend.probe.sampler import Sampler
 from backend.probe.snapshot import Failure, Snapshot
+from backend.servers import agent_client
 from backend.servers.poller import Poller
 from backend.servers.server import Server
 from backend.times import now
+from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.servers.agents import answering, good_snapshot, token_file
 
 
@@ -97,3 +101,30 @@ def test_a_snapshot_that_cannot_be_followed_is_its_servers_failure(
         odd, good = poller.poll(answered)
         poller.close()
     assert (odd.failure, good.failure) == (Failure.BROKEN, None)
+
+
+def test_names_that_nobody_answers_for_delay_no_reading_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, look_up = threading.Event(), socket.getaddrinfo
+
+    def hangs(host: Any, *arguments: Any, **options: Any) -> Any:
+        if ".invalid" in str(host):
+            released.wait(PATIENCE_SECONDS)
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return look_up(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    monkeypatch.setattr(agent_client, "ATTEMPT_SECONDS", 0.2)
+    token = token_file(tmp_path)
+    lost = [Server(name=f"s{i}", agent=f"http://s{i}.invalid:1", token_file=token) for i in range(60)]
+    poller = Poller([Server(name="here"), *lost], sampled(tmp_path))
+    heard: list[Snapshot] = []
+    rounds = threading.Thread(target=lambda: [poller.poll(heard.append) for _ in range(3)], daemon=True)
+    rounds.start()
+    wait_until(lambda: len(heard) == 3, "the third reading of this machine")
+    assert {snapshot.server for snapshot in heard} == {"here"}
+    assert not released.is_set()
+    released.set()
+    rounds.join()
+    poller.close()
