@@ -52,10 +52,14 @@ function standing_({ id, recipe, server, grid, cells, paused_by: pausedBy }) {
   };
 }
 
-/** What one can choose from: the networks and the data sets. */
+/** What the launch form offers: networks, data sets, and the defaults and limits of its fields. */
 function getChoices() {
-  const [{ architectures }, { data }] = askBackend_([{ path: '/api/architectures' }, { path: '/api/data' }]);
-  return { architectures, data };
+  const [{ architectures }, { data }, form] = askBackend_([
+    { path: '/api/architectures' },
+    { path: '/api/data' },
+    { path: '/api/form' },
+  ]);
+  return { architectures, data, form };
 }
 
 /**

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from backend.jobs.job import JobState
+from backend.jobs.sweep import Grid
 from backend.servers.server import this_machine
 from backend.servers.state import State
 from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from backend.times import now
+from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.apps_script.add_on import answer, finish, run, start
 from tests.page.lab import TOKEN, Lab
@@ -58,12 +60,19 @@ def test_the_sidebar_is_told_how_far_sweeps_are_without_their_cells(world: dict[
     assert standing["isOver"]
 
 
-def test_choices_are_networks_and_data(world: dict[str, Any]) -> None:
+def test_choices_are_networks_data_and_the_fields_of_the_form(world: dict[str, Any]) -> None:
     choices = answer(["getChoices"], **world)
     assert {"ch32", "ch64", "ch128", "base", "vgg"} <= {
         network["architecture"] for network in choices["architectures"]
     }
     assert [data["name"] for data in choices["data"]] == ["speech16"]
+    recipe, grid = choices["form"]["recipe"], choices["form"]["grid"]
+    shared = ("architecture", "dropout", "batch_norm", "epochs")
+    assert {name: recipe[name]["default"] for name in shared} == Recipe(data="x").model_dump(
+        include=set(shared)
+    )
+    assert (recipe["epochs"]["minimum"], recipe["epochs"]["maximum"]) == (1, 1000)
+    assert grid["seeds"]["default"] == Grid(depths=(1,)).seeds
 
 
 def test_two_launches_at_once_with_one_key_are_one_job(world: dict[str, Any], lab: Lab) -> None:

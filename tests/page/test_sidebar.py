@@ -3,11 +3,15 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Annotated
 
 import pytest
 from playwright.sync_api import Page, expect
+from pydantic import Field
 
+from backend.api.routes import form
 from backend.jobs.job import Job, JobState
+from backend.jobs.sweep import Grid
 from backend.servers.state import State, Verdict
 from backend.times import now
 from models.recipe import Recipe
@@ -41,6 +45,46 @@ def test_the_form_begins_with_the_recipe_s_own_defaults(sidebar: Page, lab: Lab)
     expect(sidebar.locator("#answer")).to_contain_text("Launched on gpu2: r")
     (job,) = new_jobs(lab)
     assert job.recipe == Recipe(data="speech16", depth=8)
+
+
+class OtherRecipe(Recipe):
+    """With other defaults and limits."""
+
+    architecture: str = "ch64"
+    dropout: float = 0.1
+    batch_norm: bool = False
+    epochs: Annotated[int, Field(ge=2, le=50)] = 33
+
+
+class OtherGrid(Grid):
+    dropouts: tuple[float, ...] = (0, 0.5)
+    batch_norms: tuple[bool, ...] = (True,)
+    seeds: Annotated[int, Field(ge=1, le=7)] = 3
+
+
+def test_the_form_has_no_default_or_limit_of_its_own(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, lab: Lab
+) -> None:
+    monkeypatch.setattr(form, "Recipe", OtherRecipe)
+    monkeypatch.setattr(form, "Grid", OtherGrid)
+    sidebar = open_page("/sidebar")
+    expect(sidebar.locator("#hint")).to_contain_text("parameters")
+    values = {
+        name: sidebar.locator(f"#{name}").input_value() for name in ("architecture", "dropout", "epochs")
+    }
+    assert values == {"architecture": "ch64", "dropout": "0.1", "epochs": "33"}
+    expect(sidebar.locator("#batch-norm")).to_have_value("off")
+    expect(sidebar.locator("#dropout option")).to_have_text(["none", "0.1", "0.25", "0.5", "0.75"])
+    sidebar.get_by_label("Epochs").fill("51")
+    sidebar.locator("#launch").click()
+    assert not sidebar.locator("#epochs").evaluate("field => field.validity.valid")
+    assert new_jobs(lab) == []
+    sidebar.get_by_text("A whole grid").click()
+    expect(sidebar.locator("#seeds")).to_have_value("3")
+    expect(sidebar.locator("#seeds")).to_have_attribute("max", "7")
+    expect(sidebar.locator("#batch-norms")).to_have_value("on")
+    checked = [box.input_value() for box in sidebar.locator("#dropouts input:checked").all()]
+    assert checked == ["0", "0.5"]
 
 
 def test_a_server_that_is_only_watched_is_not_offered(sidebar: Page, lab: Lab) -> None:
