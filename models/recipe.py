@@ -65,4 +65,10 @@ class Recipe(BaseModel):
     def title(self) -> str:
         """The recipe in the lab's own short form, such as `ch32 · 8 · DO(0.75)+BN`."""
         depth = f" · {self.depth}" if self.depth else ""
-        return f"{self.architecture}{depth} · DO({self.dropout:g}){'+BN' if self.batch_norm else ''}"
+        return f"{self.architecture}{depth} · DO({exact(self.dropout)}){'+BN' if self.batch_norm else ''}"
+
+
+def exact(number: float) -> str:
+    """The shortest text of the number that no other number has: `0.25`, `0`, `0.1234561`."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)

@@ -189,9 +189,8 @@ class JobStore:
         """Stores a result once, or in place of a stored one; returns whether it was stored."""
         values = {**result.model_dump(exclude={"content"}), "content": result.content.model_dump_json()}
         added = insert(_Result).values(values)
-        added = (
-            added.on_conflict_do_update(["run"], set_=values) if replace else added.on_conflict_do_nothing()
-        )
+        # A row that replaces another one gets a new rowid, by which it is seen to be new.
+        added = added.prefix_with("OR REPLACE") if replace else added.on_conflict_do_nothing()
         with self._database.begin() as connection:
             return bool(connection.execute(added).rowcount)
 

@@ -1,7 +1,7 @@
-"""One architecture trained over a grid of choices, and how far that is."""
+"""One architecture trained over a grid of choices."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from statistics import mean
 from typing import Annotated, NamedTuple
@@ -9,7 +9,6 @@ from typing import Annotated, NamedTuple
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from backend.jobs.job import Job, JobState
-from backend.jobs.result import Result
 from models.recipe import Recipe
 from models.result import DataFacts
 
@@ -20,11 +19,11 @@ _TELLING = (
     JobState.RUNNING, JobState.LOST, JobState.STARTING, JobState.CANCELLING, JobState.QUEUED,
     JobState.FAILED, JobState.CANCELLED, JobState.DONE,
 )  # fmt: skip
-"""Of several jobs of a cell, the first of these says where the cell stands."""
+"""Of several jobs of a cell, the one whose state comes first here is shown."""
 
 
 class Grid(BaseModel):
-    """What is tried: every depth with every dropout, with and without batch norm, `seeds` times each."""
+    """Every depth with every dropout, with and without batch norm, `seeds` trainings each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,19 +58,19 @@ class Grid(BaseModel):
 
 
 class Sweep(BaseModel):
-    """A grid that somebody asked for, on one server with the same data; asked for again it grows."""
+    """A grid of trainings on one server and one data set; a further request makes it grow."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     server: str
     recipe: Recipe
-    """What all cells share, and the first of their seeds. Its `GRID_FIELDS` mean nothing."""
+    """The choices that all cells share, and the first of their seeds. Its `GRID_FIELDS` have no meaning."""
     grid: Grid
     layers: dict[int, str]
-    """Every depth that the architecture has, with its deepest layer: `{8: "CONV(5, 64)"}`."""
+    """The depths of the architecture, each with its deepest layer: `{8: "CONV(5, 64)"}`."""
     data: DataFacts | None
-    """None: not known here, because the data lies on another server."""
+    """None: not known here, because the data is on another server."""
     requested_by: str
     submitted_at: AwareDatetime
     paused_by: str | None = None
@@ -86,13 +85,19 @@ class SweepCell(BaseModel):
     dropout: float
     batch_norm: bool
     runs: tuple[str, ...] = ()
-    """The finished ones, one a seed."""
+    """The finished runs, one a seed."""
     accuracy: float | None = None
     """Mean test accuracy of `runs` on all clips."""
     accuracy_full_length: float | None = None
     """The same on clips of a full second; None where the test has none."""
     job: Job | None = None
-    """Of the trainings that are not finished, the one that tells most; None: none was ever asked for."""
+    """Of the trainings without a result, the job that tells most; None: none was submitted."""
+
+
+class SweepView(Sweep):
+    """A sweep with its cells as they are now."""
+
+    cells: list[SweepCell]
 
 
 def sweep_id(server: str, recipe: Recipe, data: DataFacts | None) -> str:
@@ -102,29 +107,37 @@ def sweep_id(server: str, recipe: Recipe, data: DataFacts | None) -> str:
     return f"s{hashlib.sha256(what.encode()).hexdigest()[:8]}"
 
 
+def training_key(recipe: Recipe) -> str:
+    """Equal for recipes that give the same training on the same data; made of their exact values."""
+    return recipe.model_dump_json(exclude={"name", "data"})
+
+
+class Measured(NamedTuple):
+    """The facts of a finished run that a sweep shows."""
+
+    run: str
+    accuracy: float
+    """Test accuracy on all clips."""
+    accuracy_full_length: float | None
+    """The same on clips of a full second; None where the test has none."""
+
+
 class Trial(NamedTuple):
-    """One training of a sweep: its result, or the newest job that was to bring it."""
+    """One training of a sweep: its finished run, or the newest job that was submitted for it."""
 
     recipe: Recipe
-    result: Result | None
+    measured: Measured | None
     job: Job | None
 
 
-def trials(sweep: Sweep, jobs: Sequence[Job], results: Sequence[Result]) -> list[Trial]:
-    """Every training of the sweep's grid; `jobs` are the sweep's own, the oldest first.
+def trials(sweep: Sweep, jobs: Sequence[Job], measured: Mapping[str, Measured]) -> list[Trial]:
+    """Every training of the sweep's grid, with the newest of its `jobs`, which are in order of submission.
 
-    Any run with the same recipe on the sweep's data counts, also one that was launched by itself. Where
-    the data is not known, the sweep's own runs count.
+    `measured` are the finished runs on the sweep's data by `training_key`, whichever launch they came from.
     """
-    own = {job.id for job in jobs}
-    finished = {
-        _alike(result.content.recipe): result
-        for result in results
-        if (result.content.data.hash == sweep.data.hash if sweep.data else result.run in own)
-    }
-    latest = {_alike(job.recipe): job for job in jobs}
-    recipes = sweep.grid.recipes(sweep.recipe)
-    return [Trial(recipe, finished.get(_alike(recipe)), latest.get(_alike(recipe))) for recipe in recipes]
+    latest = {training_key(job.recipe): job for job in jobs}
+    recipes = [(recipe, training_key(recipe)) for recipe in sweep.grid.recipes(sweep.recipe)]
+    return [Trial(recipe, measured.get(key), latest.get(key)) for recipe, key in recipes]
 
 
 def cells(found: Sequence[Trial]) -> list[SweepCell]:
@@ -136,18 +149,13 @@ def cells(found: Sequence[Trial]) -> list[SweepCell]:
 
 
 def _cell(place: tuple[object, ...], group: Sequence[Trial]) -> SweepCell:
-    runs = [trial.result.content for trial in group if trial.result]
-    jobs = [trial.job for trial in group if trial.job and not trial.result]
-    full = [run.test_accuracy_full_length for run in runs if run.test_accuracy_full_length is not None]
+    runs = [trial.measured for trial in group if trial.measured]
+    jobs = [trial.job for trial in group if trial.job and not trial.measured]
+    full = [run.accuracy_full_length for run in runs if run.accuracy_full_length is not None]
     facts = {
         "runs": [run.run for run in runs],
-        "accuracy": mean(run.test_accuracy for run in runs) if runs else None,
+        "accuracy": mean(run.accuracy for run in runs) if runs else None,
         "accuracy_full_length": mean(full) if full and len(full) == len(runs) else None,
         "job": min(jobs, key=lambda job: _TELLING.index(job.state), default=None),
     }
     return SweepCell.model_validate(dict(zip(GRID_FIELDS, place, strict=True)) | facts)
-
-
-def _alike(recipe: Recipe) -> str:
-    """Equal for recipes that train alike on the same data."""
-    return recipe.model_dump_json(exclude={"name", "data"})

@@ -1,6 +1,6 @@
 """Sweeps: a grid of trainings queued, extended, paused and gone on with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from backend.errors import InvalidError, NotFoundError
 from backend.jobs.architectures import architectures
@@ -8,20 +8,15 @@ from backend.jobs.job import Job
 from backend.jobs.models_cli import ask
 from backend.jobs.queue import Queue
 from backend.jobs.results import Results
+from backend.jobs.standings import Standings
 from backend.jobs.store import JobStore
-from backend.jobs.sweep import GRID_FIELDS, Grid, Sweep, SweepCell, cells, sweep_id, trials
+from backend.jobs.sweep import GRID_FIELDS, Grid, Sweep, SweepView, sweep_id, training_key, trials
 from backend.servers.server import Server
 from backend.times import now
 from models.recipe import Recipe
 from models.result import DataFacts
 
 MOST_TRAININGS = 1000
-
-
-class SweepView(Sweep):
-    """A sweep with its cells as they stand."""
-
-    cells: list[SweepCell]
 
 
 class StartedSweep(SweepView):
@@ -33,15 +28,18 @@ class Sweeps:
     def __init__(
         self,
         servers: Mapping[str, Server],
+        *,
         store: JobStore,
         queue: Queue,
         results: Results,
+        standings: Standings,
         on_jobs_changed: Callable[[], None],
     ) -> None:
         self._servers = servers
         self._store = store
         self._queue = queue
         self._results = results
+        self._standings = standings
         self._on_jobs_changed = on_jobs_changed
 
     def start(self, server: str, recipe: Recipe, grid: Grid, requested_by: str) -> StartedSweep:
@@ -83,7 +81,8 @@ class Sweeps:
         self._results.collect()
         queued = self._queue_missing(sweep.model_copy(update={"grid": grid}), requested_by)
         self._on_jobs_changed()
-        return StartedSweep(**dict(self._view(sweep)), queued=[job.id for job in queued])
+        (view,) = self._views({sweep.id})
+        return StartedSweep(**dict(view), queued=[job.id for job in queued])
 
     def _read(self, folder: str) -> DataFacts:
         return DataFacts.model_validate_json(ask("data", "describe", folder, "--json"))
@@ -91,11 +90,11 @@ class Sweeps:
     def _queue_missing(self, sweep: Sweep, requested_by: str) -> list[Job]:
         jobs = self._store.jobs_of(sweep.id)
         queued = []
-        for recipe, result, job in trials(sweep, jobs, self._store.results()):
-            if result or (job and not job.state.is_over):
+        for recipe, measured, job in trials(sweep, jobs, self._standings.measured(sweep, jobs)):
+            if measured or (job and not job.state.is_over):
                 continue
-            # Two who ask for the same at once queue it once.
-            key = f"{sweep.id} {recipe.title} {recipe.seed} after {job.id if job else 'none'}"
+            # Two requests for the same at once queue it once.
+            key = f"{sweep.id} {training_key(recipe)} after {job.id if job else 'none'}"
             queued.append(self._queue.queue(sweep.server, recipe, requested_by, key, sweep.id))
         return queued
 
@@ -117,12 +116,11 @@ class Sweeps:
             raise NotFoundError(f"There is no sweep {name!r}.", "`sheetrack sweep` lists them.")
         marked = [self._store.pause_sweep(sweep.id, paused_by) for sweep in chosen]
         self._on_jobs_changed()
-        return [self._view(sweep) for sweep in marked]
+        return self._views({sweep.id for sweep in marked})
 
     def sweeps(self) -> list[SweepView]:
         """All of them, the newest first."""
-        return [self._view(sweep) for sweep in self._store.sweeps()]
+        return self._standings.views()
 
-    def _view(self, sweep: Sweep) -> SweepView:
-        found = trials(sweep, self._store.jobs_of(sweep.id), self._store.results())
-        return SweepView(**dict(sweep), cells=cells(found))
+    def _views(self, ids: Collection[str]) -> list[SweepView]:
+        return [view for view in self._standings.views() if view.id in ids]

@@ -15,6 +15,7 @@ from backend.jobs.engines import Engine
 from backend.jobs.engines.local import LocalEngine
 from backend.jobs.queue import Queue
 from backend.jobs.results import Results
+from backend.jobs.standings import Standings
 from backend.jobs.store import JobStore
 from backend.jobs.sweeps import Sweeps
 from backend.notifications.notifier import Notifier
@@ -74,6 +75,10 @@ class Sheetrack:
     @cached_property
     def jobs(self) -> JobStore:
         return JobStore(self.database)
+
+    @cached_property
+    def standings(self) -> Standings:
+        return Standings(self.database, self.jobs)
 
     @cached_property
     def outbox(self) -> Outbox:
@@ -150,6 +155,7 @@ class Sheetrack:
             self.workbook,
             self.settings.run_tabs,
             unreadable=lambda: self.results.broken(),  # noqa: PLW0108 - the results need the display first
+            sweeps=self.standings.views,
         )
 
     @cached_property
@@ -172,7 +178,12 @@ class Sheetrack:
     @cached_property
     def sweeps(self) -> Sweeps:
         return Sweeps(
-            self.servers, self.jobs, self.queue, self.results, on_jobs_changed=self.display.show_jobs
+            self.servers,
+            store=self.jobs,
+            queue=self.queue,
+            results=self.results,
+            standings=self.standings,
+            on_jobs_changed=self.display.show_jobs,
         )
 
     @cached_property

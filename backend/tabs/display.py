@@ -9,7 +9,7 @@ from pathlib import Path
 from backend.errors import NotFoundError
 from backend.jobs.result import BrokenResult, Result
 from backend.jobs.store import JobStore
-from backend.jobs.sweep import Sweep, SweepCell, cells, trials
+from backend.jobs.sweep import SweepView
 from backend.settings import Home
 from backend.sheets import StoredSheet
 from backend.sheets.table import Picture, Table
@@ -19,7 +19,7 @@ from backend.tabs.names import is_comparison_tab, is_run_tab, run_tab
 from backend.tabs.publisher import Publisher
 from backend.tabs.results import results_table
 from backend.tabs.run import run_table, unreadable_run_table
-from backend.tabs.sweeps import fine_tuning_table
+from backend.tabs.sweeps import FineTuning
 from backend.tabs.usage import usage_table
 from models.result import BrokenFile
 from models.run_folder import RunFolder
@@ -40,10 +40,15 @@ class Display:
         workbook: StoredSheet,
         run_tabs: int,
         *,
+        sweeps: Callable[[], Sequence[SweepView]],
         unreadable: Callable[[], Sequence[BrokenResult]] = tuple,
     ) -> None:
-        """`unreadable` lists the finished runs whose result cannot be read."""
+        """`sweeps` returns the same object as before for a sweep that did not change.
+
+        `unreadable` lists the finished runs whose result cannot be read.
+        """
         self._home = home
+        self._fine_tuning = FineTuning(sweeps)
         self._store = store
         self._publisher = publisher
         self._workbook = workbook
@@ -122,13 +127,8 @@ class Display:
 
     def fine_tuning(self) -> list[Table]:
         """One table an architecture that was swept."""
-        sweeps: dict[str, list[tuple[Sweep, list[SweepCell]]]] = {}
-        results: list[Result] | None = None
-        for sweep in self._store.sweeps():
-            results = self._store.results() if results is None else results
-            found = cells(trials(sweep, self._store.jobs_of(sweep.id), results))
-            sweeps.setdefault(sweep.recipe.architecture, []).append((sweep, found))
-        return [fine_tuning_table(architecture, some) for architecture, some in sweeps.items()]
+        with self._making:
+            return self._fine_tuning.tables()
 
     def _run_tab(self, run: Result | BrokenResult) -> Table:
         folder = RunFolder(self._home.runs / run.run)

@@ -9,7 +9,7 @@ from backend.sheets.table import Cell, Column, Number, Section, Table, Text
 from backend.tabs.names import LEADERBOARD, Rank
 from backend.tabs.results import data_name
 from models import published
-from models.recipe import Recipe
+from models.recipe import Recipe, exact
 from models.result import RunResult
 
 
@@ -104,5 +104,5 @@ def train_command(recipe: Recipe) -> str:
         if isinstance(value, bool):
             words.append(option if value else f"--no-{option[2:]}")
         else:
-            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+            words += [option, exact(value) if isinstance(value, float) else str(value)]
     return shlex.join(words)

@@ -1,14 +1,14 @@
 """What the tabs of swept architectures show, in the layout of the published tables. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from backend.jobs.job import Job, JobState
-from backend.jobs.sweep import Sweep, SweepCell
+from backend.jobs.sweep import Sweep, SweepCell, SweepView
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text, Tone
 from backend.tabs.names import Rank, sweeps_tab
 from models import published
-from models.recipe import Recipe
+from models.recipe import Recipe, exact
 
 _TONES: dict[JobState, Tone] = {
     JobState.RUNNING: "busy",
@@ -22,9 +22,31 @@ Choice = tuple[float, bool]
 """A column: dropout, and whether with batch norm."""
 
 
-def fine_tuning_table(architecture: str, sweeps: Sequence[tuple[Sweep, Sequence[SweepCell]]]) -> Table:
-    """The sweeps of one architecture: depths by dropout and batch norm, beside what was published."""
-    sections = [section for sweep, cells in sweeps for section in _sections(sweep, cells)]
+class FineTuning:
+    """The tabs of all sweeps, one an architecture. A table is made again when one of its sweeps changed."""
+
+    def __init__(self, views: Callable[[], Sequence[SweepView]]) -> None:
+        """`views` returns the same object as before for a sweep that did not change."""
+        self._views = views
+        self._made: dict[str, tuple[list[SweepView], Table]] = {}
+
+    def tables(self) -> list[Table]:
+        """The tables; the same object as before where nothing changed."""
+        groups: dict[str, list[SweepView]] = {}
+        for view in self._views():
+            groups.setdefault(view.recipe.architecture, []).append(view)
+        before, self._made = self._made, {}
+        for architecture, views in groups.items():
+            known, table = before.get(architecture, ([], None))
+            if table is None or [*map(id, known)] != [*map(id, views)]:
+                table = fine_tuning_table(architecture, views)
+            self._made[architecture] = (views, table)
+        return [table for _, table in self._made.values()]
+
+
+def fine_tuning_table(architecture: str, sweeps: Sequence[SweepView]) -> Table:
+    """The sweeps of one architecture: depths by dropout and batch norm, beside the published numbers."""
+    sections = [section for sweep in sweeps for section in _sections(sweep, sweep.cells)]
     return Table(name=sweeps_tab(architecture), rank=Rank.SWEEPS, sections=tuple(sections))
 
 
@@ -108,7 +130,7 @@ def _row_title(sweep: Sweep, depth: int) -> str:
 
 def _title(choice: Choice) -> str:
     dropout, batch_norm = choice
-    return f"DO({dropout:g}){'+BN' if batch_norm else ''}"
+    return f"DO({exact(dropout)}){'+BN' if batch_norm else ''}"
 
 
 def _stage(job: Job, paused_by: str | None) -> Text:
@@ -143,7 +165,7 @@ def _base(sweep: Sweep) -> str:
     clips = f" of {recipe.training_clips:,} clips" if recipe.training_clips else ""
     return (
         f"Every cell: {recipe.epochs} epochs{clips}, batches of {recipe.batch_size}, learning rate "
-        f"{recipe.learning_rate:g} {recipe.schedule}, {recipe.augmentation} augmentation, {recipe.precision}, "
+        f"{exact(recipe.learning_rate)} {recipe.schedule}, {recipe.augmentation} augmentation, {recipe.precision}, "
         f"{'full-length clips only, ' if recipe.full_length_only else ''}seed {recipe.seed}; "
         f"on {sweep.server}, asked for by {sweep.requested_by}."
     )

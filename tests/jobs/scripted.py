@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import sqlalchemy as sa
+
 from backend.errors import UnavailableError
 from backend.jobs.engines import Engine, ProcessState
 from backend.jobs.job import Job, JobState
@@ -52,16 +54,18 @@ class ScriptedLab:
     def __init__(
         self,
         home: Home,
-        store: JobStore,
+        database: sa.Engine,
         engines: Mapping[str, Engine],
         verdict_of: Callable[[str], Verdict] = lambda _: Verdict(state=State.IDLE, reason="both GPUs free"),
     ) -> None:
         self.home = home
-        self.store = store
+        self.database = database
+        self.store = JobStore(database)
         self.shown = 0
         self.fails_to_show = False
         self._verdict_of = verdict_of
-        self.servers = {name: Server(name=name) for name in engines}
+        self.servers = {name: Server(name=name, agent="http://127.0.0.1:9") for name in engines}
+        self.results = Results(self.home, self.servers, self.store, lambda _: None)
         self.queue = self.another_queue(engines)
 
     def another_queue(self, engines: Mapping[str, Engine]) -> Queue:
@@ -71,12 +75,12 @@ class ScriptedLab:
             servers=self.servers,
             engines=engines,
             store=self.store,
-            results=Results(self.home, self.servers, self.store, lambda _: None),
+            results=self.results,
             verdict_of=self._verdict_of,
-            on_jobs_changed=self._show,
+            on_jobs_changed=self.show,
         )
 
-    def _show(self) -> None:
+    def show(self) -> None:
         if self.fails_to_show:
             raise UnavailableError("The disk is full.")
         self.shown += 1

@@ -17,6 +17,7 @@ from backend.settings import Home
 from models.process import command
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.jobs.following import advance_until, state
 
 SMALL = {"architecture": "ch32", "depth": 3, "batch_size": 4}
 
@@ -40,9 +41,7 @@ def test_a_foreign_package_of_that_name_is_not_run(
     assert json.loads(ask("compare", "published:base", "published:ch32"))["a"]["name"] == "published:base"
     recipe = Recipe(data=str(speech), epochs=1, **SMALL)
     job = sheetrack.queue.launch(next(iter(sheetrack.servers)), recipe, "kim")
-    while not sheetrack.jobs.job(job.id).state.is_over:
-        sheetrack.queue.advance()
-        time.sleep(0.1)
+    advance_until(sheetrack, lambda: state(sheetrack, job).is_over)
     assert RunFolder(home.runs / job.id).result_file.exists()
     assert not foreign.exists()
 

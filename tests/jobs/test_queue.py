@@ -13,7 +13,6 @@ from backend.database import open_database
 from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.jobs.engines import ProcessState
 from backend.jobs.job import JobState
-from backend.jobs.store import JobStore
 from backend.servers.server import this_machine
 from backend.servers.state import State, Verdict
 from backend.service.wiring import Sheetrack
@@ -242,7 +241,7 @@ def test_a_job_whose_verdict_cannot_be_had_waits_and_others_start(home: Home) ->
 
     database = open_database(home.store_file)
     engine = ScriptedEngine()
-    lab = ScriptedLab(home, JobStore(database), {"gpu1": engine, "gpu2": engine}, verdict_of)
+    lab = ScriptedLab(home, database, {"gpu1": engine, "gpu2": engine}, verdict_of)
     faulty, healthy = lab.job("gpu1"), lab.job("gpu2")
     lab.queue.advance()
     waiting = lab.store.job(faulty.id)
@@ -253,7 +252,7 @@ def test_a_job_whose_verdict_cannot_be_had_waits_and_others_start(home: Home) ->
 
 def test_changes_that_could_not_be_shown_are_shown_later(home: Home) -> None:
     database = open_database(home.store_file)
-    lab = ScriptedLab(home, JobStore(database), {"gpu1": ScriptedEngine()})
+    lab = ScriptedLab(home, database, {"gpu1": ScriptedEngine()})
     lab.job()
     lab.fails_to_show = True
     with pytest.raises(UnavailableError):

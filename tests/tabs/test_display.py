@@ -38,7 +38,7 @@ def test_exactly_the_newest_runs_have_a_tab(
         store.add_result(result)
 
     def run_tabs(most: int, changed: set[str] | None = None) -> list[str]:
-        Display(home, store, publisher, workbook, most).show_results(changed)
+        Display(home, store, publisher, workbook, most, sweeps=list).show_results(changed)
         assert publisher.flush()
         shown = [name for name, _ in workbook.tabs() if name.startswith("Run r")]
         assert [tab.title for tab in server.state.tabs if tab.title.startswith("Run r")] == shown
@@ -57,7 +57,9 @@ def test_exactly_the_newest_runs_have_a_tab(
 def test_a_comparison_that_goes_takes_its_picture_along(
     home: Home, database: sa.Engine, workbook: Workbook
 ) -> None:
-    display = Display(home, JobStore(database), Publisher(Outbox(database), workbook), workbook, 20)
+    display = Display(
+        home, JobStore(database), Publisher(Outbox(database), workbook), workbook, 20, sweeps=list
+    )
 
     def drawn(picture: Picture) -> Path:
         file = display.picture_file(picture)

@@ -4,8 +4,8 @@ from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.jobs.sweep import Grid
-from backend.jobs.sweeps import StartedSweep, Sweeps, SweepView
+from backend.jobs.sweep import Grid, SweepView
+from backend.jobs.sweeps import StartedSweep, Sweeps
 from backend.reply import reply
 from models.recipe import Recipe
 
