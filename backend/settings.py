@@ -106,20 +106,20 @@ _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 
 
 class NotifySettings(BaseModel):
-    """Who is told of what, through Apprise."""
+    """Who is notified of what, through Apprise."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     urls_file: Annotated[
         Path, Field(description="Apprise's addresses, one a line; a relative path starts at the home")
     ] = Path("notify-urls")
-    events: Annotated[tuple[Event, ...], Field(description="What is told")] = get_args(Event)
+    events: Annotated[tuple[Event, ...], Field(description="The changes that are notified")] = get_args(Event)
     quiet_hours: Annotated[
         str,
         Field(pattern=rf"^({_CLOCK}-{_CLOCK})?$", description="When nothing is sent, such as 22:00-07:00"),
     ] = ""
     hold_seconds: Annotated[
-        int, Field(ge=0, le=86_400, description="How long a change must have held before it is told")
+        int, Field(ge=0, le=86_400, description="How long a change must last before it is notified")
     ] = 120
     idle_minutes: Annotated[
         int, Field(ge=1, le=10_000, description="How long a reserved server must have been idle")
@@ -140,7 +140,7 @@ class Settings(BaseModel):
         ReservationSettings | None, Field(description="The lab's own tab of reservations")
     ] = None
     people: Annotated[PeopleSettings | None, Field(description="Who may use the add-on")] = None
-    notify: Annotated[NotifySettings | None, Field(description="Who is told of what")] = None
+    notify: Annotated[NotifySettings | None, Field(description="Who is notified of what")] = None
     ray: Annotated[RaySettings | None, Field(description="The Ray cluster that trains on other servers")] = (
         None
     )

@@ -1,7 +1,7 @@
-"""What people are told of: which changes, when, and in what words. Pure.
+"""Which changes people are notified of, when, and in which words. Pure.
 
-A change is told once it has held for a while; what went back before that is not told. What nobody can know,
-or does not want to hear of because the server is in maintenance, changes nothing.
+A change is reported once it has lasted for a while; a state that returned before that is not. While a server
+is stale its state is unknown, and in maintenance it does not matter: neither changes anything.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,63 +14,65 @@ from backend.settings import NotifySettings
 
 FINE = ""
 _JOB = "job "
-_JOBS_TOLD_OF = timedelta(hours=1)  # how long ago they may have ended
+_JOBS_REPORTED = timedelta(hours=1)  # how long ago they may have ended
 
 
 @dataclass(frozen=True)
 class Finding:
-    """How a subject, such as a server, is now; `FINE` or what is wrong, and how that is told."""
+    """The present state of a subject, such as a server, and the text of its notification."""
 
     value: str
+    """`FINE`, or what is wrong."""
     text: str
-    """Empty: this is not told."""
+    """Empty: no notification."""
     hold: timedelta = timedelta()
+    """How long it must last before it is reported."""
 
 
 @dataclass(frozen=True)
 class Followed:
-    told: Mapping[str, str] = field(default_factory=dict)
-    """What people know of each subject that is not fine."""
+    reported: Mapping[str, str] = field(default_factory=dict)
+    """The last value that was reported of each subject that is not fine."""
     changing: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
-    """What each subject is instead, and since when."""
+    """The other value that a subject has now, and since when."""
 
 
-def follow(watched: Followed, findings: Mapping[str, Finding], at: datetime) -> tuple[Followed, list[str]]:
-    """What is known after one look more, and what is to be told now."""
-    # A job that ended long ago is not looked at any more, and never comes back.
-    told = {
+def follow(before: Followed, findings: Mapping[str, Finding], at: datetime) -> tuple[Followed, list[str]]:
+    """What was reported by now, and the texts to send now."""
+    # A job that ended long ago is not among the findings any more.
+    reported = {
         subject: value
-        for subject, value in watched.told.items()
+        for subject, value in before.reported.items()
         if subject in findings or not subject.startswith(_JOB)
     }
     changing, texts = {}, []
     for subject, finding in findings.items():
-        if finding.value == told.get(subject, FINE):
+        if finding.value == reported.get(subject, FINE):
             continue
-        value, since = watched.changing.get(subject, (FINE, at))
+        value, since = before.changing.get(subject, (FINE, at))
         since = since if value == finding.value else at
         if at - since < finding.hold:
             changing[subject] = (finding.value, since)
             continue
-        told[subject] = finding.value
+        reported[subject] = finding.value
         if finding.value == FINE:
-            del told[subject]
+            del reported[subject]
         if finding.text:
             texts.append(finding.text)
-    return Followed(told, changing), texts
+    return Followed(reported, changing), texts
 
 
 def findings_of(
     servers: Iterable[ServerStatus], jobs: Iterable[Job], at: datetime, settings: NotifySettings
 ) -> dict[str, Finding]:
-    """Each subject of which something is known, and which the lab wants to hear of."""
+    """The present state of each subject that is known and that the lab wants to be notified of."""
     found: dict[str, Finding] = {}
     for server in servers:
         if server.verdict.state not in (State.STALE, State.MAINTENANCE):
             found |= _server(server, settings)
     if "job_ended" in settings.events:
         for job in jobs:
-            if job.ended_at and job.sweep is None and at - job.ended_at < _JOBS_TOLD_OF:
+            if job.ended_at and job.sweep is None and at - job.ended_at < _JOBS_REPORTED:
                 found[_JOB + job.id] = Finding(job.state, _ended(job))
     return found
 
@@ -78,18 +80,18 @@ def findings_of(
 def _server(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding]:
     name, state, reason = server.name, server.verdict.state, server.verdict.reason
     hold, events = timedelta(seconds=settings.hold_seconds), settings.events
-    found, tells_back = {}, "back" in events
+    found, reports_back = {}, "back" in events
     if state in (State.DOWN, State.OVERLOADED):
         if state.value in events:
             found[f"server {name}"] = Finding(state, f"{name} is {state}: {reason}", hold)
     else:
-        text = f"{name} is back: {state}, {reason}" if tells_back else ""
+        text = f"{name} is back: {state}, {reason}" if reports_back else ""
         found[f"server {name}"] = Finding(FINE, text, hold)
     if state is State.DOWN:
         return found
     if "gpu_fault" in events and server.snapshot:
         faults = "; ".join(server.snapshot.gpu_faults)
-        well = f"The GPUs of {name} work again." if tells_back else ""
+        well = f"The GPUs of {name} work again." if reports_back else ""
         found[f"GPUs {name}"] = Finding(faults, f"GPU fault on {name}: {faults}" if faults else well, hold)
     if "reservation_idle" in events:
         idle = server.reserved if server.reserved and state is State.IDLE else FINE
@@ -100,8 +102,8 @@ def _server(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding
 
 
 def _ended(job: Job) -> str:
-    text = f"{job.requested_by}: your training {job.id} ({job.recipe.title}) on {job.server} is {job.state}"
-    return f"{text}: {job.reason}" if job.reason else text
+    text = f"{job.requested_by}: job {job.id} ({job.recipe.title}) on {job.server} is over: {job.state}"
+    return f"{text}, {job.reason}" if job.reason else text
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Notification:
 
 
 def message(notifications: Sequence[Notification], at: datetime) -> tuple[str, str]:
-    """Title and body for all `notifications` together; times are in the zone of `at`, with the day where not today."""
+    """Title and body of one message with all `notifications`; times are in the zone of `at`, earlier days named."""
     if len(notifications) == 1:
         return "Sheetrack", notifications[0].text
     lines = []
@@ -123,7 +125,7 @@ def message(notifications: Sequence[Notification], at: datetime) -> tuple[str, s
 
 
 def is_quiet(at: datetime, quiet_hours: str) -> bool:
-    """Whether `at` lies in `22:00-07:00`, in its own time zone; the end does not."""
+    """Whether `at` lies in hours such as `22:00-07:00`, which do not include their end, in the zone of `at`."""
     if not quiet_hours:
         return False
     begin, end = quiet_hours.split("-")

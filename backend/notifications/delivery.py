@@ -1,6 +1,6 @@
 """Messages through Apprise: mail, Slack and a hundred other services.
 
-An address holds a secret, so no message, log or error says more of it than its service.
+An address holds a secret: messages, logs and errors contain only its service.
 """
 
 import logging
@@ -14,41 +14,47 @@ from backend.settings import NotifySettings, private_text
 ADDRESSES_VARIABLE = "SHEETRACK_NOTIFY_URLS"
 
 
-def read_addresses(settings: NotifySettings, home: Path) -> list[str]:
-    """Those of the environment where it has any, otherwise those of the file.
+def read_addresses(settings: NotifySettings, home: Path) -> tuple[list[str], list[str]]:
+    """The addresses that Apprise understands, and a sentence for each other one.
+
+    They come from the environment where it has any, otherwise from the file.
 
     Raises:
-        InvalidError: there are none, others may read them, or Apprise does not understand one.
+        InvalidError: there are none, or others may read them.
     """
     file = home / settings.urls_file
     given = os.environ.get(ADDRESSES_VARIABLE) or private_text(file, "file of addresses")
     lines = (line.strip() for line in given.splitlines())
     addresses = [line for line in lines if line and not line.startswith("#")]
     if not addresses:
-        raise InvalidError(
-            f"{file} has no address to send to.", "Put Apprise's addresses into it, one a line."
-        )
-    known = _apprise().Apprise.instantiate
+        raise InvalidError(f"{file} has no address.", "Put Apprise's addresses into it, one on a line.")
+    instantiate = _apprise().Apprise.instantiate
+    understood, problems = [], []
     for place, address in enumerate(addresses, start=1):
-        if known(address) is None:
-            raise InvalidError(
-                f"Address {place} of those to send to is none that Apprise knows.",
-                "Correct it; Apprise's own pages say how each service is written.",
+        if instantiate(address) is None:
+            problems.append(
+                f"Address {place} of the notifications is none that Apprise understands: correct it, as Apprise's "
+                "documentation shows."
             )
-    return addresses
+        else:
+            understood.append(address)
+    return understood, problems
 
 
 def service_of(address: str) -> str:
-    """`slack`, `mailto`: the only part that may be shown."""
+    """`slack`, `mailto`: the only part of an address that may be shown."""
     return address.split("://", maxsplit=1)[0]
 
 
 def deliver(address: str, title: str, body: str) -> bool:
-    """Sends a message within seconds; returns whether it was taken."""
+    """Sends a message within seconds; returns whether the service accepted it."""
     apprise = _apprise()
     sender = apprise.Apprise()
     sender.add(address)
-    return bool(sender.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT))
+    try:
+        return bool(sender.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT))
+    except Exception:  # noqa: BLE001 - of a hundred services; its words may quote the address
+        return False
 
 
 def _apprise() -> ModuleType:

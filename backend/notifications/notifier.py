@@ -1,4 +1,4 @@
-"""Tells people what changed. It waits in the store until every address has it."""
+"""Notifies people of changes. A notification waits in the store until every address has it."""
 
 import hashlib
 import logging
@@ -23,12 +23,12 @@ from backend.times import now
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = timedelta(days=2)  # what nobody takes for so long is given up
+_PATIENCE = timedelta(days=2)  # a notification that is not delivered by then is given up
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(minutes=30)
 
 
-class _Told(Row):
+class _Reported(Row):
     __tablename__ = "told"
     subject: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
@@ -50,7 +50,7 @@ class _Address(Row):
 
 @dataclass(frozen=True)
 class Pause:
-    """How long an address that failed is left alone."""
+    """For how long an address that failed is not tried."""
 
     until: datetime
     length: timedelta
@@ -64,7 +64,7 @@ class Notifier:
         self._reading = database.execution_options(reading=True)
         self._settings = settings
         self._home = home
-        self._watched: Followed | None = None
+        self._followed: Followed | None = None
         self._following, self._sending = threading.Lock(), threading.Lock()
         self._failing: dict[str, Pause] = {}
         self.error = ""
@@ -73,48 +73,46 @@ class Notifier:
     def follow(
         self, servers: Iterable[ServerStatus], jobs: Iterable[Job], at: datetime | None = None
     ) -> None:
-        """Notes what is to be told of the present state of everything."""
+        """Stores a notification for each change that the present states of servers and jobs complete."""
         at = at or now()
         with self._following:
-            before = self._watched or Followed(self._told())
+            before = self._followed or Followed(self._reported())
             after, texts = follow(before, findings_of(servers, jobs, at, self._settings), at)
-            if after.told != before.told:
+            if after.reported != before.reported:
                 self._store(before, after, texts, at)
-            self._watched = after
+            self._followed = after
 
-    def _told(self) -> dict[str, str]:
+    def _reported(self) -> dict[str, str]:
         with self._reading.connect() as connection:
-            return {row.subject: row.value for row in connection.execute(sa.select(_Told.__table__))}
+            return {row.subject: row.value for row in connection.execute(sa.select(_Reported.__table__))}
 
     def _store(self, before: Followed, after: Followed, texts: Sequence[str], at: datetime) -> None:
-        gone = before.told.keys() - after.told.keys()
+        gone = before.reported.keys() - after.reported.keys()
         new = [
             {"subject": subject, "value": value, "at": at}
-            for subject, value in after.told.items()
-            if before.told.get(subject) != value
+            for subject, value in after.reported.items()
+            if before.reported.get(subject) != value
         ]
         with self._database.begin() as connection:
-            connection.execute(sa.delete(_Told).where(_Told.subject.in_(gone)))
+            connection.execute(sa.delete(_Reported).where(_Reported.subject.in_(gone)))
             if new:
-                told = insert(_Told)
-                told = told.on_conflict_do_update(
-                    ["subject"], set_={"value": told.excluded.value, "at": told.excluded.at}
-                )
-                connection.execute(told, new)
+                row = insert(_Reported)
+                newest = {"value": row.excluded.value, "at": row.excluded.at}
+                connection.execute(row.on_conflict_do_update(["subject"], set_=newest), new)
             if texts:
                 connection.execute(sa.insert(_Notification), [{"at": at, "text": text} for text in texts])
 
     def waiting(self) -> list[Notification]:
-        """What some address does not have yet, the oldest first."""
+        """The notifications that some address does not have yet, the oldest first."""
         with self._reading.connect() as connection:
             rows = connection.execute(sa.select(_Notification.__table__).order_by(_Notification.number))
             return [Notification(row.number, row.at, row.text) for row in rows]
 
     def send(self, at: datetime) -> None:
-        """Tells every address what it does not know yet in one message, unless it is quiet now.
+        """Sends every address its waiting notifications in one message, unless these are quiet hours.
 
-        An address that fails is asked again after pauses that double; what it has not taken after two days
-        is given up.
+        An address that fails is tried again after pauses that double. A notification that is not delivered
+        within two days is given up.
 
         Args:
             at: now, in the lab's time zone.
@@ -126,20 +124,20 @@ class Notifier:
             if not waiting:
                 return
             try:
-                addresses = read_addresses(self._settings, self._home)
+                addresses, errors = read_addresses(self._settings, self._home)
                 self._failing = {
                     address: pause
                     for address in addresses
-                    if (pause := self._tell(address, waiting, at)) is not None
+                    if (pause := self._deliver(address, waiting, at)) is not None
                 }
-                errors = [f"{service_of(address)} takes no messages" for address in self._failing]
+                errors += [f"{service_of(address)} takes no messages." for address in self._failing]
             except SheetrackError as error:
                 addresses, errors = [], [str(error)]
-            self._note("; ".join(errors))
+            self._note(" ".join(errors))
             self._forget(addresses, waiting, at)
 
-    def _tell(self, address: str, waiting: Sequence[Notification], at: datetime) -> Pause | None:
-        """Until when it is left alone; None: it has everything."""
+    def _deliver(self, address: str, waiting: Sequence[Notification], at: datetime) -> Pause | None:
+        """Sends an address what it does not have yet; returns its pause if it failed."""
         pause = self._failing.get(address)
         if pause and at < pause.until:
             return pause
@@ -166,7 +164,7 @@ class Notifier:
             if notification.number > taken and at - notification.at > _PATIENCE
         ]
         if given_up:
-            log.warning("%d notifications were not taken in two days and are given up", len(given_up))
+            log.warning("notifications given up after two days: %d", len(given_up))
         done = [
             notification.number
             for notification in waiting
@@ -177,10 +175,10 @@ class Notifier:
 
     def _note(self, error: str) -> None:
         if error and error != self.error:
-            log.warning("people are not told: %s", error)
+            log.warning("notifications are not delivered: %s", error)
         self.error = error
 
 
 def _digest(address: str) -> str:
-    """Addresses hold secrets, which do not belong into the store."""
+    """An address as the store may hold it, without its secret."""
     return hashlib.sha256(address.encode()).hexdigest()

@@ -143,7 +143,9 @@ def _notifications(home: Home) -> str:
     settings = home.settings().notify
     if settings is None:
         return "none are set up in settings.toml"
-    addresses = read_addresses(settings, home.path)
+    addresses, problems = read_addresses(settings, home.path)
+    if problems:
+        raise SheetrackError(" ".join(problems), "The other addresses are used.")
     return f"sent to {', '.join(service_of(address) for address in addresses)}"
 
 

@@ -43,7 +43,7 @@ SIGNS: dict[Tone, str] = {
     "down": "✕",
     "maintenance": "◇",
 }
-"""What stands before a state, for those who do not see the colour."""
+"""The sign before a state, for people who cannot see the colour."""
 
 
 def stored(value: float, shape: Format) -> float:

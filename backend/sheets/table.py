@@ -1,7 +1,7 @@
 """What a tab shows, in terms that a spreadsheet, a web page and a workbook file can all draw.
 
-A Table is a stack of Sections, each with a header and rows of cells. Cells hold values, never formulas;
-text is text, whatever it looks like.
+A Table is a stack of Sections, each with a header and rows of cells. Cells hold values, never formulas,
+and text stays text, whatever it looks like.
 """
 
 from typing import Annotated, Literal, Self
@@ -31,14 +31,14 @@ class _Part(BaseModel):
 
 
 class Sound(_Part):
-    """A test clip of a run, for whoever can play it."""
+    """A test clip of a run, where it can be played."""
 
     run: str
     clip: str
 
 
 class Text(_Part):
-    """A value with a meaning: `tone` and `note` (said after it, quieter), or a link to another tab."""
+    """A value with a meaning: `tone` and `note` (shown after it, less prominently), or a link to another tab."""
 
     kind: Literal["text"] = "text"
     text: str
@@ -65,7 +65,7 @@ class Bars(_Part):
     kind: Literal["bars"] = "bars"
     fractions: tuple[float | None, ...]
     label: str
-    """The same in words, for those who do not see the bars."""
+    """The same in words, for people who cannot see the bars."""
 
 
 class Spark(_Part):
@@ -92,7 +92,7 @@ class Column(_Part):
     width: int = 12
     """In characters, of one grid column."""
     span: int = 1
-    """How many grid columns its numbers and curves take in a sheet; text flows over by itself."""
+    """How many grid columns its numbers and curves take in a sheet; text flows into the next columns without that."""
     heat: bool = False
     """Whether its numbers take part in the section's heat map."""
 
@@ -117,7 +117,7 @@ class Section(_Part):
     """`count`: white to blue from 0 to the largest; `good`: white to blue over the section's range;
     `difference`: orange over white at 0 to blue, as far to either side."""
     empty: str = ""
-    """What to say when there are no rows yet."""
+    """Shown when there are no rows."""
     pictures: tuple[Picture, ...] = ()
 
     @model_validator(mode="after")

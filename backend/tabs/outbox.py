@@ -1,4 +1,4 @@
-"""Tabs that a sheet does not show yet."""
+"""Tabs that wait until the sheets show them."""
 
 import secrets
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class _Outgoing(Row):
 
 
 class Outgoing(BaseModel):
-    """A tab that the sheet does not show yet: its table as JSON, None where the tab shall go."""
+    """A tab that the sheet does not show yet: its table as JSON, None where the tab is to be removed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +39,7 @@ class Outbox:
         self._reading = database.execution_options(reading=True)
 
     def put(self, contents: dict[str, str | None]) -> None:
-        """Notes what tabs shall show; the newest state of a tab replaces an older one."""
+        """Stores tables that are to be published; the newest one of a tab replaces an older one."""
         at = now()
         with self._database.begin() as connection:
             for tab, content in contents.items():
@@ -47,7 +47,7 @@ class Outbox:
                 connection.execute(insert(_Outgoing).values(row).on_conflict_do_update(["tab"], set_=row))
 
     def waiting(self) -> list[Outgoing]:
-        """What is not published yet, in the order in which it was put."""
+        """The tabs that are not published yet, in the order in which they were put."""
         query = sa.select(_Outgoing).order_by(_Outgoing.put_at, _Outgoing.tab)
         with self._reading.connect() as connection:
             return [
@@ -56,7 +56,7 @@ class Outbox:
             ]
 
     def sent(self, published: Sequence[Outgoing]) -> None:
-        """Strikes out what was published, unless a newer state was put meanwhile."""
+        """Removes what was published, unless a newer table of the tab was put meanwhile."""
         with self._database.begin() as connection:
             for item in published:
                 connection.execute(

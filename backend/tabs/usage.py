@@ -25,11 +25,11 @@ def usage_table(weeks: Mapping[datetime, Mapping[str, float]]) -> Table:
     )
     section = Section(
         title="GPU-hours",
-        note="A GPU counts for whoever has a process on it, working or not; people on one GPU share it. "
+        note="A GPU counts for each person with a process on it, working or not; people on one GPU share it. "
         "Weeks begin on Monday, UTC.",
         columns=columns,
         rows=rows,
         heat="good",
-        empty="Nobody has used a GPU yet.",
+        empty="No use of a GPU yet.",
     )
     return Table(name=USAGE, rank=Rank.USAGE, sections=(section,))

@@ -1,4 +1,4 @@
-"""A person at work in a tab of their own. Everything is found by what it says, as people find it."""
+"""A person at work in their own tab, who finds everything by its text."""
 
 from collections.abc import Callable
 from random import Random

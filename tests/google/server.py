@@ -96,7 +96,7 @@ class Fault:
     done: bool = False
     """Without a status, the connection is cut, before or after the work."""
     seconds: float = 0
-    """How long it says nothing before that."""
+    """Seconds of silence before that."""
     content: str | None = None
     """Sent in place of an error's JSON."""
     cut: int | None = None

@@ -20,7 +20,7 @@ class RefusedError(Exception):
 
 
 class Line:
-    """A row or a column: what is said of it travels with it."""
+    """A row or a column, with its properties, which move with it."""
 
     def __init__(self) -> None:
         self.properties: dict[str, Any] = {}
@@ -42,7 +42,7 @@ class Tab:
         self.merges: list[dict[str, int]] = []
         self.protections: dict[int, dict[str, Any]] = {}
         self.is_locked = False
-        """Whether its owner lets nobody else edit it."""
+        """Whether only its owner may edit it."""
 
     def resize(self, rows: int, columns: int) -> None:
         self.rows = self.rows[:rows] + [Row() for _ in range(rows - len(self.rows))]

@@ -1,4 +1,4 @@
-"""Replayed changes, with what is told at each moment and in which words."""
+"""Replayed changes: what is reported, at which moment and in which words."""
 
 from datetime import datetime
 
@@ -18,12 +18,14 @@ SETTINGS = NotifySettings(hold_seconds=60, idle_minutes=2)
 def replay(
     trace: list[tuple[float, ServerStatus]], settings: NotifySettings = SETTINGS
 ) -> list[tuple[float, str]]:
-    """What is told, and at which second."""
-    watched, told = Followed(), []
+    """What is reported, and at which second."""
+    followed, reported = Followed(), []
     for seconds, status in trace:
-        watched, texts = follow(watched, findings_of([status], [], after(seconds), settings), after(seconds))
-        told += [(seconds, text) for text in texts]
-    return told
+        followed, texts = follow(
+            followed, findings_of([status], [], after(seconds), settings), after(seconds)
+        )
+        reported += [(seconds, text) for text in texts]
+    return reported
 
 
 def every(step: float, *states: State) -> list[tuple[float, ServerStatus]]:
@@ -31,21 +33,21 @@ def every(step: float, *states: State) -> list[tuple[float, ServerStatus]]:
 
 
 @pytest.mark.parametrize(
-    ("states", "told"),
+    ("states", "reported"),
     [
         ([IDLE, BUSY, IDLE, BUSY, IDLE], []),
         ([IDLE, DOWN, DOWN, DOWN, DOWN, DOWN], [(90, "ada is down: so it is")]),
         ([DOWN, DOWN, DOWN, DOWN], [(60, "ada is down: so it is")]),
         # What went back before it had held for a minute.
         ([IDLE, DOWN, DOWN, IDLE, DOWN, DOWN, IDLE, IDLE, IDLE], []),
-        # Flapping once it is known: nothing more is said until it settles.
+        # Flapping once it is known: no more reports until it settles.
         ([DOWN, DOWN, DOWN, IDLE, DOWN, IDLE, DOWN, IDLE, IDLE, IDLE, IDLE],
          [(60, "ada is down: so it is"), (270, "ada is back: idle, so it is")]),
         ([DOWN, DOWN, DOWN, BUSY, IDLE, BUSY, IDLE],
          [(60, "ada is down: so it is"), (150, "ada is back: busy, so it is")]),
         ([OVERLOADED, OVERLOADED, OVERLOADED, DOWN, DOWN, DOWN, DOWN],
          [(60, "ada is overloaded: so it is"), (150, "ada is down: so it is")]),
-        # Nobody knows: neither back nor down again.
+        # Unknown: neither back nor down again.
         ([DOWN, DOWN, DOWN, STALE, STALE, STALE, DOWN, DOWN, DOWN, DOWN], [(60, "ada is down: so it is")]),
         ([DOWN, DOWN, STALE, DOWN, DOWN, DOWN], [(150, "ada is down: so it is")]),
         ([STALE, STALE, STALE, STALE], []),
@@ -56,8 +58,8 @@ def every(step: float, *states: State) -> list[tuple[float, ServerStatus]]:
         ([DOWN, DOWN, MAINTENANCE, MAINTENANCE, IDLE, IDLE, IDLE], []),
     ],
 )  # fmt: skip
-def test_what_is_told_of_a_server(states: list[State], told: list[tuple[float, str]]) -> None:
-    assert replay(every(30, *states)) == told
+def test_what_is_reported_of_a_server(states: list[State], reported: list[tuple[float, str]]) -> None:
+    assert replay(every(30, *states)) == reported
 
 
 def test_only_what_the_lab_wants_to_hear() -> None:
@@ -70,7 +72,7 @@ def test_only_what_the_lab_wants_to_hear() -> None:
     assert replay(trace, SETTINGS.model_copy(update={"events": ("down",)})) == [(60, "ada is down: so it is")]
 
 
-def test_gpu_faults_are_told_apart_from_the_server() -> None:
+def test_gpu_faults_are_reported_apart_from_the_server() -> None:
     states = [
         server(BUSY, "", ""),
         *[server(BUSY, "", "not answering")] * 4,
@@ -85,7 +87,7 @@ def test_gpu_faults_are_told_apart_from_the_server() -> None:
     ]
 
 
-def test_a_reservation_that_nobody_uses() -> None:
+def test_a_reservation_without_use() -> None:
     mine = "kim until 2026-03-05 18:00"
     states = [
         *[server(IDLE)] * 6,
@@ -99,25 +101,25 @@ def test_a_reservation_that_nobody_uses() -> None:
     ]
 
 
-def test_a_job_that_ended_is_told_once_to_whoever_asked() -> None:
+def test_a_job_that_ended_is_reported_once_to_the_person_who_launched_it() -> None:
     done = examples.job("r1", state=JobState.DONE, ended_at=NOON)
     failed = examples.job("r2", state=JobState.FAILED, ended_at=NOON, reason="no memory", requested_by="lee")
     of_a_sweep = examples.job("r3", state=JobState.DONE, ended_at=NOON, sweep="s1")
     running = examples.running("r4")
-    watched, told = Followed(), []
+    followed, reported = Followed(), []
     for seconds in (15, 30, 3500, 3700, 90_000):
         jobs: list[Job] = [done, failed, of_a_sweep, running]
         found = findings_of([], jobs, after(seconds), SETTINGS)
-        watched, texts = follow(watched, found, after(seconds))
-        told.append(texts)
-    assert told == [
+        followed, texts = follow(followed, found, after(seconds))
+        reported.append(texts)
+    assert reported == [
         [
-            f"kim: your training r1 ({done.recipe.title}) on gpu1 is done",
-            f"lee: your training r2 ({failed.recipe.title}) on gpu1 is failed: no memory",
+            f"kim: job r1 ({done.recipe.title}) on gpu1 is over: done",
+            f"lee: job r2 ({failed.recipe.title}) on gpu1 is over: failed, no memory",
         ],
         [], [], [], [],
     ]  # fmt: skip
-    assert watched.told == {}
+    assert followed.reported == {}
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,9 @@ def write_addresses(home: Home, *addresses: str) -> None:
     file.write_text("# the lab's channel\n\n" + "\n".join(addresses))
 
 
+BROKEN_ADDRESS = (
+    "of the notifications is none that Apprise understands: correct it, as Apprise's documentation shows."
+)
 AT_ONCE = NotifySettings(hold_seconds=0)
 
 
@@ -94,6 +97,22 @@ def test_a_change_arrives_once_everywhere(home: Home, database: sa.Engine) -> No
         assert notifier.error == ""
 
 
+def test_an_address_that_is_wrong_costs_no_other_and_is_named(home: Home, database: sa.Engine) -> None:
+    with channel() as (arrived, port):
+        write_addresses(home, "nonsense://kim:s3cret@nowhere", address(port), "no address at all")
+        notifier = Notifier(database, AT_ONCE, home.path)
+        notifier.follow([server(DOWN)], [], NOON)
+        notifier.send(NOON)
+    assert arrived.messages == ["ada is down: so it is"]
+    assert notifier.error == f"Address 1 {BROKEN_ADDRESS} Address 3 {BROKEN_ADDRESS}"
+    assert notifier.waiting() == []
+    home.settings_file.write_text("[notify]\n")
+    [finding] = [finding for finding in examine(home) if finding.what == "Notifications"]
+    assert not finding.ok
+    assert finding.found == notifier.error
+    assert "s3cret" not in str(finding)
+
+
 def test_nothing_is_lost_while_the_channel_is_away_or_the_backend_restarts(
     home: Home, database: sa.Engine
 ) -> None:
@@ -103,7 +122,7 @@ def test_nothing_is_lost_while_the_channel_is_away_or_the_backend_restarts(
         notifier = Notifier(database, AT_ONCE, home.path)
         notifier.follow([server(DOWN)], [], NOON)
         notifier.send(NOON)
-        assert notifier.error == "json takes no messages"
+        assert notifier.error == "json takes no messages."
         again = Notifier(database, AT_ONCE, home.path)
         again.follow([server(DOWN)], [], after(60))
         again.follow([server(IDLE)], [], after(120))
@@ -117,7 +136,7 @@ def test_nothing_is_lost_while_the_channel_is_away_or_the_backend_restarts(
         assert again.waiting() == []
 
 
-def test_what_nobody_takes_for_two_days_is_given_up(
+def test_what_is_not_delivered_within_two_days_is_given_up(
     home: Home, database: sa.Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     with channel() as (arrived, port):
@@ -130,7 +149,7 @@ def test_what_nobody_takes_for_two_days_is_given_up(
         assert len(notifier.waiting()) == 1
         notifier.send(NOON + timedelta(hours=49))
         assert notifier.waiting() == []
-        assert "1 notifications were not taken" in caplog.text
+        assert "notifications given up after two days: 1" in caplog.text
         arrived.status = 200
         notifier.follow([server(IDLE)], [], NOON + timedelta(hours=50))
         notifier.send(NOON + timedelta(hours=50))
@@ -156,7 +175,7 @@ def test_the_night_is_one_message_in_the_morning(home: Home, database: sa.Engine
     ]
 
 
-def test_the_backend_notes_what_is_to_be_told(home: Home) -> None:
+def test_the_backend_stores_what_is_to_be_sent(home: Home) -> None:
     home.path.mkdir()
     home.settings_file.write_text("[notify]\n")
     sheetrack = Sheetrack(home)
@@ -171,11 +190,11 @@ def test_the_backend_notes_what_is_to_be_told(home: Home) -> None:
         .get("/metrics", headers={"Authorization": "Bearer token"}, base_url="http://localhost")
     )
     sheetrack.close()
-    assert notification.text.startswith("kim: your training r1 ")
+    assert notification.text.startswith("kim: job r1 ")
     assert "sheetrack_outbox_notifications 1.0" in metrics.text
 
 
-def test_addresses_are_told_to_nobody(
+def test_addresses_stay_secret(
     home: Home, database: sa.Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -185,7 +204,7 @@ def test_addresses_are_told_to_nobody(
     said = []
     for lines, mode in (
         ([address(free_port()), "nonsense://kim:s3cret@nowhere"], 0o600),
-        (["# nobody"], 0o600),
+        (["# no address"], 0o600),
         ([address(free_port())], 0o644),
         ([address(free_port())], 0o600),
     ):
@@ -195,21 +214,21 @@ def test_addresses_are_told_to_nobody(
         notifier.follow([server(DOWN)], [], NOON)
         notifier.follow([server(IDLE)], [], after(1))
         notifier.send(after(2))
-        said.append(notifier.error.split(". ")[0])
+        said.append(notifier.error)
     [finding] = [finding for finding in examine(home) if finding.what == "Notifications"]
     assert (finding.ok, finding.found) == (True, "sent to json")
     assert said == [
-        "Address 2 of those to send to is none that Apprise knows",
-        f"{file} has no address to send to",
-        f"Others may read the file of addresses {file}",
-        "json takes no messages",
+        f"Address 2 {BROKEN_ADDRESS} json takes no messages.",
+        f"{file} has no address. Put Apprise's addresses into it, one on a line.",
+        f"Others may read the file of addresses {file}. Run `chmod 600 {file}`.",
+        "json takes no messages.",
     ]
     file.unlink()
     with pytest.raises(InvalidError, match="cannot be read"):
         read_addresses(AT_ONCE, home.path)
     monkeypatch.setenv(ADDRESSES_VARIABLE, "json://localhost/s3cret")
-    assert read_addresses(AT_ONCE, home.path) == ["json://localhost/s3cret"]
-    assert "people are not told: json takes no messages" in caplog.text
+    assert read_addresses(AT_ONCE, home.path) == (["json://localhost/s3cret"], [])
+    assert "notifications are not delivered: json takes no messages." in caplog.text
     with database.connect() as connection:
         driver = connection.connection.driver_connection
         assert driver

@@ -31,7 +31,7 @@ def texts(*words: str, name: str = "Jobs", rank: int = 0) -> Table:
 
 
 def named(*names: str) -> list[ServerStatus]:
-    """Servers whose verdict says their name."""
+    """Servers whose verdicts name them."""
     busy = examples.busy_server()
     return [
         busy.model_copy(update={"name": name, "verdict": busy.verdict.model_copy(update={"reason": name})})

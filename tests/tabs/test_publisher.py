@@ -80,7 +80,7 @@ def test_a_tab_that_google_does_not_take_holds_up_no_other(
     assert [google.read(tab)[1][0] for tab in ("Jobs", "Results")] == ["three", "four"]
 
 
-def test_nobody_waits_for_google(
+def test_publishing_does_not_wait_for_google(
     database: sa.Engine, server: SheetsServer, google: GoogleSheet, workbook: Workbook
 ) -> None:
     publisher = Publisher(Outbox(database), workbook, lambda: google)

@@ -1,12 +1,12 @@
-"""Columns of ours beside a tab of theirs. Pure: from a tab as it is to the requests that are still needed.
+"""Sheetrack's columns beside people's own tab. Pure: from the tab as read to the requests still needed.
 
-Each column is one array formula in the header row that looks into a tab of ours by the names in their key
-column. It is written once, into a column inserted for it, so no cell of theirs is ever written; from then on
-the values follow the names by themselves, however people sort, insert, move, filter or hide.
+Each column is one array formula in the header row that looks up the names of people's key column in a tab of
+Sheetrack's. It is written once, into a column inserted for it, so none of people's cells is ever written. The
+values then follow the names, however people sort, insert, move, filter or hide.
 
-Developer metadata marks the header row, the key column and each of our columns; marks travel with what they
-mark. A request that names a column or row by its number is preceded by guards, which make Google refuse the
-whole batch if somebody moved or removed it since it was read. A batch is done whole or not at all.
+Developer metadata marks the header row, the key column and each of Sheetrack's columns; a mark moves with its
+row or column. Guards precede each request that names a row or column by number: if it was moved or removed
+since it was read, Google refuses the whole batch. Google carries out a batch as a whole or not at all.
 """
 
 import json
@@ -29,7 +29,7 @@ TAB_FIELDS = (
     "data(rowData(values(userEnteredValue,effectiveValue,formattedValue,userEnteredFormat(numberFormat))),"
     "rowMetadata(developerMetadata),columnMetadata(developerMetadata)))"
 )
-_WARNING = "Sheetrack shows servers here. Whatever is typed into this column blocks it."
+_WARNING = "Sheetrack shows servers here. Text typed into this column blocks it."
 
 Role = Literal["header", "key", "column"]
 
@@ -43,9 +43,9 @@ class Mark:
     title: str = ""
     """Of a column: which column of the lookup tab it shows."""
     protection: int = 0
-    """Of a column: the ID of its protected range, which vanishes with it."""
+    """Of a column: the ID of its protected range, which is removed with it."""
     source: str = ""
-    """Of a column: where its formula looks; Google itself keeps the formula right when things move."""
+    """Of a column: where its formula looks. Google adjusts the formula when rows and columns move."""
 
 
 class PeoplesTab:
@@ -71,7 +71,7 @@ class PeoplesTab:
 
     @property
     def edge(self) -> int:
-        """The first column right of everything that is theirs."""
+        """The first column right of all that people have in the tab."""
         ours = {mark.at for mark in self.columns.values()}
         ends = [
             at + 1
@@ -96,7 +96,7 @@ class PeoplesTab:
         return count
 
     def wanted(self, key_column: str, titles: Sequence[str], lookup: LookupTab) -> list[Values]:
-        """The next batch on the way to columns called `titles`; nothing where they are all there.
+        """The next batch of requests towards columns called `titles`; empty once all are there.
 
         Raises:
             NotFoundError: there is no header `key_column`, or the lookup tab has no such column.
@@ -107,9 +107,9 @@ class PeoplesTab:
             row, column = find_header(texts, key_column, self.title)
             if header is None or key is None or (header.at, key.at) != (row, column):
                 new = [Mark(_id(), "header", row), Mark(_id(), "key", column)]
-                return [*self.farewell(), *(self._create(mark) for mark in new)]
+                return [*self.removal(), *(self._create(mark) for mark in new)]
         if old := [mark for title, mark in self.columns.items() if title not in titles]:
-            return self.removal(old)
+            return self.column_removal(old)
         guards = [*self._guard(header), *self._guard(key)]
         batch: list[Values] = []
         for title, mark in self.columns.items():
@@ -125,7 +125,7 @@ class PeoplesTab:
     def _insertion(self, header: int, key: int, titles: Sequence[str], lookup: LookupTab) -> list[Values]:
         start = max([self.edge, *(mark.at + 1 for mark in self.columns.values())])
         place = self._dimension("COLUMNS", start, len(titles))
-        # New columns take nothing from theirs; only behind the last column Google demands it.
+        # New columns inherit no format from people's, except behind the last column, where Google demands it.
         at_end = start >= self.column_count
         batch: list[Values] = [{"insertDimension": {"range": place, "inheritFromBefore": at_end}}]
         for at, title in enumerate(titles, start):
@@ -143,19 +143,19 @@ class PeoplesTab:
             batch += [{"addProtectedRange": {"protectedRange": protected}}, self._create(mark)]
         return batch
 
-    def removal(self, marks: Sequence[Mark]) -> list[Values]:
-        """Removes columns of ours."""
+    def column_removal(self, marks: Sequence[Mark]) -> list[Values]:
+        """The requests that remove some of Sheetrack's columns."""
         batch = [request for mark in marks for request in self._guard(mark)]
         places = sorted((mark.at for mark in marks), reverse=True)
         return batch + [{"deleteDimension": {"range": self._dimension("COLUMNS", at)}} for at in places]
 
-    def farewell(self) -> list[Values]:
-        """Removes everything that was added to this tab."""
+    def removal(self) -> list[Values]:
+        """The requests that remove everything that Sheetrack added to this tab."""
         marks = [_unmark(mark) for mark in (self.header, self.key) if mark]
-        return self.removal(list(self.columns.values())) + marks
+        return self.column_removal(list(self.columns.values())) + marks
 
     def errors(self) -> list[str]:
-        """What keeps our columns from showing what they should, in sentences."""
+        """Sentences: what keeps Sheetrack's columns in this tab from showing their values."""
         if not self.columns:
             return []
         if self.header is None or self.key is None:
@@ -165,32 +165,30 @@ class PeoplesTab:
             cell = self.cell(self.header.at, mark.at)
             column = rowcol_to_a1(1, mark.at + 1).rstrip("1")
             if "formulaValue" not in cell.get("userEnteredValue", {}):
-                found.append(f"Somebody typed over the formula in the header of {title!r} (column {column}).")
+                found.append(f"The formula in the header of {title!r} (column {column}) was overwritten.")
                 continue
             rows = range(self.header.at + 1, len(self.rows))
             typed = [row + 1 for row in rows if "userEnteredValue" in self.cell(row, mark.at)]
             if typed:
-                found.append(
-                    f"Something typed into {column}{typed[0]} blocks the column {title!r}: clear that cell."
-                )
+                found.append(f"Text in {column}{typed[0]} blocks the column {title!r}: clear that cell.")
             elif "errorValue" in cell.get("effectiveValue", {}):
                 found.append(f"The formula of {title!r} (column {column}) cannot be computed.")
         return found
 
     def _guard(self, mark: Mark) -> list[Values]:
-        """Requests that change nothing, and fail if `mark` is no longer where it was read."""
+        """Requests that change nothing, and that Google refuses if `mark` is no longer at its place."""
         lookup = {
             "metadataId": mark.id,
             "metadataLocation": {"dimensionRange": self._place(mark.role, mark.at)},
             "locationMatchingStrategy": "EXACT_LOCATION",
         }
-        # Elsewhere nothing matches, the mark stays, and a second one with its ID is refused.
+        # If it moved, nothing matches here, the mark stays, and Google refuses a second one with its ID.
         batch: list[Values] = [
             {"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": lookup}}},
             self._create(mark),
         ]
         if mark.role == "column":
-            # A column that is gone took its protection along; what is not there cannot be updated.
+            # A removed column takes its protection along, and Google refuses to update what does not exist.
             protected = {"protectedRangeId": mark.protection, "description": _WARNING}
             batch.append({"updateProtectedRange": {"protectedRange": protected, "fields": "description"}})
         return batch

@@ -1,7 +1,7 @@
 """Which tabs of a spreadsheet are Sheetrack's, and the requests that make them show tables. Pure.
 
-A tab is ours if it carries our developer metadata and is still called what we called it. Whoever renames a
-tab keeps it: it is never written again. A copy of a tab has another sheet ID than its metadata says.
+A tab is Sheetrack's if it carries its developer metadata and still has the name that Sheetrack gave it. People
+keep a tab by renaming it: it is never written again. A copy of a tab has another sheet ID than its metadata.
 """
 
 import json
@@ -33,7 +33,7 @@ _WARNING = "Sheetrack writes this tab. Rename it to keep it as it is."
 @dataclass(frozen=True)
 class OurTab:
     name: str
-    """What Sheetrack calls it; `title` is another where people had that one already."""
+    """The name of its table; `title` differs where people had a tab of that name already."""
     title: str
     sheet_id: int
     mark: int
@@ -46,7 +46,7 @@ class OurTab:
     rules: int
     """How many conditional formats it has."""
     is_kept: bool = False
-    """Whether somebody renamed it, and so made it theirs."""
+    """Whether people renamed it, and so keep it."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Book:
 
     ours: Mapping[str, OurTab]
     titles: frozenset[str]
-    """Of all tabs, case folded: Google tells them apart no further."""
+    """Of all tabs, case folded, because Google does not distinguish case."""
     ids: frozenset[int]
     kept: Sequence[OurTab]
-    """Tabs that were ours until people renamed them."""
+    """Tabs that people renamed, and so keep."""
     protections: frozenset[int]
     zone: tzinfo
 
@@ -109,19 +109,19 @@ class Book:
             batch += _show(drawing, tabs[table.name], self.ours.get(table.name))
         return batch + [{"deleteSheet": {"sheetId": tab.sheet_id}} for tab in removed]
 
-    def farewell(self) -> list[Values]:
-        """Removes our tabs, and the marks and warnings of those that people kept."""
+    def removal(self) -> list[Values]:
+        """The requests that remove Sheetrack's tabs, and its marks and warnings from tabs that people keep."""
         batch: list[Values] = []
         for tab in self.kept:
             if tab.sheet_id in self.protections:
                 batch.append({"deleteProtectedRange": {"protectedRangeId": tab.sheet_id}})
             batch.append(_unmark(tab.mark))
         if self.ours and len(self.ours) == len(self.ids):
-            batch.append({"addSheet": {}})  # a spreadsheet cannot be without any
+            batch.append({"addSheet": {}})  # a spreadsheet needs at least one tab
         return batch + [{"deleteSheet": {"sheetId": tab.sheet_id}} for tab in self.ours.values()]
 
     def remarks(self) -> list[str]:
-        """Tabs of ours that had to take another name, in sentences."""
+        """A sentence for each tab of Sheetrack's that had to take another name."""
         return [
             f"A tab of yours is called {tab.name!r}, so Sheetrack's own is called {tab.title!r}."
             for tab in self.ours.values()
@@ -145,7 +145,7 @@ class Book:
 
 
 def _our_tab(sheet: Mapping[str, Any]) -> OurTab | None:
-    """The tab as we marked it; a copy of it has another sheet ID than the mark says."""
+    """The tab as Sheetrack marked it; None where it is another's, or a copy."""
     properties = sheet["properties"]
     for entry in sheet.get("developerMetadata", []):
         if entry.get("metadataKey") != KEY:
@@ -224,7 +224,7 @@ def _unmark(mark: int) -> Values:
 
 
 def harmless() -> list[Values]:
-    """Writes something that nobody sees and removes it again: proves the right to write."""
+    """Requests that write invisible metadata and remove it again, to check the permission to write."""
     number = secrets.randbelow(2**31 - 1) + 1
     mark = {
         "metadataId": number,

@@ -10,7 +10,7 @@ from backend.sheets.formats import HEADER, NUMBER_FORMATS, TONES, stored
 from backend.sheets.table import Bars, Cell, Column, Format, Number, Spark, Text, Tone
 
 FIELDS = "userEnteredValue,userEnteredFormat,textFormatRuns"
-"""What of our tabs' cells is ours; notes and validation that people add stay."""
+"""The parts of a cell that Sheetrack writes; notes and validation that people add stay."""
 
 Values = dict[str, Any]
 
@@ -66,7 +66,7 @@ def header(title: str) -> Values:
 
 
 def plain(cell: Cell, column: Column, gids: Mapping[str, int], zone: tzinfo) -> Values:
-    """Any cell but a curve, which is empty here; `gids` says where links to tabs lead."""
+    """CellData of any cell; a curve is empty here. `gids` has the sheet IDs that links to tabs lead to."""
     match cell:
         case None | Bars() | Spark():
             return {}

@@ -1,4 +1,4 @@
-"""The lookup formulas beside a tab of theirs: what they say, and what they take for granted. Pure."""
+"""The lookup formulas in people's tabs, and the lookup tab that they depend on. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from backend.sheets.google.grid import IN_WORDS
 
 
 class LookupTab:
-    """Our own tab that the formulas look into; its first row is its header."""
+    """The tab of Sheetrack's that the formulas look into; its first row is its header."""
 
     def __init__(self, name: str, sheet: Mapping[str, Any]) -> None:
         """`name` is what Sheetrack calls it."""
@@ -24,7 +24,7 @@ class LookupTab:
         self._below: list[list[Values]] = rows[1:]
 
     def source(self, title: str) -> str:
-        """Names all that a formula takes for granted about this tab."""
+        """All about this tab that a formula depends on; another text means that it must be written again."""
         return f"{self._sheet_id} {self._place(title)}"
 
     def formula(self, title: str, header: int, key: int) -> str:
@@ -36,7 +36,7 @@ class LookupTab:
         names = f"{rowcol_to_a1(header + 1, key + 1)}:{rowcol_to_a1(1, key + 1).rstrip('1')}"
         place = self._place(title) + 1
         last = rowcol_to_a1(1, place).rstrip("1")
-        # A name is a name: wildcards in it mean themselves.
+        # VLOOKUP would read these characters in a name as wildcards.
         exact = f"TRIM({names})"
         for sign in "~*?":
             exact = f'SUBSTITUTE({exact};"{sign}";"~{sign}")'

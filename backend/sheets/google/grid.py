@@ -1,8 +1,8 @@
 """From a Table to a Google tab. Pure: the same table gives the same cells.
 
-Right of what people see lie hidden columns of the tab's own: the options of its curves (two columns, name
-and value), the curves in words (one column for each that has any, headed "... in words"), and their numbers.
-A SPARKLINE can so name ranges, which mean the same in every locale.
+Hidden columns lie right of what people see: the options of the curves (two columns, name and value), the
+curves in words (one for each column that has any, headed "... in words"), and the numbers of the curves.
+So a SPARKLINE can name ranges, which mean the same in every locale.
 """
 
 from collections.abc import Iterator, Mapping
@@ -66,8 +66,8 @@ class Drawing:
             self.grid.append([cells.text(section.empty, quiet)])
         for row in section.rows:
             self._row(section, row)
-        said = (f"{picture.alt}: Sheetrack > Show run here" for picture in section.pictures)
-        self.grid += [[cells.text(line, quiet)] for line in said]
+        lines = (f"{picture.alt}: Sheetrack > Show run here" for picture in section.pictures)
+        self.grid += [[cells.text(line, quiet)] for line in lines]
 
     def _header(self, section: Section) -> list[Values]:
         row = [
@@ -90,7 +90,7 @@ class Drawing:
             if isinstance(cell, Bars | Spark):
                 curves[place] = cell
         if self._words:
-            # What a row says there without a curve, such as why there is none, is in words already.
+            # A cell without a curve, such as the reason why there is none, is in words already.
             row += [{}, {}, *(row[place] for place in self._words)]
         for place, curve in curves.items():
             row[self._words[place]] = cells.text(curve.label)
@@ -142,7 +142,7 @@ def placed_columns(section: Section) -> Iterator[tuple[int, Column]]:
 
 
 def spanning(section: Section, first_row: int) -> Iterator[tuple[int, int, int]]:
-    """Row, first and last grid column of every cell that needs more than one; text flows over by itself."""
+    """Row, first and last grid column of every cell to merge; text flows into the next cells without that."""
     for at, row in enumerate(section.rows, first_row):
         for (place, column), cell in zip(placed_columns(section), row, strict=True):
             if column.span > 1 and isinstance(cell, Number | Spark | Bars | int | float):

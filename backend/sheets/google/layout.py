@@ -1,7 +1,7 @@
-"""What a tab looks like apart from its cells: size, widths, frozen panes, merges, rules. Pure.
+"""The look of a tab apart from its cells: size, widths, frozen panes, merges, rules. Pure.
 
-All of it people may change and keep: it is written when a tab is made, and again only when the table
-itself needs another layout.
+People may change it and keep their changes: it is written when a tab is made, and again only when the table
+needs another layout.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ class Layout:
     row_count: int
     column_count: int
     requests: list[Values]
-    """What makes a tab of that size look so."""
+    """The requests that give a tab of that size this look."""
 
     @property
     def hash(self) -> str:
@@ -93,7 +93,7 @@ def _rules(section: Section, sheet_id: int, first_row: int) -> list[Values]:
         rules.append({"ranges": [place], "gradientRule": _gradient(section)})
     for at, column in placed_columns(section):
         if column.title == "Seen" and column.format == "time":
-            # Also when nothing refreshes the tab any more, an old time looks old.
+            # An old time looks old also when nothing refreshes the tab any more.
             formula = f"=NOW()-{address(first_row, at)}>{_OLD}"
             condition = {"type": "CUSTOM_FORMULA", "values": [{"userEnteredValue": formula}]}
             style = {"textFormat": {"bold": True} | ink("bad")}

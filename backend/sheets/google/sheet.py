@@ -16,13 +16,13 @@ from backend.sheets.google.formulas import LookupTab
 from backend.sheets.table import Table
 
 _ROUNDS = 8
-"""How often a batch is planned anew while people change what it was planned for."""
+"""How often a batch is planned again while people change the spreadsheet."""
 
 
 class GoogleSheet:
-    """Tabs of Sheetrack in a spreadsheet that people share with its service account.
+    """Sheetrack's tabs in a spreadsheet that people share with its service account.
 
-    What the tabs are called is read before every write: a tab that somebody renamed a second ago is theirs.
+    The names of the tabs are read before every write, because people keep a tab by renaming it.
     """
 
     def __init__(self, api: GoogleApi, lookup: str) -> None:
@@ -92,8 +92,8 @@ class GoogleSheet:
         """
 
         def step() -> list[Values]:
-            columns = [request for tab in self._annotated() for request in tab.farewell()]
-            return columns + self._book().farewell()
+            columns = [request for tab in self._annotated() for request in tab.removal()]
+            return columns + self._book().removal()
 
         self._settle(step)
 
@@ -101,7 +101,7 @@ class GoogleSheet:
         return [error for tab in self._annotated() for error in tab.errors()]
 
     def remarks(self) -> list[str]:
-        """Which of our tabs had to take another name, in sentences."""
+        """A sentence for each tab of Sheetrack's that had to take another name."""
         return self._book().remarks()
 
     def peoples_tabs(self) -> list[str]:
@@ -122,7 +122,7 @@ class GoogleSheet:
         return title
 
     def _settle(self, step: Callable[[], Sequence[Values]]) -> None:
-        """Does the next batch that `step` reads from the spreadsheet, until there is nothing to do."""
+        """Sends the batch that `step` plans from the spreadsheet as it is, until `step` returns none."""
         failure = UnavailableError("The spreadsheet is being rearranged.", "Try again in a moment.")
         for _ in range(_ROUNDS):
             batch = step()
@@ -140,7 +140,7 @@ class GoogleSheet:
         return book
 
     def _open(self, tab: str) -> tuple[PeoplesTab, LookupTab]:
-        """Reads their tab, and the top of ours."""
+        """People's tab, and the first rows of the lookup tab."""
         ours = self._book().ours.get(self._lookup)
         if ours is None:
             raise NotFoundError(
@@ -159,7 +159,7 @@ class GoogleSheet:
         return PeoplesTab(sheets.popitem()[1]), lookup
 
     def _annotated(self) -> list[PeoplesTab]:
-        """Every tab of theirs with something of ours in it."""
+        """Every tab of people's own with a mark of Sheetrack in it."""
         places = (mark["location"]["dimensionRange"] for mark in self._api.marks(KEY))
         ids = {place.get("sheetId", 0) for place in places}
         if not ids:

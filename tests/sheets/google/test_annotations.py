@@ -98,7 +98,7 @@ class TestColumns:
     def test_disconnecting_never_removes_a_column_of_theirs(
         self, server: SheetsServer, sheet: GoogleSheet, deed: str
     ) -> None:
-        """Somebody rearranges columns just between what is read and what is written."""
+        """People rearrange columns between the read and the write."""
         sheet.annotate(peoples_tab.TITLE, "Server", ("Verdict", "Users"))
         tab = server.state.tab(77)
         for place in range(8, 10):

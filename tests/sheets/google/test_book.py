@@ -34,7 +34,7 @@ def test_a_tab_of_theirs_with_our_name_is_never_written(server: SheetsServer, sh
     assert "A tab of yours is called 'Jobs'" in remark
 
 
-def test_a_tab_that_somebody_renamed_is_theirs(server: SheetsServer, sheet: GoogleSheet) -> None:
+def test_a_tab_that_people_renamed_is_theirs(server: SheetsServer, sheet: GoogleSheet) -> None:
     sheet.publish([texts("one")])
     server.state.tab("Jobs").title = "March"
     before = kept(server.state, "March")
@@ -48,7 +48,7 @@ def test_a_tab_that_somebody_renamed_is_theirs(server: SheetsServer, sheet: Goog
     assert titles(server) == ["Sheet1", "March"]
 
 
-def test_a_tab_that_somebody_deleted_comes_back(server: SheetsServer, sheet: GoogleSheet) -> None:
+def test_a_tab_that_people_deleted_comes_back(server: SheetsServer, sheet: GoogleSheet) -> None:
     sheet.publish([texts("one")])
     server.state.tabs.remove(server.state.tab("Jobs"))
     server.state.forget_lost()

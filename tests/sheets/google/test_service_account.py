@@ -1,4 +1,4 @@
-"""The service account's key, and a Google that says nothing."""
+"""The service account's key, and calls without an answer."""
 
 from pathlib import Path
 
