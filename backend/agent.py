@@ -45,12 +45,12 @@ _FILES_AT_ONCE = 4
 
 
 class Recorder:
-    """Samples every `interval_seconds` and keeps an hour, for a backend that was away."""
+    """Takes a snapshot every `interval_seconds` and keeps one hour, for a backend that was away."""
 
     def __init__(self, sampler: Sampler, interval_seconds: float = INTERVAL_SECONDS) -> None:
         self._sampler = sampler
         self._interval_seconds = interval_seconds
-        # As JSON: a tenth of the memory of the objects, and what is asked for.
+        # As JSON: a tenth of the memory of the objects, and the form in which they are sent.
         self._kept: deque[tuple[datetime, str]] = deque(maxlen=int(_KEPT_SECONDS / interval_seconds))
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -87,13 +87,13 @@ class Recorder:
 def create_agent(
     sample: Callable[[], Snapshot], since: Callable[[datetime | None], list[str]], runs: Path, token: str
 ) -> Flask:
-    """The app; nothing answers without `token` as a bearer.
+    """The agent's HTTP interface. Every request needs `token` as a bearer token.
 
     Args:
-        sample: gives the snapshot of now.
-        since: gives earlier snapshots as JSON, oldest first.
-        runs: the folder whose files are handed out.
-        token: what whoever asks has to know.
+        sample: returns a snapshot taken now.
+        since: returns earlier snapshots as JSON, oldest first.
+        runs: the folder whose files can be read.
+        token: the secret of this agent.
     """
     app = Flask(__name__, static_folder=None)
     disk = threading.BoundedSemaphore(_FILES_AT_ONCE)

@@ -5,16 +5,37 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Sequence
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from backend.errors import InvalidError
 from backend.text import plain_text
 from models import places
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?")
+_LONGEST_HOST = 253
+_LOGIN = re.compile(r"[A-Za-z0-9_][\w.-]*@", re.ASCII)
+"""The user of an SSH address; its host may be one of ~/.ssh/config."""
+
+
+def _web_address(address: str) -> str:
+    if fault := address_fault(address):
+        example = "write it like http://gpu1.lab.example:8265"
+        raise PydanticCustomError(
+            "address", "the address {fault}; {example}", {"fault": fault, "example": example}
+        )
+    return address.rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 class GoogleSettings(BaseModel):
@@ -73,9 +94,7 @@ class PeopleSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    public_address: Annotated[
-        str, Field(pattern=r"^https?://[^/\s]+$", description="Where the add-on finds the backend")
-    ]
+    public_address: Annotated[WebAddress, Field(description="Where the add-on finds the backend")]
     audiences: Annotated[
         tuple[str, ...], Field(description="The add-on's client IDs; one that is refused is told")
     ] = ()
@@ -93,9 +112,7 @@ class RaySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    address: Annotated[
-        str, Field(pattern=r"^https?://[^/\s]+$", description="Its dashboard, such as http://gpu1:8265")
-    ]
+    address: Annotated[WebAddress, Field(description="Its dashboard, such as http://gpu1:8265")]
     token_file: Annotated[
         Path, Field(description="What Ray asks for; a relative path starts at the home")
     ] = Path("ray-token")
@@ -184,6 +201,40 @@ def read_toml(file: Path, model: type[Model]) -> Model:
         raise InvalidError(f"{file} is not a TOML file: {error}.", "Correct it, then try again.") from None
     except ValidationError as error:
         raise InvalidError(f"{file}: {sentence(error)}.", "Correct it, then try again.") from None
+
+
+def address_fault(address: str, schemes: Sequence[str] = ("http", "https")) -> str:
+    """What is wrong with the address of a server, empty if nothing is. Never quotes it: it may hold a password."""
+    if not address.isascii() or not address.isprintable() or " " in address:
+        return "holds blanks, line breaks or letters that no address has"
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return "has no valid host and port"
+    if parts.scheme not in schemes:
+        *others, last = (f"{scheme}://" for scheme in schemes)
+        return f"does not begin with {', '.join(others)} or {last}"
+    if parts.scheme == "ssh" and _LOGIN.match(parts.netloc):
+        parts = parts._replace(netloc=parts.netloc.partition("@")[2])
+    if "@" in parts.netloc:
+        return "holds a user name or password, which belong in a file of their own"
+    if port == 0 or parts.netloc.endswith(":"):
+        return "has no valid port"
+    if not _is_host(parts.hostname or "", is_bracketed=parts.netloc.startswith("[")):
+        return "has no valid host"
+    if parts.path not in ("", "/") or parts.query or parts.fragment or address.endswith(("?", "#")):
+        return "goes on after the port"
+    return ""
+
+
+def _is_host(host: str, *, is_bracketed: bool) -> bool:
+    if is_bracketed:
+        try:
+            return bool(IPv6Address(host))
+        except ValueError:
+            return False
+    return len(host) <= _LONGEST_HOST and bool(_HOST.fullmatch(host))
 
 
 def this_user() -> str:

@@ -17,8 +17,5 @@ from backend.settings import Home
     help="Holds the token that callers must show; readable by its owner alone.",
 )
 def agent(*, host: str, port: int, token_file: Path | None) -> None:
-    """Tells the lab how this server is doing.
-
-    Answers with its readings, its last hour and its run files.
-    """
+    """Serves the readings of this server, its last hour and its run files over HTTP."""
     serve_agent(Home(), host=host, port=port, token_file=token_file)

@@ -1,4 +1,4 @@
-"""Commands that only look."""
+"""Commands that change nothing."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def status(*, is_json: bool) -> None:
 @click.option("--limit", default=20, show_default=True, help="How many finished jobs.")
 @as_json
 def jobs(*, limit: int, is_json: bool) -> None:
-    """Shows what runs, what waits and why, and what ended."""
+    """Shows which jobs run, which wait and why, and which have ended."""
     store = Sheetrack().jobs
     unfinished, finished = store.unfinished_jobs(), store.finished_jobs(limit)
     show_json([*unfinished, *finished]) if is_json else show_table(jobs_table(unfinished, finished))
@@ -87,7 +87,7 @@ def export(*, file: Path) -> None:
 @click.command()
 @as_json
 def doctor(*, is_json: bool) -> None:
-    """Checks what is needed, and says what to do."""
+    """Checks everything that is needed, and names what to do."""
     findings = health.examine()
     if is_json:
         show_json(findings)

@@ -13,7 +13,7 @@ def moment_of(text: str, here: datetime) -> datetime:
     """`18:00` (the next one after `here`), `2026-11-22` (to its end) or `2026-11-22 18:00`, in local time.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is not a time of this kind.
     """
     try:
         if text[2:3] == ":":
@@ -48,7 +48,7 @@ def maintenance(*, server: str, reason: str | None, until: datetime | None, is_e
         say(f"The maintenance of {server} has ended.")
         return
     if not reason or not reason.strip():
-        raise click.UsageError("Say why, such as: sheetrack maintenance gpu1 'new disks' --until 18:00")
+        raise click.UsageError("Give a reason, such as: sheetrack maintenance gpu1 'new disks' --until 18:00")
     sheetrack.maintenances.begin(server, reason.strip(), this_user(), until)
     verdict = sheetrack.status.verdict_of(server)
     say(f"{server} is in maintenance: {verdict.reason if verdict else ''}")

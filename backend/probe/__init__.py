@@ -1,1 +1,1 @@
-"""How a server is doing: read on the spot, and judged."""
+"""Reads this machine: all that an agent needs."""

@@ -20,7 +20,7 @@ _LEAST_MEMORY = 4 << 30  # of an AMD GPU that is no part of a processor
 
 
 class Accelerators(NamedTuple):
-    """What there is beside the processor."""
+    """The accelerators of this machine."""
 
     nvidia: int
     """How many NVIDIA GPUs; 0 where none, or none that this system may use."""

@@ -130,7 +130,7 @@ _STUCK_SECONDS = 2.0
 
 
 class Lookups(Generic[Key, Value]):
-    """A cache of answers that may be slow to come, found by threads that nobody waits for."""
+    """A cache of answers that may be slow, found in threads that delay no caller for long."""
 
     def __init__(
         self, name: str, find: Callable[[Key], Value], *, kept_seconds: Callable[[Value], float]

@@ -1,6 +1,6 @@
 """Command lines as a lab may see them: the program, and the script or module that it runs.
 
-Arguments are never shown. Nobody can tell from outside which of them holds a password, a token or a key.
+Other arguments are never shown: any of them may hold a password, a token or a key.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _instance(nvml: Nvml, handle: Handle) -> Reading:
 
 
 def _add_instances(reading: Reading, instances: list[Reading]) -> None:
-    """A divided GPU does not tell everybody its own memory and processes; its instances do."""
+    """Fills in the memory and processes of a divided GPU from its instances, where it hides its own."""
     reading["instances"] = instances
     for field in ("memory_used_mib", "memory_total_mib"):
         parts = [part[field] for part in instances]

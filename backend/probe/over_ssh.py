@@ -52,4 +52,4 @@ def _say(line: str) -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
     except OSError:
-        os._exit(0)  # nobody reads any more
+        os._exit(0)  # the reader is gone

@@ -13,7 +13,7 @@ from backend.probe.background import Lookups
 _PROC = Path("/proc")
 _PASSWD = Path("/etc/passwd")
 _SUBUID = Path("/etc/subuid")
-_NO_LOGIN = 2**32 - 1  # what the kernel writes for a process that nobody logged in to start
+_NO_LOGIN = 2**32 - 1  # the kernel writes this for a process that no login started
 _FIRST_LAB_UID = 2000  # images bring users below it, such as 1000, that are other people outside
 _KNOWN_SECONDS = 3600.0
 _UNKNOWN_SECONDS = 60.0
@@ -116,7 +116,7 @@ def _real_uid(pid: int) -> int:
 
 
 def _login(pid: int, cgroup: str) -> int | None:
-    """Whose session started the process, as the kernel's audit or its cgroup says; never root."""
+    """The user whose session started the process, from the kernel's audit or its cgroup; never root."""
     if person := _PERSON_IN_CGROUP.search(cgroup):
         login = int(person[1] or person[2])
     else:

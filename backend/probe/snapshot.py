@@ -1,4 +1,4 @@
-"""One Server at one moment, and the limits of what may be said of it.
+"""One Server at one moment, and the limits of its values.
 
 Units are in the names. What is not known is None, never 0. A Snapshot may come from another machine: text is
 cut and made safe to show, a number out of its range counts as not known, long lists are shortened.

@@ -137,7 +137,7 @@ class RemoteAgent:
     def _not_connected(self, error: httpx.ConnectError) -> Snapshot:
         for cause in _causes(error):
             if isinstance(cause, socket.gaierror):
-                return self._failed(Failure.UNREACHABLE, "not reachable (its name is not known)")
+                return self._failed(Failure.UNREACHABLE, "not reachable (unknown host name)")
             if isinstance(cause, ssl.SSLError):
                 return self._failed(Failure.BROKEN, "agent's certificate is not trusted")
             if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:

@@ -1,4 +1,4 @@
-"""What the servers were: five-minute means for a year, and who had the GPUs."""
+"""The history of servers: five-minute means for a year, and GPU-hours of each person."""
 
 import threading
 from collections.abc import Collection
@@ -51,7 +51,7 @@ class Usage(BaseModel):
 
 
 class History:
-    """Safe to use from several threads. Only the serving backend writes."""
+    """Means and GPU-hours. Safe to use from several threads; only the serving backend writes."""
 
     def __init__(
         self, database: sa.Engine, readings: Readings, servers: Collection[str], interval_seconds: float
@@ -65,7 +65,7 @@ class History:
 
     def summarize(self, at: datetime) -> None:
         """Brings means and GPU time up to date; each reading counts once, however often this is called."""
-        # An answer belongs to whoever had the GPU until the next one, which is awaited.
+        # A GPU counts as used until the next reading, so that one is waited for.
         ready = floor(at - stale_after(self._interval_seconds), STEP)
         with self._summarizing:
             for server in self._servers:
@@ -111,7 +111,7 @@ class History:
             connection.execute(sa.delete(_GpuTime).where(_GpuTime.hour < moment))
 
     def points(self, server: str, since: datetime, until: datetime) -> list[Point]:
-        """At most about `MOST_POINTS`, oldest first: readings of a short time, means of a long one."""
+        """About `MOST_POINTS` at most, oldest first: readings for a short time, means for a long one."""
         step = (until - since) / MOST_POINTS
         if until - since <= _READINGS_UP_TO:
             snapshots = self._readings.between(server, since, until)
@@ -137,7 +137,7 @@ class History:
             return [Point(**row) for row in connection.execute(query).mappings()]
 
     def usage(self, server: str, since: datetime, until: datetime) -> list[Usage]:
-        """Who had the server's GPUs how long in the hours from `since` to `until`, the most first."""
+        """GPU-hours of each person on the server, from the hour of `since` to `until`, most first."""
         seconds = sa.func.sum(_GpuTime.seconds)
         query = (
             sa.select(_GpuTime.person, seconds)
@@ -152,7 +152,7 @@ class History:
             ]
 
     def weekly_usage(self) -> dict[datetime, dict[str, float]]:
-        """GPU-hours of each person on all servers, by the week's Monday (at midnight UTC), the newest first."""
+        """GPU-hours of each person on all servers, by the Monday of the week (midnight UTC), newest first."""
         hour = sa.type_coerce(_GpuTime.hour, sa.Integer)
         monday = (hour - (hour - _FIRST_MONDAY_MS) % _WEEK_MS).label("monday")
         query = (

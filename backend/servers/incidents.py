@@ -32,14 +32,14 @@ class Incident(BaseModel):
     state: str
     """`overloaded`, `stale`, `down`, `maintenance` or `gpu fault`."""
     reason: str
-    """The last one that was given: it says how long, how often."""
+    """The last reason, which names durations and counts."""
     since: AwareDatetime = Field(serialization_alias="from")
     until: AwareDatetime | None = Field(serialization_alias="to")
-    """None: it lasts."""
+    """None: it has not ended."""
 
 
 class Incidents:
-    """Only the serving backend notes; everybody may read."""
+    """Stored incidents. Only the serving backend writes them."""
 
     def __init__(self, database: sa.Engine) -> None:
         self._database = database
@@ -49,7 +49,7 @@ class Incidents:
         """The reason of each (server, state) that has not ended."""
 
     def note(self, servers: Sequence[ServerStatus], at: datetime) -> None:
-        """Stores what began and what ended since the last call; where nothing did, nothing is written."""
+        """Stores which incidents began and ended since the last call. Without a change it writes nothing."""
         current = {
             (server.name, state): incident for server in servers for state, incident in _incidents(server, at)
         }
@@ -90,7 +90,7 @@ class Incidents:
                 connection.execute(sa.insert(_Incident), rows)
 
     def between(self, server: str, since: datetime, until: datetime) -> list[Incident]:
-        """The server's newest incidents that touch that time, the newest first."""
+        """The server's incidents that overlap that time, newest first, at most 200."""
         query = (
             sa.select(_Incident.state, _Incident.reason, _Incident.since, _Incident.until)
             .where(_Incident.server == server, _Incident.since < until)
@@ -107,7 +107,7 @@ class Incidents:
 
 
 def _incidents(server: ServerStatus, at: datetime) -> list[tuple[str, tuple[str, datetime]]]:
-    """Each state of incident with its reason and its beginning."""
+    """The states that are incidents, each with its reason and its beginning."""
     verdict, faults = server.verdict, server.snapshot.gpu_faults if server.snapshot else []
     found = [(GPU_FAULT, ("; ".join(faults), at))] if faults else []
     if verdict.state in _STATES:

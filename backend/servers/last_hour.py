@@ -7,7 +7,7 @@ _MINUTES = 60
 
 
 class LastHour:
-    """Means over whole minutes; whoever adds keeps the order of time."""
+    """Means over whole minutes. Values are added in the order of time."""
 
     def __init__(self) -> None:
         self._minutes: deque[tuple[int, float, int]] = deque(maxlen=_MINUTES)  # which, sum, count
@@ -22,7 +22,7 @@ class LastHour:
             self._minutes.append((minute, value, 1))
 
     def values(self, at: datetime) -> tuple[float | None, ...]:
-        """One a minute, the oldest first, None where nothing was read; empty without any reading."""
+        """One value a minute, oldest first, None without a reading; empty without any reading."""
         means = {minute: round(total / count, 1) for minute, total, count in self._minutes}
         now = _minute(at)
         values = tuple(means.get(minute) for minute in range(now - _MINUTES + 1, now + 1))

@@ -31,7 +31,7 @@ class _Maintenance(Row):
 
 
 class Maintenance(BaseModel):
-    """Why a server must not be used, who said so, and for how long."""
+    """Why a server must not be used, who announced it, and until when."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,7 +71,7 @@ class Maintenances:
         try:
             maintenance = Maintenance(reason=reason, by=by, since=now(), until=until)
         except ValidationError as error:
-            raise InvalidError(f"{sentence(error)}.", "Say why in a few words.") from None
+            raise InvalidError(f"{sentence(error)}.", "Give a reason in a few words.") from None
         row = {"server": server, **maintenance.model_dump()}
         with self._database.begin() as connection:
             connection.execute(insert(_Maintenance).values(row).on_conflict_do_update(["server"], set_=row))

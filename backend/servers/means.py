@@ -1,4 +1,4 @@
-"""Means over time, and whose the GPUs were meanwhile. Pure."""
+"""Means over time, and GPU time of each person. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ _FIELDS = ("cpu_percent", "memory_used_percent", "gpu_percent", "gpu_memory_perc
 
 
 class Point(BaseModel):
-    """A server at one moment, or its mean from then on; None: not known, or no such thing."""
+    """A server at one moment, or its means from then on. None: unknown, or the server has no such part."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,7 +26,7 @@ class Point(BaseModel):
     gpu_percent: float | None = None
     """Mean of the GPUs' use."""
     gpu_memory_percent: float | None = None
-    """Memory in use, of that of all GPUs together."""
+    """Memory in use, of the memory of all GPUs together."""
 
 
 def point(snapshot: Snapshot) -> Point:
@@ -43,16 +43,16 @@ def point(snapshot: Snapshot) -> Point:
         cpu_percent=host.cpu_percent,
         memory_used_percent=None if used is None else round(100 * used, 2),
         gpu_percent=use_percent(snapshot) if gpus else None,
-        gpu_memory_percent=round(100 * held / there, 2) if there else None,
+        gpu_memory_percent=round(min(100.0, 100 * held / there), 2) if there else None,
     )
 
 
 def means(points: Iterable[Point], step: timedelta) -> list[Point]:
-    """One point a step in which there is any, at the step's beginning; what is not known does not count.
+    """One point for each step with readings, at its beginning. Unknown values do not count.
 
     Args:
-        points: the oldest first.
-        step: how much time becomes one point.
+        points: oldest first.
+        step: the time that becomes one point.
     """
     return [_mean(at, list(some)) for at, some in groupby(points, lambda point: floor(point.at, step))]
 

@@ -29,7 +29,7 @@ _SERVERS_AT_ONCE = 128  # more would wait for this processor, and that would cou
 
 _NO_SERVER_ANSWERS = {
     "failure": Failure.MONITOR,
-    "failure_text": "no server can be reached, which is probably our own network's fault,",
+    "failure_text": "no server is reachable (probably our own network)",
 }
 
 

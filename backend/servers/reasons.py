@@ -1,6 +1,6 @@
-"""A verdict's reason in words, for people who glance at a sheet.
+"""The reason of a verdict in words, short enough for a cell.
 
-Durations where they matter ("for 2 min"), otherwise times of day in the time zone of the present given.
+Durations are given where they matter ("for 2 min"), otherwise times of day in the time zone of `at`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ _MIB_PER_GIB = 1024
 
 
 def overload(host: HostReading | None, signs: Mapping[str, datetime], at: datetime) -> list[str]:
+    """Each sign of overload with its value and its duration, such as `disk pressure 31 % for 3 min`."""
     host = host or HostReading()
     pressure = host.pressure
     load = (host.load_1min or 0) / (host.cpu_count or 1)
@@ -37,7 +38,7 @@ def overload(host: HostReading | None, signs: Mapping[str, datetime], at: dateti
 
 
 def use(answer: Snapshot, fault_since: datetime | None, at: datetime) -> list[str]:
-    """What is free, and what does not work or is not known."""
+    """What is free, what does not work, and what is unknown."""
     host, parts = answer.host or HostReading(), []
     if answer.gpu_fault:
         parts.append(f"{answer.gpu_fault} for {duration(at - (fault_since or answer.at))}")
@@ -77,7 +78,7 @@ def _gpu_use(answer: Snapshot) -> list[str]:
     gpus, working = answer.gpus or (), working_gpus(answer)
     parts = []
     if not working:
-        parts.append("no GPU to use")
+        parts.append("no working GPU")
     elif all(is_full(gpu) for gpu in working):
         parts.append("GPU memory full")
     else:
@@ -117,7 +118,7 @@ def _host_use(host: HostReading) -> list[str]:
 
 
 def held_idle(answer: Snapshot, since: Mapping[int, datetime], at: datetime) -> list[str]:
-    """`12 GiB held, idle for 40 min by park`, for each GPU in `since`."""
+    """`12 GiB held by park, idle for 40 min`, for each GPU in `since`."""
     parts = []
     for gpu in answer.gpus or ():
         if gpu.index not in since:
@@ -126,7 +127,7 @@ def held_idle(answer: Snapshot, since: Mapping[int, datetime], at: datetime) -> 
         where = f" on GPU {gpu.index}" if len(answer.gpus or ()) > 1 else ""
         by = f" by {', '.join(users)}" if users else ""
         held = f"{(gpu.memory_used_mib or 0) / _MIB_PER_GIB:.0f} GiB held{where}"
-        parts.append(f"{held}, idle for {duration(at - since[gpu.index])}{by}")
+        parts.append(f"{held}{by}, idle for {duration(at - since[gpu.index])}")
     return parts
 
 
@@ -143,7 +144,7 @@ def maintenance(reason: str, by: str, until: datetime | None, at: datetime) -> s
 
 
 def _memory_free_gib(gpu: GpuReading) -> float:
-    """0 where the GPU does not tell."""
+    """0 where it is unknown."""
     if gpu.memory_total_mib is None or gpu.memory_used_mib is None:
         return 0
     return max(0.0, gpu.memory_total_mib - gpu.memory_used_mib) / _MIB_PER_GIB

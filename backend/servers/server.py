@@ -1,23 +1,15 @@
 """The machines that the lab knows."""
 
 import os
-import re
 import socket
-from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from backend.errors import InvalidError
-from backend.settings import Home, private_text, read_toml
-
-_HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?")
-_LONGEST_HOST = 253
-_LOGIN = re.compile(r"[A-Za-z0-9_][\w.-]*@", re.ASCII)
-"""The user of an SSH address; its host may be one of ~/.ssh/config."""
+from backend.settings import Home, address_fault, private_text, read_toml
 
 SERVER_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 TOKEN_VARIABLE = "SHEETRACK_AGENT_TOKEN"  # noqa: S105 - a name, not a secret
@@ -64,7 +56,7 @@ class Server(BaseModel):
     @field_validator("agent")
     @classmethod
     def _is_an_address(cls, agent: str | None, info: ValidationInfo) -> str | None:
-        if agent is not None and (fault := _fault_of_address(agent)):
+        if agent is not None and (fault := address_fault(agent, ("http", "https", "ssh"))):
             name = info.data.get("name", "gpu2")
             raise PydanticCustomError(
                 "address",
@@ -97,39 +89,6 @@ class ServerList(BaseModel):
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two servers are called {', '.join(doubled)}")
         return self
-
-
-def _fault_of_address(address: str) -> str:
-    """What is wrong with the address of an agent, empty if nothing is. Never quotes it: it may hold a password."""
-    if not address.isascii() or not address.isprintable() or " " in address:
-        return "holds blanks, line breaks or letters that no address has"
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return "has no valid host and port"
-    if parts.scheme not in ("http", "https", "ssh"):
-        return "does not begin with http://, https:// or ssh://"
-    if parts.scheme == "ssh" and _LOGIN.match(parts.netloc):
-        parts = parts._replace(netloc=parts.netloc.partition("@")[2])
-    if "@" in parts.netloc:
-        return "holds a user name or password, which belong into token_file"
-    if port == 0 or parts.netloc.endswith(":"):
-        return "has no valid port"
-    if not _is_host(parts.hostname or "", is_bracketed=parts.netloc.startswith("[")):
-        return "has no valid host"
-    if parts.path not in ("", "/") or parts.query or parts.fragment or address.endswith(("?", "#")):
-        return "goes on after the port"
-    return ""
-
-
-def _is_host(host: str, *, is_bracketed: bool) -> bool:
-    if is_bracketed:
-        try:
-            return bool(IPv6Address(host))
-        except ValueError:
-            return False
-    return len(host) <= _LONGEST_HOST and bool(_HOST.fullmatch(host))
 
 
 def this_machine() -> str:

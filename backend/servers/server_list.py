@@ -28,7 +28,7 @@ class Servers(Mapping[str, Server]):
         self._stamp = self._stamp_now()
         self._known = self._read()
         self.error = ""
-        """Why the file is not followed now; empty: it is."""
+        """Why the file is not followed now, empty if it is."""
 
     def __getitem__(self, name: str) -> Server:
         return self._known[name]
@@ -40,9 +40,9 @@ class Servers(Mapping[str, Server]):
         return len(self._known)
 
     def refresh(self) -> bool:
-        """Reads the file again if it has changed; returns whether the servers are others now.
+        """Reads the file again if it has changed; returns whether any server changed.
 
-        A file that cannot be understood changes nothing, and `error` tells why.
+        A file that cannot be understood changes nothing, and `error` has the reason.
         """
         with self._refreshing:
             stamp = self._stamp_now()
@@ -66,7 +66,7 @@ class Servers(Mapping[str, Server]):
         return servers
 
     def _stamp_now(self) -> tuple[int, int, int] | None:
-        """What changes when the file does; None: there is none."""
+        """Differs after each change of the file; None without a file."""
         try:
             facts = self._home.servers_file.stat()
         except OSError:

@@ -24,13 +24,13 @@ ATTEMPT_SECONDS = 1.5
 _LOGIN_SECONDS = 20
 _ROUNDS = 3  # without an answer before another connection is made
 _LARGEST_BYTES = 256 << 10
-_LARGEST_GREETING_BYTES = 64 << 10  # of what a login says before the probe starts
+_LARGEST_GREETING_BYTES = 64 << 10  # printed by a login before the probe starts
 _LARGEST_ERROR_BYTES = 8 << 10
 _ENDING_SECONDS = 2
 
-# What is not named here, such as the user, the key and the way, is what ~/.ssh/config says.
+# Everything else, such as the user, the key and the route, is taken from ~/.ssh/config.
 _OPTIONS = {
-    "BatchMode": "yes",  # asks nobody for anything
+    "BatchMode": "yes",  # never asks for a password
     "StrictHostKeyChecking": "yes",
     "ConnectTimeout": "10",
     "ConnectionAttempts": "1",
@@ -54,7 +54,7 @@ _AGENT_DOWN, _BROKEN, _REFUSED, _UNREACHABLE = (
     Failure.UNREACHABLE,
 )
 _OLD = f"its python3 is too old: {'.'.join(map(str, PYTHON))} or newer is needed"
-# What ssh, the login shell and python3 say, the first that fits; {login} is user and host.
+# Messages of ssh, the login shell and python3; the first match counts. {login} is user and host.
 _MEANINGS = [
     (r"HOST IDENTIFICATION HAS CHANGED", _REFUSED,
      "SSH host key has changed: check why, run `ssh-keygen -R {host}`, then `ssh {login}` once"),
@@ -63,7 +63,7 @@ _MEANINGS = [
     (r"UNPROTECTED PRIVATE KEY", _REFUSED, "SSH key is not used, as others may read it: run `chmod 600` on it"),
     (r"Permission denied|Too many authentication failures", _REFUSED,
      "SSH accepts no key of ours: run `ssh-copy-id {login}` on the backend's machine"),
-    (r"Could not resolve hostname", _UNREACHABLE, "not reachable (its name is not known)"),
+    (r"Could not resolve hostname", _UNREACHABLE, "not reachable (unknown host name)"),
     (r"Connection refused", _AGENT_DOWN, "SSH not answering (connection refused)"),
     (r"timed out during banner exchange", _AGENT_DOWN, "SSH not answering"),
     (r"timed out|No route to host|Network is unreachable|Host is down|not responding", _UNREACHABLE,
@@ -160,7 +160,7 @@ class _SshError(Exception):
 
 
 class _Probe:
-    """One SSH client and what it says."""
+    """One SSH client, with the probe behind it."""
 
     def __init__(self, process: Process, login: str) -> None:
         self._process = process
@@ -194,7 +194,7 @@ class _Probe:
                 await probe._greeting()
         except TimeoutError:
             await probe.end()
-            raise _SshError(_AGENT_DOWN, f"SSH lets nobody in within {_LOGIN_SECONDS} s") from None
+            raise _SshError(_AGENT_DOWN, f"SSH login not done within {_LOGIN_SECONDS} s") from None
         except BaseException:
             await probe.end()
             raise
@@ -236,7 +236,7 @@ class _Probe:
         while (line := await self._line()).strip() != GREETING.encode():
             read += len(line)
             if read > _LARGEST_GREETING_BYTES:
-                raise _SshError(_BROKEN, "its login says too much for a program")
+                raise _SshError(_BROKEN, "its login prints too much before the probe starts")
 
     async def _line(self) -> bytes:
         stdout = self._process.stdout
@@ -264,7 +264,7 @@ class _Probe:
         return _SshError(_AGENT_DOWN, f"SSH connection has ended ({last[:120]})")
 
     async def _read_errors(self) -> str:
-        """All that is said on the standard error, as far as it is kept."""
+        """The beginning of the standard error."""
         said = bytearray()
         while self._process.stderr and (part := await self._process.stderr.read(4096)):
             said += part[: _LARGEST_ERROR_BYTES - len(said)]

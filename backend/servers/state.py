@@ -1,4 +1,4 @@
-"""What a server is good for now: its state, with a reason."""
+"""The state of a server, with a reason."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from backend.probe.snapshot import Snapshot
 
 
 class State(StrEnum):
-    """What a server is good for, the one to take first."""
+    """The states of a server, the best to take first."""
 
     IDLE = "idle"
     BUSY = "busy"
@@ -28,7 +28,7 @@ class Verdict(BaseModel):
 
 
 class ServerStatus(BaseModel):
-    """What everybody is shown of a server. The numbers of one that is stale or down are blank."""
+    """A server as it is shown. The numbers of one that is stale or down are left out."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,10 +38,10 @@ class ServerStatus(BaseModel):
     seen_at: AwareDatetime | None = None
     """When it last answered."""
     suggested: bool = False
-    """Whether it is the one to take."""
+    """Whether it is the best one to take."""
     trains: bool = True
-    """Whether trainings can be launched on it; others are only watched."""
+    """Whether jobs can be launched on it; other servers are only watched."""
     last_hour: tuple[float | None, ...] = ()
     """Use in per cent, evenly spaced over the last hour: of its GPUs, or of its CPU where it has none."""
     reserved: str | None = None
-    """Who has reserved it now, and until when."""
+    """Who has reserved it now, and until when; None: it is not reserved."""

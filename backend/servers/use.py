@@ -1,4 +1,4 @@
-"""How much of a server is taken, from one snapshot."""
+"""How much of a server is in use, from one snapshot."""
 
 from collections.abc import Iterable
 
@@ -6,14 +6,14 @@ from backend.probe.snapshot import GpuInstance, GpuReading, HostReading, Snapsho
 from backend.servers.state import State
 
 FULL_MEMORY = 0.95
-FREE_MEMORY = 0.05  # a driver and a desktop hold a little
+FREE_MEMORY = 0.05  # a driver and a desktop always hold some
 IDLE_GPU_PERCENT = 5
 BUSY_CPU_PERCENT = 25
 IDLE_CPU_PERCENT = 20
 
 
 def use_of(snapshot: Snapshot, before: State | None) -> State:
-    """Idle, busy or full; `before` is what it was, so that the CPU at its threshold does not flicker.
+    """Idle, busy or full. `before` is the state so far: the CPU leaves it at another threshold than it enters it.
 
     GPUs that have not been read take no job. A server is not known to be idle where nothing reads its GPUs,
     or where it has none and its CPU use is unknown.
@@ -65,7 +65,7 @@ def free_instances(gpu: GpuReading) -> list[GpuInstance]:
 
 
 def free_gpus(gpus: Iterable[GpuReading]) -> list[GpuInstance]:
-    """What is there to take: whole GPUs, and instances of divided ones."""
+    """GPUs that are free, and free instances of divided GPUs."""
     found: list[GpuInstance] = []
     for gpu in gpus:
         found += free_instances(gpu) if gpu.instances is not None else [gpu] * is_free(gpu)
@@ -73,7 +73,7 @@ def free_gpus(gpus: Iterable[GpuReading]) -> list[GpuInstance]:
 
 
 def _has_free_memory(gpu: GpuReading | GpuInstance) -> bool:
-    """Without a reading of its memory it is free if it is known to run nothing."""
+    """Whether its memory is free. Without a reading of it: whether it is known to run nothing."""
     if gpu.memory_used_fraction is None:
         return gpu.processes == ()
     return gpu.memory_used_fraction < FREE_MEMORY

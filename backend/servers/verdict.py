@@ -1,8 +1,8 @@
-"""What a server's snapshots mean: which server to take, which is closed, and why. Pure.
+"""Verdicts from snapshots: which server to take, which not, and why. Pure.
 
-A `Past` is what the snapshots so far amount to, small whatever their number: `follow` adds one, `judge`
-says what it means at a moment. The thresholds are those of sustained contention, not of high use: a GPU
-at 100 % is busy, a server on which work stands still is overloaded.
+A `Past` summarizes the snapshots so far and stays small: `follow` adds one, `judge` gives the verdict at a
+moment. The thresholds are those of sustained contention, not of high use: a GPU at 100 % is busy, a server
+on which work stands still is overloaded.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from backend.times import clock
 
 SUSTAINED_SECONDS = 120
 CLEARED = 0.8  # of the threshold
-TRIES = 3  # failed rounds in a row, each with a retry of its own, before a server counts as down
+TRIES = 3  # failed rounds in a row, each with a retry, before a server counts as down
 HELD_IDLE_SECONDS = 600
 
 _SILENT = (Failure.UNREACHABLE, Failure.AGENT_DOWN)
@@ -25,23 +25,23 @@ _SILENT = (Failure.UNREACHABLE, Failure.AGENT_DOWN)
 
 @dataclass(frozen=True)
 class Past:
-    """What one server's snapshots so far amount to."""
+    """A summary of one server's snapshots so far."""
 
     read_at: datetime | None = None
     answer: Snapshot | None = None
     """The newest that is not a failure."""
     failure: Failure | None = None
-    """Why the newest is a failure, where it is one; in words in `failure_text`."""
+    """Why the newest snapshot is a failure, if it is one; `failure_text` has it in words."""
     failure_text: str = ""
     failing_since: datetime | None = None
     silent_tries: int = 0
-    """Failed rounds in a row in which the agent said nothing."""
+    """Failed rounds in a row without any answer."""
     strained_since: Mapping[str, datetime] = field(default_factory=dict)
-    """Each sign of overload that is above its threshold, and since when."""
+    """The signs of overload above their threshold, and since when."""
     overloaded: frozenset[str] = frozenset()
-    """The signs that lasted."""
+    """The signs that have lasted for `SUSTAINED_SECONDS`."""
     idle_since: Mapping[int, datetime] = field(default_factory=dict)
-    """The GPUs (by index) whose memory is held while nothing runs."""
+    """The GPUs, by index, whose memory is held while nothing runs, and since when."""
     fault_since: datetime | None = None
     """Since when the GPU driver gives no readings at all."""
     use: State | None = None
@@ -54,7 +54,7 @@ def stale_after(interval_seconds: float) -> timedelta:
 
 
 def past_of(snapshots: Iterable[Snapshot], interval_seconds: float) -> Past:
-    """All `snapshots` of one server, oldest first."""
+    """The past after all `snapshots` of one server, oldest first."""
     past = Past()
     for snapshot in snapshots:
         past = follow(past, snapshot, interval_seconds)
@@ -62,14 +62,14 @@ def past_of(snapshots: Iterable[Snapshot], interval_seconds: float) -> Past:
 
 
 def follow(past: Past, snapshot: Snapshot, interval_seconds: float) -> Past:
-    """`past` and one snapshot more."""
+    """The past after one more snapshot."""
     if snapshot.failure is None:
         return _answered(past, snapshot, interval_seconds)
     silent = past.silent_tries
     if snapshot.failure in _SILENT:
         silent += 1
     elif snapshot.failure is not Failure.MONITOR:
-        silent = 0  # it said something
+        silent = 0  # it answered
     since = past.failing_since if past.failing_since and past.failing_since <= snapshot.at else snapshot.at
     return replace(
         past,
@@ -84,9 +84,9 @@ def follow(past: Past, snapshot: Snapshot, interval_seconds: float) -> Past:
 def _answered(past: Past, snapshot: Snapshot, interval_seconds: float) -> Past:
     at, before = snapshot.at, past.answer
     if before and at < before.at:
-        past = Past()  # the clock was set back: nothing before can be timed
+        past = Past()  # the clock was set back: no earlier time can be compared
     elif before and at - before.at > stale_after(interval_seconds):
-        # Nobody knows what was in between: what had not lasted yet begins anew.
+        # Nothing is known of the gap: a sign that had not lasted yet starts again.
         lasting = {sign: since for sign, since in past.strained_since.items() if sign in past.overloaded}
         past = replace(past, strained_since=lasting, idle_since={})
     strained, overloaded = _strain(past, snapshot)
@@ -125,7 +125,7 @@ def _strain(past: Past, snapshot: Snapshot) -> tuple[dict[str, datetime], frozen
 
 
 def strain_levels(host: HostReading) -> dict[str, float]:
-    """How far each known sign of overload is, 1 at its threshold."""
+    """The level of each known sign of overload, 1 at its threshold."""
     pressure, levels = host.pressure, {}
     load = host.load_1min / host.cpu_count if host.load_1min is not None and host.cpu_count else None
     if pressure.memory_full_percent is not None:
@@ -142,13 +142,13 @@ def strain_levels(host: HostReading) -> dict[str, float]:
 
 
 def judge(past: Past, at: datetime, interval_seconds: float) -> Verdict:
-    """What the past of a server that is read every `interval_seconds` means at `at`.
+    """The verdict at `at` on a server that is read every `interval_seconds`.
 
     Times of day in the reason are in the time zone of `at`.
     """
     limit = stale_after(interval_seconds)
     if past.read_at and at - past.read_at > limit:
-        reason = f"not read since {clock(past.read_at, at)}"
+        reason = f"no reading since {clock(past.read_at, at)}"
         return Verdict(state=State.STALE, reason=reason, since=past.read_at)
     is_down = past.silent_tries >= TRIES
     if past.failure and (is_down or past.answer is None or at - past.answer.at > limit):
@@ -158,7 +158,7 @@ def judge(past: Past, at: datetime, interval_seconds: float) -> Verdict:
             reason += f", {past.silent_tries} {'try' if past.silent_tries == 1 else 'tries'}"
         return Verdict(state=State.DOWN if is_down else State.STALE, reason=reason, since=since)
     if past.answer is None:
-        return Verdict(state=State.STALE, reason="not read yet")
+        return Verdict(state=State.STALE, reason="no reading yet")
     return _answering(past, past.answer, at)
 
 
@@ -182,10 +182,10 @@ def _answering(past: Past, answer: Snapshot, at: datetime) -> Verdict:
 
 
 def suggest(statuses: Sequence[ServerStatus]) -> list[ServerStatus]:
-    """All of them, best first; the first is marked if anything is free there.
+    """All servers, the best to take first. The first is marked as suggested if it has room.
 
-    Servers with free GPUs that nobody has reserved lead, then others that can be taken, then the order of
-    states. Only what changes seldom decides further, so that rows do not jump about: free GPUs, their
+    Servers with free GPUs and no reservation come first, then others that can be taken, then all others by
+    state. Ties are broken by values that seldom change, so that rows keep their places: free GPUs, their
     memory, cores, name.
     """
     ordered = sorted(statuses, key=_rank)

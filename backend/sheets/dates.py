@@ -10,7 +10,8 @@ _YEARS = range(1970, 2200)
 _LAST_DAY = date.max  # 9999-12-31, which people type for "without an end"
 _MOST_DAYS = (_LAST_DAY - EPOCH.date()).days
 _DATES = (
-    "%d.%m.%Y", "%d.%m.%y", "%Y-%m-%d", "%Y/%m/%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"
+    "%d.%m.%Y", "%d.%m.%y", "%Y.%m.%d", "%Y-%m-%d", "%Y/%m/%d",
+    "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y",
 )  # fmt: skip
 _TIME = re.compile(r"(.+?),? (?:at )?(\d{1,2}):(\d{2})(?::(\d{2}))?(?: ?([ap])\.?m\.?)?", re.IGNORECASE)
 _WITH_SLASHES = re.compile(r"(\d{1,2})([/-])(\d{1,2})\2(\d{4})")

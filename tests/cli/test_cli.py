@@ -132,7 +132,7 @@ def test_maintenance_begins_and_ends(home: Home) -> None:
     assert (verdict["state"], verdict["reason"]) == ("maintenance", begun.stdout.split(": ", 1)[1].strip())
     assert run_here("maintenance", server, "--end").stdout == f"The maintenance of {server} has ended.\n"
     assert run_here("maintenance", server, "--end").returncode == 0  # what is so already is no mistake
-    assert "Say why" in complaint(run_here("maintenance", server), 2)
+    assert "Give a reason" in complaint(run_here("maintenance", server), 2)
     assert "takes no reason" in complaint(run_here("maintenance", server, "why", "--end"), 2)
     assert "'soon' is not like 18:00" in complaint(
         run_here("maintenance", server, "why", "--until", "soon"), 2

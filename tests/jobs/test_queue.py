@@ -80,11 +80,11 @@ def test_a_reserved_server_is_kept_for_whoever_reserved_it(home: Home, tmp_path:
     assert waiting.state is JobState.QUEUED
     assert waiting.reason == f"{here} is reserved by Max until 2999-12-31 18:00"
     # Nothing was read of the server, so it is Max's turn, and no more than that.
-    assert parts.jobs.job(maxs.id).reason == f"{here} is stale: not read yet"
+    assert parts.jobs.job(maxs.id).reason == f"{here} is stale: no reading yet"
     (home.peoples_tabs / "Reservations.csv").write_text("Server,User\n")
     parts.reservations.refresh()
     parts.queue.advance()
-    assert parts.jobs.job(kims.id).reason == f"{here} is stale: not read yet"
+    assert parts.jobs.job(kims.id).reason == f"{here} is stale: no reading yet"
     parts.close()
 
 

@@ -75,5 +75,5 @@ def test_a_process_belongs_to_the_person_behind_it(programs: Programs, user: int
         owner, _ = known(programs, process.pid)
         process.kill()
     if not said:
-        pytest.skip("this kernel lets nobody say who logged in")
+        pytest.skip("this kernel does not let the login be set")
     assert owner == "user 54321"

@@ -47,7 +47,7 @@ def token_file(folder: Path, token: str = TOKEN) -> Path:
 
 
 class AgentProcess:
-    """One agent, with a home and GPUs of its own."""
+    """One agent, with its own home and GPUs."""
 
     def __init__(self, name: str, folder: Path, gpus: FakeGpus, script: str = SERVE) -> None:
         self._script = script
@@ -135,7 +135,7 @@ def answering(answer: Answer) -> Iterator[str]:
 
 @contextmanager
 def unreachable() -> Iterator[str]:
-    """An address that lets nobody connect: its queue of connections is full, so the kernel says nothing."""
+    """An address that accepts no connection: its queue is full, so the kernel does not answer."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)

@@ -102,7 +102,7 @@ class Sshd:
         return [one for one in running if one.parent() not in running]
 
     def logins(self) -> int:
-        """How often somebody was let in."""
+        """How many logins succeeded."""
         return self._log.read_text().count("Accepted publickey")
 
     def trust(self, key: Path | None = None) -> None:
@@ -135,7 +135,7 @@ def _runs_program(process: psutil.Process) -> bool:
 
 @contextmanager
 def accounts(*names: str) -> Iterator[None]:
-    """Accounts that only a test has; nobody else can log in as them."""
+    """Accounts of one test, in which no other login is possible."""
     if os.geteuid() != 0:
         pytest.skip("only root makes accounts")
     for name in names:

@@ -207,7 +207,7 @@ def test_weeks_begin_on_monday(database: sa.Engine, readings: Readings) -> None:
     assert [column.heat for column in section.columns] == [False, False, True, True]
 
 
-def test_nobody_has_used_a_gpu_yet(history: History) -> None:
+def test_no_gpu_has_been_used_yet(history: History) -> None:
     [section] = usage_table(history.weekly_usage()).sections
     assert (section.rows, section.empty) == ((), "Nobody has used a GPU yet.")
 

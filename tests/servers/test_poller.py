@@ -1,4 +1,4 @@
-"""Servers read together, of which one fails in a way that nobody foresaw."""
+"""Servers read together, of which one fails in an unforeseen way."""
 
 import logging
 import socket
@@ -44,8 +44,8 @@ def test_an_address_that_nothing_can_ask_costs_its_own_server_alone(
             )
         ]
         poller = Poller([Server(name="here"), *bad, good], sampled(tmp_path))
-        heard: list[Snapshot] = []
-        rounds = [poller.poll(heard.append) for _ in range(2)]
+        answered: list[Snapshot] = []
+        rounds = [poller.poll(answered.append) for _ in range(2)]
         missed = poller.history({server.name: now() for server in [*bad, good]})
         poller.close()
     for snapshots in rounds:
@@ -55,7 +55,7 @@ def test_an_address_that_nothing_can_ask_costs_its_own_server_alone(
         for server in bad:
             assert known[server.name].failure
             assert known[server.name].failure_text
-    assert [snapshot.server for snapshot in heard].count("good") == 2
+    assert [snapshot.server for snapshot in answered].count("good") == 2
     assert len(missed) == len(bad) + 1
     text = "cannot be read (InvalidURL, see the backend's log)"
     assert known["bad0"].failure_text == text

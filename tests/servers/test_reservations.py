@@ -90,7 +90,7 @@ def test_a_verdict_says_where_a_server_is_not_used_as_it_is_reserved(
     )
 
 
-def test_nobody_is_sent_to_a_server_that_is_reserved() -> None:
+def test_a_reserved_server_is_not_suggested() -> None:
     idle = Verdict(state=State.IDLE, reason="CPU 2 %")
     full = Verdict(state=State.FULL, reason="CPU 99 %")
     servers = [

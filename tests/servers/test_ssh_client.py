@@ -205,7 +205,7 @@ def test_a_name_that_is_not_known(sshd: Sshd, poll: Callable[..., list[Snapshot]
     snapshot = until(poll, is_told)
     assert (snapshot.failure, snapshot.failure_text) == (
         Failure.UNREACHABLE,
-        "not reachable (its name is not known)",
+        "not reachable (unknown host name)",
     )
 
 
@@ -227,7 +227,7 @@ def test_a_server_that_accepts_and_says_nothing(
     [
         ("", Failure.BROKEN, "it has no python3"),
         (f"echo '{TOO_OLD}3.6.8' >&2; exit 1", Failure.BROKEN, "its python3 is too old: 3.8 or newer is needed"),
-        ("yes; exit", Failure.BROKEN, "its login says too much for a program"),
+        ("yes; exit", Failure.BROKEN, "its login prints too much before the probe starts"),
         ("echo sheetrack probe; read _; head -c 300000 /dev/zero; sleep 60", Failure.BROKEN,
          "its probe's answer is too large"),
         ("echo sheetrack probe; while read _; do echo '{\"host\": 3}'; done", Failure.BROKEN,

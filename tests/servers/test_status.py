@@ -61,7 +61,7 @@ def stored(readings: Readings, server: str) -> list[Snapshot]:
 
 def test_this_machine(readings: Readings, tmp_path: Path) -> None:
     with status_of(readings, tmp_path, Server(name="here")) as status:
-        assert status.current()[0].verdict.reason == "not read yet"
+        assert status.current()[0].verdict.reason == "no reading yet"
         [here] = status.refresh()
         status.refresh()
         verdict = status.verdict_of("here")
@@ -204,7 +204,7 @@ def test_a_retry_inside_the_round(readings: Readings, tmp_path: Path) -> None:
     assert len(stored(readings, "ada")) == 1
 
 
-def test_where_nobody_can_be_reached_the_fault_is_ours(
+def test_where_no_server_can_be_reached_the_fault_is_ours(
     readings: Readings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "_CONNECT_SECONDS", 0.2)
@@ -265,7 +265,7 @@ def test_who_answers_is_known_while_others_are_waited_for(
             round_.start()
             while by_name(status.current())["quick"].verdict.state is not State.IDLE:
                 threading.Event().wait(0.01)
-            assert by_name(status.current())["slow"].verdict.reason == "not read yet"
+            assert by_name(status.current())["slow"].verdict.reason == "no reading yet"
             assert round_.is_alive()
             released.set()
             round_.join()
@@ -349,7 +349,7 @@ def test_what_an_agent_read_while_no_backend_asked_is_taken_up(
         agent.kill()
 
 
-def test_agents_in_every_kind_of_trouble(
+def test_agents_that_fail_in_every_way(
     readings: Readings, tmp_path: Path, nvml_library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "ATTEMPT_SECONDS", 1.0)
@@ -413,7 +413,7 @@ def test_servers_come_and_go_while_the_others_are_read(readings: Readings, tmp_p
             status.refresh()
             seen_at = by_name(status.current())["ada"].seen_at
             status.follow([ada, bob])
-            assert by_name(status.current())["bob"].verdict.reason == "not read yet"
+            assert by_name(status.current())["bob"].verdict.reason == "no reading yet"
             assert by_name(status.current())["ada"].seen_at == seen_at
             assert {name: s.verdict.state for name, s in by_name(status.refresh()).items()} == {
                 "ada": State.IDLE,

@@ -154,7 +154,7 @@ HALF = (gpu(0, 98, 0.5, "lee"), gpu(1, 0, 0.01))
         (answer(0, (gpu(0, None, None, processes=None),)), State.BUSY, "no GPU known to be free"),
         (answer(0, (*FREE, gpu(2, None, None, fault="lost: it fell off the bus"))), State.IDLE,
          "GPU 2 lost: it fell off the bus; 2 of 3 GPUs free"),
-        (answer(0, (gpu(0, None, None, fault="needs a reset"),)), State.FULL, "GPU 0 needs a reset; no GPU to use"),
+        (answer(0, (gpu(0, None, None, fault="needs a reset"),)), State.FULL, "GPU 0 needs a reset; no working GPU"),
         (answer(0, None, gpu_fault="GPU driver not answering"), State.FULL, "GPU driver not answering for 0 s"),
         (answer(0, None), State.FULL, "GPUs not read yet"),
         (answer(0, (), other_gpus={"AMD": 8}), State.BUSY, "8 AMD GPUs, not read; CPU 5 %; 80 GiB of memory free"),
@@ -337,7 +337,7 @@ def test_what_is_not_the_servers_silence_is_never_down(kind: Failure) -> None:
     assert verdict_of(*trace).reason == f"{WORDS[kind]} since 14:00"
 
 
-def test_the_monitors_own_trouble_does_not_count_against_a_server() -> None:
+def test_a_failure_of_the_monitor_does_not_count_against_a_server() -> None:
     trace = [
         answer(0),
         *(failure(t, Failure.MONITOR) for t in range(15, 600, 15)),
@@ -370,16 +370,16 @@ def test_random_loss_hardly_ever_looks_like_an_outage() -> None:
 
 
 def test_a_server_never_reached() -> None:
-    assert judge(Past(), START, INTERVAL) == Verdict(state=State.STALE, reason="not read yet")
+    assert judge(Past(), START, INTERVAL) == Verdict(state=State.STALE, reason="no reading yet")
     trace = [failure(t, Failure.UNREACHABLE) for t in (0, 15, 30)]
     assert states(trace) == [State.STALE, State.STALE, State.DOWN]
     assert verdict_of(trace[0]).reason == "not reachable since 14:00, 1 try"
 
 
-def test_numbers_that_nobody_renewed_are_stale() -> None:
+def test_numbers_that_were_not_renewed_are_stale() -> None:
     assert verdict_of(answer(0), at=45).state is State.IDLE
     late = verdict_of(answer(0), at=46)
-    assert (late.state, late.reason) == (State.STALE, "not read since 14:00")
+    assert (late.state, late.reason) == (State.STALE, "no reading since 14:00")
     down = [answer(0), *(failure(t, Failure.UNREACHABLE) for t in (15, 30, 45))]
     assert verdict_of(*down, at=90).state is State.DOWN
     assert verdict_of(*down, at=91).state is State.STALE
@@ -400,7 +400,7 @@ def test_a_clock_that_jumps_ahead_proves_nothing() -> None:
     )
 
 
-def test_a_clock_that_jumps_back_begins_anew() -> None:
+def test_a_clock_that_jumps_back_starts_again() -> None:
     trace = [answer(t, memory_full=30) for t in range(0, 135, 15)]
     back = [answer(-3600 + t, memory_full=30) for t in range(0, 135, 15)]
     seen = states(trace + back)
@@ -409,13 +409,13 @@ def test_a_clock_that_jumps_back_begins_anew() -> None:
     assert seen[9] is State.IDLE
 
 
-def test_memory_held_by_somebody_who_does_nothing() -> None:
+def test_memory_held_by_a_user_whose_jobs_are_idle() -> None:
     held = (gpu(0, 0, 0.15, "park"), gpu(1, 0, 0.01))
     trace = [answer(t, held) for t in range(0, 2401, 15)]
     seen = list(replay(trace))
     assert seen[39][2] == "1 of 2 GPUs free"
-    assert seen[40][2] == "1 of 2 GPUs free; 12 GiB held on GPU 0, idle for 10 min by park"
-    assert seen[160][2] == "1 of 2 GPUs free; 12 GiB held on GPU 0, idle for 40 min by park"
+    assert seen[40][2] == "1 of 2 GPUs free; 12 GiB held on GPU 0 by park, idle for 10 min"
+    assert seen[160][2] == "1 of 2 GPUs free; 12 GiB held on GPU 0 by park, idle for 40 min"
     used = answer(2415, (gpu(0, 50, 0.15, "park"), gpu(1, 0, 0.01)))
     assert verdict_of(*trace, used).reason == "1 of 2 GPUs free"
 
@@ -435,7 +435,7 @@ def test_how_long_a_driver_hangs_is_counted_from_its_last_answer() -> None:
     assert verdict_of(answer(0, FREE), hung, later).reason == f"{fault} for 46 s"
 
 
-def test_times_of_day_are_those_of_whoever_reads() -> None:
+def test_times_of_day_are_in_the_time_zone_of_the_reader() -> None:
     seoul = timezone(timedelta(hours=9))
     past = past_of([failure(t, Failure.UNREACHABLE) for t in (0, 15, 30)], INTERVAL)
     assert judge(past, moment(30).astimezone(seoul), INTERVAL).reason == "not reachable since 23:00, 3 tries"
@@ -496,7 +496,7 @@ _EXTREMES: dict[Any, list[Any]] = {
 
 
 def any_of(model: type[BaseModel], random: Random, **given: object) -> dict[str, Any]:
-    """Content of `model` with values that nobody expects; fields that it does not know how to fill are left out."""
+    """Content of `model` with extreme values, for the fields of simple types."""
     content: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         kinds = get_args(field.annotation) or (field.annotation,)
