@@ -7,8 +7,7 @@ from backend.text import plain_text
 
 EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's days have no zone
 _YEARS = range(1970, 2200)
-_LAST_DAY = date.max  # 9999-12-31, which people type for "without an end"
-_MOST_DAYS = (_LAST_DAY - EPOCH.date()).days
+_MOST_DAYS = (date.max - EPOCH.date()).days
 _DATES = (
     "%d.%m.%Y", "%d.%m.%y", "%Y.%m.%d", "%Y-%m-%d", "%Y/%m/%d",
     "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y",
@@ -38,9 +37,15 @@ def moment_of(cell: Value, zone: tzinfo) -> datetime:
         moment = _from_text(" ".join(cell.split()))
     elif isinstance(cell, int | float) and not isinstance(cell, bool):
         moment = _from_number(cell)
-    if moment is None or not (moment.year in _YEARS or moment.date() == _LAST_DAY):
+    if moment is None or not _is_plausible(moment):
         raise ValueError(f"no date in {plain_text(str(cell), _SHOWN_CHARACTERS)!r}")
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _is_plausible(moment: datetime) -> bool:
+    """Whether people mean this date. For "without an end" they type 2999-12-31, 3000-01-01 or 9999-12-31."""
+    turn_of_year = (moment.month, moment.day) in ((12, 31), (1, 1))
+    return moment.year in _YEARS or (moment.year >= _YEARS.stop and turn_of_year)
 
 
 def _from_number(number: float) -> datetime | None:
