@@ -33,7 +33,7 @@ function getSidebar() {
 }
 
 /**
- * How far a sweep is; its cells stay here, they would be most of what travels.
+ * How far a sweep is, without its cells: they would be most of the answer.
  *
  * @param {any} sweep
  */
@@ -47,6 +47,7 @@ function standing_({ id, recipe, server, grid, cells, paused_by: pausedBy }) {
     done: cells.reduce((/** @type {number} */ sum, /** @type {any} */ { runs }) => sum + runs.length, 0),
     trainings: cells.length * grid.seeds,
     pausedBy,
+    cancelling: jobs.filter((/** @type {any} */ { state }) => state === 'cancelling').length,
     isOver: jobs.every((/** @type {any} */ { state }) => ['done', 'failed', 'cancelled'].includes(state)),
     fault: failed.length ? `${failed.length} failed: ${failed[0].reason}` : '',
   };
@@ -97,6 +98,11 @@ function launchOnce_(call) {
  */
 function pauseSweep(id, on) {
   askBackend_([{ path: `/api/sweeps/${encodeURIComponent(id)}/${on ? 'pause' : 'resume'}`, method: 'post' }]);
+}
+
+/** @param {string} id a sweep; all its jobs that wait or run end */
+function cancelSweep(id) {
+  askBackend_([{ path: `/api/sweeps/${encodeURIComponent(id)}/cancel`, method: 'post' }]);
 }
 
 /**

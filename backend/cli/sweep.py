@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
 from backend.cli.show import say, show_json, show_table
-from backend.cli.train import data_on
+from backend.cli.train import data_on, wait_until_ended
 from backend.errors import NotFoundError
 from backend.jobs import architectures
 from backend.jobs.data_sets import data_sets
+from backend.jobs.job import JobState
 from backend.jobs.sweep import GRID_FIELDS, Grid
 from backend.service.wiring import Sheetrack
 from backend.settings import sentence, this_user
@@ -50,8 +51,9 @@ def _dropouts(_context: click.Context, _option: click.Parameter, text: str) -> l
     "--batch-norm", "batch_norms", type=click.Choice(list(_BATCH_NORMS)), default="both", show_default=True
 )
 @click.option("--seeds", type=int, default=1, show_default=True, help="Trainings a cell.")
-@click.option("--pause", "step", flag_value="pause", help="Hold what still waits; what runs goes on.")
-@click.option("--resume", "step", flag_value="resume", help="Let it go on.")
+@click.option("--pause", "step", flag_value="pause", help="Let nothing more start; what runs continues.")
+@click.option("--resume", "step", flag_value="resume", help="Let what waits start again.")
+@click.option("--cancel", "step", flag_value="cancel", help="End all that waits or runs.")
 @partial(recipe_options, but=GRID_FIELDS)
 @as_json
 def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any) -> None:
@@ -61,7 +63,9 @@ def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any
     depths, dropouts or seeds the sweep grows. Without --server it shows how far the sweeps are.
     """
     sheetrack = Sheetrack()
-    if step:
+    if step == "cancel":
+        _cancel(sheetrack, options["architecture"], is_json=is_json)
+    elif step:
         _mark(sheetrack, options["architecture"], step, is_json=is_json)
     elif server:
         _start(sheetrack, server, options, is_json=is_json)
@@ -83,6 +87,21 @@ def _mark(sheetrack: Sheetrack, name: str | None, step: str, *, is_json: bool) -
         say(
             f"{view.id}: {view.recipe.architecture} on {view.server} {'is paused' if view.paused_by else 'goes on'}"
         )
+
+
+def _cancel(sheetrack: Sheetrack, name: str | None, *, is_json: bool) -> None:
+    if name is None:
+        raise click.UsageError("Say which: sheetrack sweep ARCHITECTURE --cancel.")
+    views = sheetrack.sweeps.cancel(name, this_user())
+    jobs = [job for view in views for job in sheetrack.jobs.jobs_of(view.id)]
+    wait_until_ended(sheetrack, [job.id for job in jobs if job.state is JobState.CANCELLING])
+    if is_json:
+        show_json([view for view in sheetrack.sweeps.sweeps() if view.id in {each.id for each in views}])
+        return
+    for view in views:
+        left = [job for job in sheetrack.jobs.jobs_of(view.id) if job.state is JobState.CANCELLING]
+        rest = f", but {len(left)} {'has' if len(left) == 1 else 'have'} not ended yet" if left else ""
+        click.echo(f"{view.id}: {view.recipe.architecture} on {view.server} is cancelled{rest}")
 
 
 def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_json: bool) -> None:

@@ -136,6 +136,19 @@ class JobStore:
                 raise ConflictError(f"Job {job.id} changed in the meantime.", "Look at it again.")
         return changed
 
+    def cancel_jobs(self, sweep_id: str, reason: str, at: datetime) -> int:
+        """Cancels the jobs of a sweep that wait, and those that hold a server; returns how many they were."""
+        held = [state.value for state in JobState if state.holds_server and state is not JobState.CANCELLING]
+        theirs = sa.update(_Job).where(_Job.sweep == sweep_id)
+        waiting = theirs.where(_Job.state == JobState.QUEUED)
+        started = theirs.where(_Job.state.in_(held))
+        with self._database.begin() as connection:
+            cancelled = connection.execute(
+                waiting.values(state=JobState.CANCELLED, reason=reason, ended_at=at)
+            )
+            cancelling = connection.execute(started.values(state=JobState.CANCELLING, reason=reason))
+        return int(cancelled.rowcount + cancelling.rowcount)
+
     def note_handle(self, job_id: str, handle: str) -> None:
         """Stores how the engine calls a job, whatever its state is by now."""
         with self._database.begin() as connection:

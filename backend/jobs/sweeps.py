@@ -1,6 +1,6 @@
-"""Sweeps: a grid of trainings queued, extended, paused and gone on with."""
+"""Sweeps: grids of trainings queued, extended, paused, resumed and cancelled."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from backend.errors import InvalidError, NotFoundError
 from backend.jobs.architectures import architectures
@@ -99,21 +99,39 @@ class Sweeps:
         return queued
 
     def pause(self, name: str, by: str) -> list[SweepView]:
-        """Holds what still waits of a sweep, or of all sweeps of an architecture; what runs goes on.
+        """Lets nothing more of a sweep, or of all sweeps of an architecture, start; what runs continues.
 
         Raises:
             NotFoundError: there is no such sweep.
         """
-        return self._mark(name, by)
+        return self._mark(self._chosen(name), by)
 
     def resume(self, name: str) -> list[SweepView]:
-        """Raises: NotFoundError: there is no such sweep."""
-        return self._mark(name, None)
+        """Lets what waits start again.
 
-    def _mark(self, name: str, paused_by: str | None) -> list[SweepView]:
+        Raises:
+            NotFoundError: there is no such sweep.
+        """
+        return self._mark(self._chosen(name), None)
+
+    def cancel(self, name: str, by: str) -> list[SweepView]:
+        """Cancels all jobs of a sweep, or of all sweeps of an architecture, that wait or run. Twice is harmless.
+
+        Raises:
+            NotFoundError: there is no such sweep.
+        """
+        chosen = self._chosen(name)
+        for sweep in chosen:
+            self._store.cancel_jobs(sweep.id, f"cancelled by {by}", now())
+        return self._mark(chosen, None)
+
+    def _chosen(self, name: str) -> list[Sweep]:
         chosen = [sweep for sweep in self._store.sweeps() if name in (sweep.id, sweep.recipe.architecture)]
         if not chosen:
             raise NotFoundError(f"There is no sweep {name!r}.", "`sheetrack sweep` lists them.")
+        return chosen
+
+    def _mark(self, chosen: Sequence[Sweep], paused_by: str | None) -> list[SweepView]:
         marked = [self._store.pause_sweep(sweep.id, paused_by) for sweep in chosen]
         self._on_jobs_changed()
         return self._views({sweep.id for sweep in marked})

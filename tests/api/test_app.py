@@ -242,10 +242,12 @@ def test_sweeps_are_started_listed_paused_and_resumed(api: httpx.Client, sheetra
     assert paused == api.get("/api/sweeps").json()["sweeps"]
     assert paused[0]["paused_by"]
     assert api.post("/api/sweeps/ch32/resume").json()["sweeps"][0]["paused_by"] is None
+    cancelled = api.post("/api/sweeps/ch32/cancel").json()["sweeps"][0]
+    assert {cell["job"]["state"] for cell in cancelled["cells"]} == {"cancelled"}
+    assert api.post(f"/api/sweeps/{sweep['id']}/cancel").status_code == 200
+    assert error(api.post("/api/sweeps/ch64/cancel"))["message"] == "There is no sweep 'ch64'."
     assert error(api.post("/api/sweeps/ch64/pause"))["message"] == "There is no sweep 'ch64'."
     assert "grid.depths" in error(api.post("/api/sweeps", json={**body, "grid": {"depths": []}}))["message"]
-    for job in sweep["queued"]:
-        api.post(f"/api/jobs/{job}/cancel")
 
 
 def test_servers_tell_their_verdict_and_history(api: httpx.Client, sheetrack: Sheetrack) -> None:
@@ -341,7 +343,7 @@ def test_the_document_describes_every_resource(api: httpx.Client) -> None:
     assert {
         "/api/servers", "/api/servers/{name}/history", "/api/servers/{name}/maintenance", "/api/refresh", "/metrics", "/api/jobs", "/api/jobs/{job_id}",
         "/api/jobs/{job_id}/cancel", "/api/runs", "/api/runs/{run}", "/api/runs/{run}/figures/{name}.png",
-        "/api/runs/{run}/clips/{word}/{file}.wav", "/api/sweeps", "/api/sweeps/{sweep}/pause",
+        "/api/runs/{run}/clips/{word}/{file}.wav", "/api/sweeps", "/api/sweeps/{sweep}/pause", "/api/sweeps/{sweep}/cancel",
         "/api/sweeps/{sweep}/resume", "/api/architectures", "/api/data", "/api/form", "/api/tables", "/api/tables/{name}",
     } <= set(document["paths"])  # fmt: skip
     assert document["components"]["schemas"]["Recipe"]["properties"]["dropout"]["maximum"] == 0.95

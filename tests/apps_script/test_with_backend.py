@@ -51,6 +51,7 @@ def test_the_sidebar_is_told_how_far_sweeps_are_without_their_cells(world: dict[
         "done": 1,
         "trainings": 4,
         "pausedBy": None,
+        "cancelling": 0,
         "isOver": False,
         "fault": "1 failed: the disk is full",
     }
@@ -114,6 +115,19 @@ def test_a_sweep_is_paused_and_goes_on(world: dict[str, Any], lab: Lab) -> None:
     assert lab.jobs.sweeps()[0].paused_by
     assert run(["pauseSweep", sweep.id, False], **world)["results"] == [{"answer": None}]
     assert lab.jobs.sweeps()[0].paused_by is None
+
+
+def test_all_of_a_sweep_is_cancelled(world: dict[str, Any], lab: Lab) -> None:
+    sweep = lab.add_sweep()
+    calls: list[list[Any]] = [["cancelSweep", sweep.id], ["cancelSweep", sweep.id], ["getSidebar"]]
+    standing = answer(*calls, **world)["sweeps"][0]
+    assert (standing["cancelling"], standing["isOver"]) == (1, False)
+    assert [job.state.value for job in lab.jobs.jobs_of(sweep.id)] == [
+        "done",
+        "cancelling",
+        "failed",
+        "cancelled",
+    ]
 
 
 def test_servers_are_kept_from_being_taken_and_given_back(world: dict[str, Any], lab: Lab) -> None:

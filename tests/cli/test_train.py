@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from backend.cli import sheetrack as command_line
 from backend.jobs.job import JobState
+from backend.jobs.sweep import Grid
 from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
 from models.recipe import Recipe
@@ -31,6 +32,18 @@ def test_cancel_ends_a_training_while_no_backend_serves(sheetrack: Sheetrack, sp
     assert folder.trainer_pid() is None
     assert state(sheetrack, job) is JobState.CANCELLED
     assert cancelled(job.id) == f"{job.id} is cancelled\n"
+
+
+def test_cancel_ends_a_whole_sweep(sheetrack: Sheetrack, speech: Path) -> None:
+    here = next(iter(sheetrack.servers))
+    started = sheetrack.sweeps.start(here, endless(speech), Grid(depths=(4,)), "kim")
+    folder = RunFolder(sheetrack.home.runs / started.queued[0])
+    advance_until(sheetrack, lambda: folder.trainer_pid() is not None)
+    answer = CliRunner().invoke(command_line, ["sweep", "ch32", "--cancel"], catch_exceptions=False)
+    assert answer.output == f"{started.id}: ch32 on {here} is cancelled\n"
+    assert folder.trainer_pid() is None
+    assert {job.state for job in sheetrack.jobs.jobs_of(started.id)} == {JobState.CANCELLED}
+    assert CliRunner().invoke(command_line, ["sweep", "--cancel"]).exit_code == 2
 
 
 def test_cancel_waits_for_the_backend_that_serves(sheetrack: Sheetrack, speech: Path) -> None:

@@ -17,7 +17,7 @@ from backend.service.wiring import Sheetrack
 from models.recipe import Recipe
 from tests import examples
 from tests.jobs.following import advance_until
-from tests.jobs.scripted import ScriptedLab
+from tests.jobs.scripted import ScriptedEngine, ScriptedLab
 from tests.jobs.swept import sweep
 from tests.old_database import database_of
 
@@ -49,6 +49,30 @@ def test_each_training_is_queued_once_however_alike_they_look(lab: ScriptedLab, 
     assert [recipe.dropout for recipe in queued] == [0.1234561, 0.1234562]
     assert [recipe.title for recipe in queued] == ["ch32 · 8 · DO(0.1234561)", "ch32 · 8 · DO(0.1234562)"]
     assert sweeps.start("gpu1", Recipe(data="speech"), grid, "kim").queued == []
+
+
+def test_a_cancelled_sweep_ends_all_that_waits_or_runs(
+    lab: ScriptedLab, sweeps: Sweeps, engine: ScriptedEngine
+) -> None:
+    recipe, grid = Recipe(data="speech"), Grid(depths=(8,))
+    started = sweeps.start("gpu1", recipe, grid, "kim")
+    other = sweeps.start("gpu2", recipe.model_copy(update={"architecture": "ch64"}), grid, "kim")
+    lab.queue.advance()
+    sweeps.pause(started.id, "lee")
+    for _ in range(2):
+        (view,) = sweeps.cancel("ch32", "lee")
+        assert view.paused_by is None
+    states = [job.state for job in lab.store.jobs_of(started.id)]
+    assert states == [JobState.CANCELLING, *[JobState.CANCELLED] * 3]
+    assert {job.reason for job in lab.store.jobs_of(started.id)} == {"cancelled by lee"}
+    assert not {job.state for job in lab.store.jobs_of(other.id)} & {JobState.CANCELLING, JobState.CANCELLED}
+    engine.running.clear()
+    lab.queue.advance()
+    assert lab.store.jobs_of(started.id)[0].state is JobState.CANCELLED
+    again = sweeps.start("gpu1", recipe, grid, "kim")
+    assert len(again.queued) == 4
+    with pytest.raises(NotFoundError, match="no sweep 's9'"):
+        sweeps.cancel("s9", "lee")
 
 
 def run_command(*arguments: str, command: str = "sweep") -> object:

@@ -113,6 +113,33 @@ def test_a_sweep_is_paused_and_goes_on(sidebar: Page, lab: Lab) -> None:
     assert lab.jobs.sweeps()[0].paused_by is None
 
 
+def test_a_whole_sweep_is_cancelled_after_a_question(sidebar: Page, lab: Lab) -> None:
+    swept = lab.add_sweep()
+    refresh(sidebar)
+    sweep = sidebar.locator("#jobs > li").filter(has_text="Fine-tuning ch32")
+    cancel = sweep.get_by_role("button", name="Cancel Fine-tuning ch32 on gpu2")
+    cancel.click()
+    expect(sweep.get_by_role("button", name="Keep")).to_be_focused()
+    sidebar.keyboard.press("Escape")
+    expect(cancel).to_be_focused()
+    assert {job.state for job in lab.jobs.jobs_of(swept.id)} & {
+        JobState.CANCELLED,
+        JobState.CANCELLING,
+    } == set()
+    cancel.click()
+    refresh(sidebar)
+    sweep.get_by_role("button", name="Cancel all").click()
+    expect(sweep).to_contain_text("1 cancelling")
+    states = [job.state for job in lab.jobs.jobs_of(swept.id)]
+    assert states == [JobState.DONE, JobState.CANCELLING, JobState.FAILED, JobState.CANCELLED]
+    for job in lab.jobs.jobs_of(swept.id):
+        if job.state is JobState.CANCELLING:
+            lab.jobs.change_job(job, state=JobState.CANCELLED, ended_at=now())
+    refresh(sidebar)
+    expect(sweep.get_by_role("progressbar")).to_be_hidden()
+    expect(cancel).to_be_hidden()
+
+
 def test_a_sweep_s_results_are_its_tab(open_page: Callable[..., Page], lab: Lab) -> None:
     lab.add_sweep()
     page = open_page()

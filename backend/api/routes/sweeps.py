@@ -18,7 +18,9 @@ class SweepBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     server: Annotated[str, Field(min_length=1, max_length=63)]
-    recipe: Annotated[Recipe, Field(description="What all cells share, and the first of their seeds")]
+    recipe: Annotated[
+        Recipe, Field(description="The choices that all cells share, and the first of their seeds")
+    ]
     grid: Grid
 
 
@@ -36,17 +38,22 @@ def routes(sweeps: Sweeps) -> APIBlueprint:
 
     @blueprint.post("", responses={201: StartedSweep})
     def start(body: SweepBody) -> Response:
-        """Queues a grid of trainings, or what is missing of it; asked for twice, it is queued once."""
+        """Queues a grid of trainings, or the missing ones; a second request queues nothing twice."""
         return reply(sweeps.start(body.server, body.recipe, body.grid, g.person), 201)
 
     @blueprint.post("/<sweep>/pause", responses={200: SweepsReply})
     def pause(path: SweepPath) -> Response:
-        """Holds what still waits; what runs goes on."""
+        """Lets nothing more start; what runs continues."""
         return reply(SweepsReply(sweeps=sweeps.pause(path.sweep, g.person)))
 
     @blueprint.post("/<sweep>/resume", responses={200: SweepsReply})
     def resume(path: SweepPath) -> Response:
-        """Lets it go on."""
+        """Lets what waits start again."""
         return reply(SweepsReply(sweeps=sweeps.resume(path.sweep)))
+
+    @blueprint.post("/<sweep>/cancel", responses={200: SweepsReply})
+    def cancel(path: SweepPath) -> Response:
+        """Cancels all its jobs that wait or run."""
+        return reply(SweepsReply(sweeps=sweeps.cancel(path.sweep, g.person)))
 
     return blueprint
