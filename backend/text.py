@@ -1,5 +1,7 @@
 """Text from outside, made safe to show."""
 
+from collections.abc import Sequence
+
 
 def plain_text(text: str, most: int) -> str:
     """`text` on one line, at most `most` characters long.
@@ -15,6 +17,13 @@ def plain_text(text: str, most: int) -> str:
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words
     )
     return shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """`kim, lee`, or `kim, lee and 29 more` where there are more than `most`."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def visible(text: str) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from backend.text import plain_text, visible
+from backend.text import listed, plain_text, visible
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,9 @@ def test_long_text_is_cut() -> None:
 def test_on_a_terminal_all_of_a_text_can_be_seen(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert visible(text).isprintable()
+
+
+def test_many_names_are_counted() -> None:
+    assert listed([]) == ""
+    assert listed(list("abcdefgh")) == "a, b, c, d, e, f, g, h"
+    assert listed(list("abcdefghi"), 3) == "a, b, c and 6 more"

@@ -24,7 +24,7 @@ class Machine:
     """One for the whole process, safe to use from several threads.
 
     What may hang (the GPU driver, a network disk, the process table, the users' directory) is read in
-    threads of its own: `read` takes about half a second at worst, and a millisecond without GPUs.
+    separate threads: `read` takes about half a second at worst, and a millisecond without GPUs.
     """
 
     def __init__(self, disk: Path, host: Callable[[], dict[str, Any]] | None = None) -> None:
@@ -109,7 +109,7 @@ class Machine:
         return answer
 
     def _count_shared_memory(self, gpu: dict[str, Any]) -> None:
-        """A GPU without memory of its own uses the machine's, as far as its processes say."""
+        """A GPU without its own memory uses the machine's, as much as its processes report."""
         amounts = [process["memory_mib"] for process in gpu["processes"] or ()]
         total = self._read_host()["memory_total_mib"]
         if gpu["processes"] is not None and None not in amounts and total:

@@ -71,17 +71,17 @@ def _mean(at: datetime, points: Sequence[Point]) -> Point:
 def gpu_seconds(
     snapshots: Sequence[Snapshot], until: datetime, interval_seconds: float
 ) -> dict[tuple[datetime, str], float]:
-    """How long each person had GPUs, by the hour in which that was, and the person's login.
+    """How long each person had GPUs, in seconds, by the hour and the person's login.
 
-    A GPU belongs to whoever has a process on it, working or not, from one answer of the server to its next;
-    several people on one GPU share that time equally. Where the next answer comes so late that the first no
-    longer holds (`stale_after`), nobody knows, and nothing counts. A person with two GPUs for an hour has
-    two GPU-hours.
+    A person has a GPU while a process of theirs is on it, working or not, from one answer of the server to
+    the next. Several people on one GPU share that time equally. Where the next answer comes so late that the
+    first no longer holds (`stale_after`), nothing is known and nothing counts. A person with two GPUs for an
+    hour has two GPU-hours.
 
     Args:
-        snapshots: of one server, the oldest first.
-        until: when the time that counts ends; later answers only say how long those before it held.
-        interval_seconds: how often it is read.
+        snapshots: of one server, oldest first.
+        until: the end of the time that counts; a later answer only ends the time of the one before it.
+        interval_seconds: how often the server is read.
     """
     limit, seconds = stale_after(interval_seconds), defaultdict[tuple[datetime, str], float](float)
     for answer, following in pairwise(snapshot for snapshot in snapshots if not snapshot.failure):

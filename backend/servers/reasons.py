@@ -15,6 +15,7 @@ from backend.servers.use import (
     is_full,
     working_gpus,
 )
+from backend.text import listed
 from backend.times import clock, duration
 
 _JUST_BOOTED = timedelta(minutes=10)
@@ -125,7 +126,7 @@ def held_idle(answer: Snapshot, since: Mapping[int, datetime], at: datetime) -> 
             continue
         users = sorted({process.user for process in gpu.processes or () if process.user})
         where = f" on GPU {gpu.index}" if len(answer.gpus or ()) > 1 else ""
-        by = f" by {', '.join(users)}" if users else ""
+        by = f" by {listed(users)}" if users else ""
         held = f"{(gpu.memory_used_mib or 0) / _MIB_PER_GIB:.0f} GiB held{where}"
         parts.append(f"{held}{by}, idle for {duration(at - since[gpu.index])}")
     return parts

@@ -14,6 +14,7 @@ from backend.servers.state import ServerStatus, State
 from backend.servers.verdict import suggest
 from backend.settings import ReservationSettings
 from backend.sheets import Sheet
+from backend.text import listed
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def _other_use(reservation: Reservation, server: ServerStatus) -> str:
     if server.verdict.state is State.IDLE:
         return "but idle"
     if users and not any(is_login_of(user, reservation.person) for user in users):
-        return f"used by {', '.join(users)}"
+        return f"used by {listed(users)}"
     return ""
 
 
@@ -165,7 +166,7 @@ class Reservations:
         return not_set_up(self._known, servers, datetime.now().astimezone())
 
     def against(self, server: str, asker: str) -> str | None:
-        """Who else than `asker` has reserved `server` now, in words; None if nobody else has."""
+        """Who else than `asker` has reserved `server` now, in words; None if no other person has."""
         moment = datetime.now().astimezone()
         reservation = reserved_now(self._known, moment).get(server.casefold())
         if reservation is None or is_same_person(asker, reservation.person):

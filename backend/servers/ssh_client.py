@@ -255,17 +255,17 @@ class _Probe:
                 await self._process.stdin.drain()
 
     async def _ended(self) -> _SshError:
-        code, said = await self._process.wait(), await self._errors
+        code, printed = await self._process.wait(), await self._errors
         login = re.sub(r":\d+$", "", self._login)
         for pattern, failure, text in _MEANINGS:
-            if re.search(pattern, said, re.DOTALL):
+            if re.search(pattern, printed, re.DOTALL):
                 return _SshError(failure, text.format(login=login, host=login.rpartition("@")[2]))
-        last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), f"exit {code}")
+        last = next((line.strip() for line in reversed(printed.splitlines()) if line.strip()), f"exit {code}")
         return _SshError(_AGENT_DOWN, f"SSH connection has ended ({last[:120]})")
 
     async def _read_errors(self) -> str:
         """The beginning of the standard error."""
-        said = bytearray()
+        printed = bytearray()
         while self._process.stderr and (part := await self._process.stderr.read(4096)):
-            said += part[: _LARGEST_ERROR_BYTES - len(said)]
-        return said.decode(errors="replace")
+            printed += part[: _LARGEST_ERROR_BYTES - len(printed)]
+        return printed.decode(errors="replace")

@@ -6,6 +6,7 @@ from backend.probe.snapshot import Snapshot
 from backend.servers.state import ServerStatus
 from backend.sheets.table import Bars, Cell, Column, Section, Spark, Table, Text
 from backend.tabs.names import SERVERS, Rank
+from backend.text import listed
 from backend.times import iso
 
 
@@ -41,7 +42,7 @@ def _server_row(status: ServerStatus, *, reservations: bool) -> tuple[Cell, ...]
         _free_gpu_memory_gib(snapshot),
         _fraction(host.cpu_percent) if host else None,
         host.memory_used_fraction if host else None,
-        ", ".join(snapshot.users) if snapshot else None,
+        listed(snapshot.users) if snapshot else None,
         *((status.reserved,) if reservations else ()),
         _last_hour(status.last_hour),
         iso(status.seen_at) if status.seen_at else None,

@@ -47,7 +47,11 @@ def library() -> ctypes.CDLL | None:
         return None
     try:
         return ctypes.CDLL(str(_compiled(compiler)))
-    except (OSError, subprocess.SubprocessError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        subprocess.SubprocessError,
+    ) as error:  # RuntimeError: a user without a home
         log.info("the fast convolution cannot be compiled (%s): trainings take several times as long", error)
         return None
 

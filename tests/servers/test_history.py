@@ -209,7 +209,7 @@ def test_weeks_begin_on_monday(database: sa.Engine, readings: Readings) -> None:
 
 def test_no_gpu_has_been_used_yet(history: History) -> None:
     [section] = usage_table(history.weekly_usage()).sections
-    assert (section.rows, section.empty) == ((), "Nobody has used a GPU yet.")
+    assert (section.rows, section.empty) == ((), "No use of a GPU yet.")
 
 
 def shown(state: State, reason: str, *faults: str, since: datetime | None = None) -> list[ServerStatus]:
