@@ -182,7 +182,7 @@ def _fill(home: Home, sheet: "GoogleSheet", kept: ReservationSettings | None) ->
         workbook = sheetrack.workbook
         tables = [workbook.table(name)[0] for name, _ in workbook.tabs() if not name.endswith(".csv")]
         if not tables:
-            servers = () if is_served(home) else sheetrack.status.refresh()
+            servers = [] if is_served(home) else sheetrack.status.look()
             tables = [servers_table(servers, reservations=kept is not None)]
         sheet.publish(tables)
         done(f"The spreadsheet has {', '.join(table.name for table in tables[:5])}")
