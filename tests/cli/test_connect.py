@@ -132,7 +132,7 @@ class TestLater:
         assert connection.reserved(home) == "1 reservation in 'Reservations'"
         place = len(peoples_tab.HEADERS) + 1
         server.state.tab(77).put(30, place, {"userEnteredValue": {"stringValue": "mine"}})
-        with pytest.raises(SheetrackError, match="typed into G31 blocks the column 'Verdict'"):
+        with pytest.raises(SheetrackError, match="Text in G31 blocks the column 'Verdict'"):
             connection.reserved(home)
 
     def test_the_sidebar_is_told_what_blocks_a_column_and_that_google_is_away(
@@ -155,7 +155,7 @@ class TestLater:
         place = len(peoples_tab.HEADERS) + 1
         server.state.tab(77).put(30, place, {"userEnteredValue": {"stringValue": "mine"}})
         sheetrack.reservations.refresh()
-        assert "typed into G31 blocks the column 'Verdict'" in told()[0]
+        assert "Text in G31 blocks the column 'Verdict'" in told()[0]
         server.away = Fault(status=403)
         sheetrack.reservations.refresh()
         sheetrack.publisher.publish([servers_table(())])
