@@ -87,7 +87,7 @@ def test_what_does_not_exist_yet_is_not_broken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("breakage", params())
-@pytest.mark.parametrize("name", READERS.keys() - {"history.jsonl"})
+@pytest.mark.parametrize("name", [name for name in READERS if name != "history.jsonl"])
 def test_a_broken_file_is_one_sentence_with_its_name_and_the_reason(
     run: RunFolder, name: str, breakage: Callable[[Path], None]
 ) -> None:
