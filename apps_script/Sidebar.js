@@ -37,7 +37,7 @@ function getSidebar() {
  *
  * @param {any} sweep
  */
-function standing_({ id, recipe, server, grid, cells, paused_by: pausedBy }) {
+function standing_({ id, recipe, server, grid, cells, paused_by: pausedBy, preparing, fault }) {
   const jobs = cells.map((/** @type {any} */ { job }) => job).filter(Boolean);
   const failed = jobs.filter((/** @type {any} */ { state }) => state === 'failed');
   return {
@@ -48,8 +48,9 @@ function standing_({ id, recipe, server, grid, cells, paused_by: pausedBy }) {
     trainings: cells.length * grid.seeds,
     pausedBy,
     cancelling: jobs.filter((/** @type {any} */ { state }) => state === 'cancelling').length,
-    isOver: jobs.every((/** @type {any} */ { state }) => ['done', 'failed', 'cancelled'].includes(state)),
-    fault: failed.length ? `${failed.length} failed: ${failed[0].reason}` : '',
+    preparing,
+    isOver: !preparing && jobs.every((/** @type {any} */ { state }) => ['done', 'failed', 'cancelled'].includes(state)),
+    fault: failed.length ? `${failed.length} failed: ${failed[0].reason}` : fault,
   };
 }
 
@@ -74,10 +75,11 @@ function launchTraining({ key, server, recipe }) {
 
 /**
  * @param {{ server: string, recipe: object, grid: object }} request sent again it queues nothing twice
- * @returns how many trainings are new in the queue
+ * @returns how many trainings are new in the queue, or what has to be done before any is
  */
 function launchSweep(request) {
-  return launchOnce_({ path: '/api/sweeps', method: 'post', body: request }).queued.length;
+  const { queued, preparing } = launchOnce_({ path: '/api/sweeps', method: 'post', body: request });
+  return { queued: queued.length, preparing };
 }
 
 /** @param {Call} call */

@@ -141,17 +141,22 @@ def speech_commands(folder: Path) -> None:
 @data.command()
 @click.argument("folder", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def describe(folder: Path, *, as_json: bool) -> None:
+@click.option("--progress", "lines", is_flag=True, help="Print the progress as lines on stderr.")
+def describe(folder: Path, *, as_json: bool, lines: bool) -> None:
     """Prints the facts of the data in FOLDER: words, clips, what is held out, what was changed or left out."""
     from models.data.clips import open_clips  # noqa: PLC0415
     from models.data.describe import describe as described  # noqa: PLC0415
     from models.data.speech_commands import find, read_folder  # noqa: PLC0415
 
     with _bar() as progress:
-        line = progress.add_task("reading clips")
-        clips = open_clips(
-            read_folder(find(str(folder))), lambda done, of: progress.update(line, completed=done, total=of)
-        )
+        bar = progress.add_task("reading clips")
+
+        def report(done: int, of: int) -> None:
+            progress.update(bar, completed=done, total=of)
+            if lines:
+                click.echo(f"{done} of {of} clips", err=True)
+
+        clips = open_clips(read_folder(find(str(folder))), report)
     facts = described(clips)
     if as_json:
         click.echo(facts.model_dump_json(indent=1))

@@ -1,6 +1,7 @@
 """A folder of words as Speech Commands lays it out, holding synthetic tones: no speech, but quick to learn."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -29,3 +30,10 @@ def write_words(
     for name, clips in lists.items():
         (folder / name).write_text("".join(f"{clip}\n" for clip in clips))
     return folder
+
+
+def hang(words: Path) -> None:
+    """Makes reading the folder wait for ever."""
+    file = words / "testing_list.txt"
+    file.unlink()
+    os.mkfifo(file)

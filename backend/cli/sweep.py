@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 from pydantic import ValidationError
+from rich.console import Console
 
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
@@ -110,7 +111,9 @@ def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_jso
         options["data"] = prepared[0].name
     recipe = recipe_from({name: value for name, value in options.items() if name in Recipe.model_fields})
     recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
-    started = sheetrack.sweeps.start(server, recipe, _grid(recipe, options), this_user())
+    grid = _grid(recipe, options)
+    with Console(stderr=True).status("") as status:
+        started = sheetrack.sweeps.start(server, recipe, grid, this_user(), status.update)
     if is_json:
         show_json(started)
         return

@@ -12,7 +12,8 @@ from backend.jobs.engines import Engine, LostError, ProcessState
 from backend.jobs.job import Job, JobState
 from backend.jobs.placement import no_longer_trains
 from backend.jobs.results import Results
-from backend.jobs.store import UNREADABLE, JobStore
+from backend.jobs.rows import UNREADABLE
+from backend.jobs.store import JobStore
 from backend.times import now
 from models.result import Progress
 from models.run_folder import RunFolder

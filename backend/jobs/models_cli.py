@@ -34,12 +34,17 @@ def ask(*arguments: str, timeout_seconds: float = 600) -> str:
             f"`python -m models {arguments[0]}` gave no answer within {timeout_seconds:g} s.",
             "Try again when the machine is less busy.",
         ) from None
-    if not answer.returncode:
-        return answer.stdout
-    last = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if answer.returncode:
+        raise refusal(answer.stderr, *arguments)
+    return answer.stdout
+
+
+def refusal(stderr: str, *arguments: str) -> InvalidError | UnavailableError:
+    """The error that the models' last words on `stderr` mean."""
+    last = (stderr.strip().splitlines() or ["no reason given"])[-1]
     if last.startswith(_FAULT):
-        raise InvalidError(f"{last.removeprefix(_FAULT)}.")
-    raise UnavailableError(
+        return InvalidError(f"{last.removeprefix(_FAULT)}.")
+    return UnavailableError(
         f"`python -m models {arguments[0]}` failed: {last}.",
         "Install what training needs: `pip install 'sheetrack[train]'`.",
     )

@@ -6,65 +6,22 @@ A row that cannot be read costs only itself: it is left out, or shown with what 
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Row
 from backend.errors import ConflictError, NotFoundError
 from backend.jobs.job import Job, JobState
 from backend.jobs.result import Result
+from backend.jobs.rows import JobRow, ResultRow, SweepRow, job_of, result_of, state_of, sweep_of
 from backend.jobs.sweep import Sweep
-from models.recipe import Recipe
-from models.result import Progress, RunResult
 
 log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
 
-UNREADABLE = Recipe(name="The stored recipe cannot be read.", architecture="unknown", data="unknown")
-"""Stands for a recipe that cannot be read: the job is shown, and followed where it runs already."""
-
-_OVER = [state.value for state in JobState if state.is_over]
 _UNFINISHED = [state.value for state in JobState if not state.is_over]
-
-
-class _Job(Row):
-    __tablename__ = "jobs"
-    number: Mapped[int] = mapped_column(primary_key=True)
-    id: Mapped[str]
-    key: Mapped[str | None]
-    server: Mapped[str]
-    state: Mapped[str]
-    reason: Mapped[str]
-    recipe: Mapped[str]
-    requested_by: Mapped[str]
-    submitted_at: Mapped[datetime]
-    started_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
-    handle: Mapped[str | None]
-    progress: Mapped[str]
-    sweep: Mapped[str | None]
-
-
-class _Sweep(Row):
-    __tablename__ = "sweeps"
-    id: Mapped[str] = mapped_column(primary_key=True)
-    submitted_at: Mapped[datetime]
-    content: Mapped[str]
-
-
-class _Result(Row):
-    __tablename__ = "results"
-    run: Mapped[str] = mapped_column(primary_key=True)
-    server: Mapped[str]
-    requested_by: Mapped[str]
-    finished_at: Mapped[datetime]
-    content: Mapped[str]
 
 
 class JobStore:
@@ -86,37 +43,40 @@ class JobStore:
             "key": key,
         }
         with self._database.begin() as connection:
-            done = connection.execute(insert(_Job).values(values).on_conflict_do_nothing(["key"]))
+            done = connection.execute(insert(JobRow).values(values).on_conflict_do_nothing(["key"]))
             if not done.rowcount:
-                return _job(connection.execute(sa.select(_Job).where(_Job.key == key)).one())
+                return job_of(connection.execute(sa.select(JobRow).where(JobRow.key == key)).one())
         return job
 
     def job(self, job_id: str) -> Job:
         """Raises: NotFoundError: there is no such job."""
         with self._reading.connect() as connection:
-            row = connection.execute(sa.select(_Job).where(_Job.id == job_id)).one_or_none()
+            row = connection.execute(sa.select(JobRow).where(JobRow.id == job_id)).one_or_none()
         if row is None:
             raise NotFoundError(f"There is no job {job_id}.", "`sheetrack jobs` lists them.")
-        return _job(row)
+        return job_of(row)
 
     def unfinished_jobs(self) -> list[Job]:
         """In the order of submission."""
-        return self._read(sa.select(_Job).where(_Job.state.in_(_UNFINISHED)).order_by(_Job.number), _job)
+        return self._read(
+            sa.select(JobRow).where(JobRow.state.in_(_UNFINISHED)).order_by(JobRow.number), job_of
+        )
 
     def finished_jobs(self, limit: int) -> list[Job]:
         """The newest first."""
-        over = _Job.state.not_in(_UNFINISHED)
+        over = JobRow.state.not_in(_UNFINISHED)
         return self._read(
-            sa.select(_Job).where(over).order_by(_Job.ended_at.desc(), _Job.number.desc()).limit(limit), _job
+            sa.select(JobRow).where(over).order_by(JobRow.ended_at.desc(), JobRow.number.desc()).limit(limit),
+            job_of,
         )
 
     def count_jobs(self) -> dict[JobState, int]:
         """How many jobs are in each state, of all that were ever submitted."""
-        query = sa.select(_Job.state, sa.func.count()).group_by(_Job.state)
+        query = sa.select(JobRow.state, sa.func.count()).group_by(JobRow.state)
         counts: dict[JobState, int] = {}
         with self._reading.connect() as connection:
             for stored, count in connection.execute(query):
-                state, _ = _state(stored)
+                state, _ = state_of(stored)
                 counts[state] = counts.get(state, 0) + count
         return counts
 
@@ -130,7 +90,7 @@ class JobStore:
         values = {name: getattr(changed, name) for name in changes}
         if "progress" in values:
             values["progress"] = changed.progress.model_dump_json()
-        query = sa.update(_Job).where(_Job.id == job.id, _Job.state == job.state).values(values)
+        query = sa.update(JobRow).where(JobRow.id == job.id, JobRow.state == job.state).values(values)
         with self._database.begin() as connection:
             if not connection.execute(query).rowcount:
                 raise ConflictError(f"Job {job.id} changed in the meantime.", "Look at it again.")
@@ -139,9 +99,9 @@ class JobStore:
     def cancel_jobs(self, sweep_id: str, reason: str, at: datetime) -> int:
         """Cancels the jobs of a sweep that wait, and those that hold a server; returns how many they were."""
         held = [state.value for state in JobState if state.holds_server and state is not JobState.CANCELLING]
-        theirs = sa.update(_Job).where(_Job.sweep == sweep_id)
-        waiting = theirs.where(_Job.state == JobState.QUEUED)
-        started = theirs.where(_Job.state.in_(held))
+        theirs = sa.update(JobRow).where(JobRow.sweep == sweep_id)
+        waiting = theirs.where(JobRow.state == JobState.QUEUED)
+        started = theirs.where(JobRow.state.in_(held))
         with self._database.begin() as connection:
             cancelled = connection.execute(
                 waiting.values(state=JobState.CANCELLED, reason=reason, ended_at=at)
@@ -152,14 +112,16 @@ class JobStore:
     def note_handle(self, job_id: str, handle: str) -> None:
         """Stores how the engine calls a job, whatever its state is by now."""
         with self._database.begin() as connection:
-            connection.execute(sa.update(_Job).where(_Job.id == job_id).values(handle=handle))
+            connection.execute(sa.update(JobRow).where(JobRow.id == job_id).values(handle=handle))
 
     def note_reasons(self, reasons: Mapping[str, str]) -> None:
         """Stores why jobs wait, by their ids, where they still wait."""
         if not reasons:
             return
-        query = sa.update(_Job).where(
-            _Job.id == sa.bindparam("job"), _Job.state == JobState.QUEUED, _Job.reason != sa.bindparam("why")
+        query = sa.update(JobRow).where(
+            JobRow.id == sa.bindparam("job"),
+            JobRow.state == JobState.QUEUED,
+            JobRow.reason != sa.bindparam("why"),
         )
         values = [{"job": job_id, "why": reason} for job_id, reason in reasons.items()]
         with self._database.begin() as connection:
@@ -167,41 +129,50 @@ class JobStore:
 
     def jobs_of(self, sweep_id: str) -> list[Job]:
         """The jobs of a sweep, in the order of submission."""
-        return self._read(sa.select(_Job).where(_Job.sweep == sweep_id).order_by(_Job.number), _job)
+        return self._read(sa.select(JobRow).where(JobRow.sweep == sweep_id).order_by(JobRow.number), job_of)
 
     # Sweeps
 
     def add_sweep(self, sweep: Sweep) -> Sweep:
         """Stores `sweep`; where it is stored already, its grid grows by the one of `sweep`."""
         with self._database.begin() as connection:
-            query = sa.select(_Sweep.content).where(_Sweep.id == sweep.id)
+            query = sa.select(SweepRow.content).where(SweepRow.id == sweep.id)
             if content := connection.scalars(query).one_or_none():
                 known = Sweep.model_validate_json(content)
                 sweep = known.model_copy(update={"grid": known.grid | sweep.grid})
             _write_sweep(connection, sweep)
         return sweep
 
-    def pause_sweep(self, sweep_id: str, by: str | None) -> Sweep:
-        """Notes who paused the sweep, None for nobody. Raises: NotFoundError: there is no such sweep."""
+    def change_sweep(self, sweep_id: str, **changes: Any) -> Sweep:
+        """Writes `changes` to a stored sweep.
+
+        Raises:
+            NotFoundError: there is no such sweep.
+        """
         with self._database.begin() as connection:
-            query = sa.select(_Sweep.content).where(_Sweep.id == sweep_id)
+            query = sa.select(SweepRow.content).where(SweepRow.id == sweep_id)
             content = connection.scalars(query).one_or_none()
             if content is None:
                 raise NotFoundError(f"There is no sweep {sweep_id}.", "`sheetrack sweep` lists them.")
-            sweep = Sweep.model_validate_json(content).model_copy(update={"paused_by": by})
+            sweep = Sweep.model_validate_json(content).model_copy(update=changes)
             _write_sweep(connection, sweep)
         return sweep
 
+    def remove_sweep(self, sweep_id: str) -> bool:
+        """Removes a sweep; returns whether it was there."""
+        with self._database.begin() as connection:
+            return bool(connection.execute(sa.delete(SweepRow).where(SweepRow.id == sweep_id)).rowcount)
+
     def sweeps(self) -> list[Sweep]:
         """The newest first."""
-        return self._read(sa.select(_Sweep).order_by(_Sweep.submitted_at.desc(), _Sweep.id), _sweep)
+        return self._read(sa.select(SweepRow).order_by(SweepRow.submitted_at.desc(), SweepRow.id), sweep_of)
 
     # Results
 
     def add_result(self, result: Result, *, replace: bool = False) -> bool:
         """Stores a result once, or in place of a stored one; returns whether it was stored."""
         values = {**result.model_dump(exclude={"content"}), "content": result.content.model_dump_json()}
-        added = insert(_Result).values(values)
+        added = insert(ResultRow).values(values)
         # A row that replaces another one gets a new rowid, by which it is seen to be new.
         added = added.prefix_with("OR REPLACE") if replace else added.on_conflict_do_nothing()
         with self._database.begin() as connection:
@@ -209,12 +180,12 @@ class JobStore:
 
     def results(self, limit: int | None = None) -> list[Result]:
         """The newest first."""
-        query = sa.select(_Result).order_by(_Result.finished_at.desc(), _Result.run).limit(limit)
-        return self._read(query, _result)
+        query = sa.select(ResultRow).order_by(ResultRow.finished_at.desc(), ResultRow.run).limit(limit)
+        return self._read(query, result_of)
 
     def result_ids(self) -> set[str]:
         with self._reading.connect() as connection:
-            return set(connection.scalars(sa.select(_Result.run)))
+            return set(connection.scalars(sa.select(ResultRow.run)))
 
     def _read(self, query: sa.Select[Any], content_of: Callable[[Any], Content]) -> list[Content]:
         """The content of each row that can be read."""
@@ -237,59 +208,4 @@ class JobStore:
 
 def _write_sweep(connection: sa.Connection, sweep: Sweep) -> None:
     row = {"id": sweep.id, "submitted_at": sweep.submitted_at, "content": sweep.model_dump_json()}
-    connection.execute(insert(_Sweep).values(row).on_conflict_do_update(["id"], set_=row))
-
-
-def _sweep(row: Any) -> Sweep:
-    return Sweep.model_validate_json(row.content)
-
-
-def _job(row: Any) -> Job:
-    state, fault = _state(row.state)
-    return Job(
-        id=row.id,
-        server=row.server,
-        recipe=_recipe(row.recipe),
-        requested_by=row.requested_by,
-        submitted_at=row.submitted_at,
-        state=state,
-        reason=fault or row.reason,
-        handle=row.handle,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        progress=_progress(row.progress),
-        sweep=row.sweep,
-    )
-
-
-def _state(stored: str) -> tuple[JobState, str]:
-    """The state, and what is wrong with it."""
-    try:
-        return JobState(stored), ""
-    except ValueError:
-        return JobState.FAILED, f"its stored state, {stored!r}, is unknown"
-
-
-@lru_cache(maxsize=20_000)
-def _recipe(stored: str) -> Recipe:
-    try:
-        return Recipe.model_validate_json(stored)
-    except ValidationError:
-        return UNREADABLE
-
-
-def _progress(stored: str) -> Progress:
-    try:
-        return Progress.model_validate_json(stored)
-    except ValidationError:
-        return Progress()
-
-
-def _result(row: Any) -> Result:
-    return Result(
-        run=row.run,
-        server=row.server,
-        requested_by=row.requested_by,
-        finished_at=row.finished_at,
-        content=RunResult.model_validate_json(row.content),
-    )
+    connection.execute(insert(SweepRow).values(row).on_conflict_do_update(["id"], set_=row))

@@ -70,10 +70,14 @@ class Sweep(BaseModel):
     layers: dict[int, str]
     """The depths of the architecture, each with its deepest layer: `{8: "CONV(5, 64)"}`."""
     data: DataFacts | None
-    """None: not known here, because the data is on another server."""
+    """None: not known here, because the data is on another server or is not read yet."""
     requested_by: str
     submitted_at: AwareDatetime
     paused_by: str | None = None
+    preparing: str = ""
+    """How far the reading of its data is; empty: nothing is to be read. No job is queued before."""
+    fault: str = ""
+    """Why its data cannot be read, so that no job is queued."""
 
 
 class SweepCell(BaseModel):
@@ -105,6 +109,12 @@ def sweep_id(server: str, recipe: Recipe, data: DataFacts | None) -> str:
     shared = recipe.model_dump_json(exclude={"name", "data", *GRID_FIELDS})
     what = f"{server} {data.hash if data else recipe.data} {shared}"
     return f"s{hashlib.sha256(what.encode()).hexdigest()[:8]}"
+
+
+def preparation_id(server: str, recipe: Recipe, grid: Grid) -> str:
+    """Names a request for a sweep whose data is not read yet; the same for the same request."""
+    what = f"{server} {recipe.model_dump_json()} {grid.model_dump_json()}"
+    return f"p{hashlib.sha256(what.encode()).hexdigest()[:8]}"
 
 
 def training_key(recipe: Recipe) -> str:

@@ -1,22 +1,42 @@
 """Sweeps: grids of trainings queued, extended, paused, resumed and cancelled."""
 
+import logging
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 
-from backend.errors import InvalidError, NotFoundError
+from pydantic import ValidationError
+
+from backend.errors import InvalidError, NotFoundError, SheetrackError
 from backend.jobs.architectures import architectures
+from backend.jobs.data_reading import DataReading
 from backend.jobs.job import Job
-from backend.jobs.models_cli import ask
 from backend.jobs.queue import Queue
 from backend.jobs.results import Results
 from backend.jobs.standings import Standings
 from backend.jobs.store import JobStore
-from backend.jobs.sweep import GRID_FIELDS, Grid, Sweep, SweepView, sweep_id, training_key, trials
+from backend.jobs.sweep import (
+    GRID_FIELDS,
+    Grid,
+    Sweep,
+    SweepView,
+    preparation_id,
+    sweep_id,
+    training_key,
+    trials,
+)
 from backend.servers.server import Server
+from backend.settings import sentence
 from backend.times import now
 from models.recipe import Recipe
-from models.result import DataFacts
+
+log = logging.getLogger(__name__)
 
 MOST_TRAININGS = 1000
+
+
+_WAITS = "waits until its data is read"
 
 
 class StartedSweep(SweepView):
@@ -25,6 +45,8 @@ class StartedSweep(SweepView):
 
 
 class Sweeps:
+    """Safe to use from several threads."""
+
     def __init__(
         self,
         servers: Mapping[str, Server],
@@ -41,16 +63,113 @@ class Sweeps:
         self._results = results
         self._standings = standings
         self._on_jobs_changed = on_jobs_changed
+        self._advancing = threading.Lock()
+        self._reading: tuple[DataReading, datetime] | None = None
+        """The folder that is read now, and since when."""
 
-    def start(self, server: str, recipe: Recipe, grid: Grid, requested_by: str) -> StartedSweep:
+    def request(self, server: str, recipe: Recipe, grid: Grid, requested_by: str) -> StartedSweep:
         """Queues what is not measured yet of `grid`, with all else from `recipe`; a known sweep grows.
 
-        A training that failed or was cancelled is queued again; one that waits or runs is not.
+        A training that failed or was cancelled is queued again; one that waits or runs is not. Where the data
+        is on this machine it has to be read first: until `advance` has done that, the sweep is `preparing`,
+        under another id and without jobs. The same request meanwhile changes nothing.
 
         Raises:
             NotFoundError: there is no such server.
             InvalidError: there is no such architecture, depth or data, or the grid is too large.
         """
+        sweep = self._checked(server, recipe, grid, requested_by)
+        if not self._servers[server].is_here:
+            return self._begin(sweep)
+        name = preparation_id(server, sweep.recipe, grid)
+        wanted = sweep.model_copy(update={"id": name, "preparing": _WAITS})
+        if self._store.add_sweep(wanted).fault:
+            again = {"preparing": _WAITS, "fault": "", "requested_by": requested_by, "submitted_at": now()}
+            self._store.change_sweep(name, **again)
+        self._on_jobs_changed()
+        return StartedSweep(**dict(self._views({name})[0]), queued=[])
+
+    def start(
+        self,
+        server: str,
+        recipe: Recipe,
+        grid: Grid,
+        requested_by: str,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> StartedSweep:
+        """Does what `request` does, and waits until the data is read; `report` is told how far that is.
+
+        Raises:
+            NotFoundError: there is no such server.
+            InvalidError: there is no such architecture, depth or data, or the grid is too large.
+            UnavailableError: the data cannot be read.
+        """
+        sweep = self._checked(server, recipe, grid, requested_by)
+        if self._servers[server].is_here:
+            reading = DataReading(sweep.recipe.data)
+            try:
+                while not reading.wait(0.5):
+                    report(reading.progress)
+            finally:
+                reading.stop()
+            sweep = sweep.model_copy(update={"data": reading.facts()})
+        return self._begin(sweep)
+
+    def advance(self) -> None:
+        """Reads the data of sweeps that are `preparing`, one folder at a time, and then queues their jobs."""
+        with self._advancing:
+            waiting = [sweep for sweep in self._store.sweeps() if sweep.preparing]
+            if self._reading is None:
+                if waiting:
+                    self._reading = (DataReading(waiting[-1].recipe.data), now())
+                return
+            reading, began_at = self._reading
+            theirs = [
+                sweep
+                for sweep in waiting
+                if sweep.recipe.data == reading.folder and sweep.submitted_at <= began_at
+            ]
+            if not theirs:  # they were cancelled
+                self.close()
+            elif reading.wait(0):
+                self._reading = None
+                for sweep in reversed(theirs):
+                    self._finish(sweep, reading)
+            else:
+                self._note(
+                    [sweep for sweep in theirs if sweep.preparing != reading.progress], reading.progress
+                )
+
+    def close(self) -> None:
+        """Stops reading data. The next backend reads it again."""
+        if self._reading:
+            reading, _ = self._reading
+            reading.stop()
+            self._reading = None
+
+    def _note(self, sweeps: Sequence[Sweep], preparing: str, fault: str = "") -> None:
+        for sweep in sweeps:
+            with suppress(NotFoundError):  # it was cancelled
+                self._store.change_sweep(sweep.id, preparing=preparing, fault=fault)
+        if sweeps:
+            self._on_jobs_changed()
+
+    def _finish(self, request: Sweep, reading: DataReading) -> None:
+        """Queues the jobs of a request whose data was read; what goes wrong is its fault, for people to see."""
+        try:
+            started = self._begin(request.model_copy(update={"data": reading.facts(), "preparing": ""}))
+        except Exception as error:
+            fault = str(error) if isinstance(error, SheetrackError) else f"{type(error).__name__}: {error}"
+            log.exception("sweep %s cannot be queued", request.id)
+            self._note([request], "", fault)
+            return
+        if not self._store.remove_sweep(request.id):  # it was cancelled meanwhile
+            for job in started.queued:
+                self._queue.cancel(job, "request")
+        self._on_jobs_changed()
+
+    def _checked(self, server: str, recipe: Recipe, grid: Grid, requested_by: str) -> Sweep:
+        """The sweep that is asked for, without its data and name."""
         if (count := len(grid.recipes(recipe))) > MOST_TRAININGS:
             raise InvalidError(
                 f"The grid has {count:,} trainings, more than {MOST_TRAININGS:,}.", "Ask for a part of it."
@@ -61,31 +180,29 @@ class Sweeps:
         }.pop()
         plain = {name: Recipe.model_fields[name].default for name in GRID_FIELDS}
         recipe = recipe.model_copy(update=plain | {"data": data})
-        facts = self._read(data) if self._servers[server].is_here else None
-        sweep = self._store.add_sweep(
-            Sweep(
-                id=sweep_id(server, recipe, facts),
-                server=server,
-                recipe=recipe,
-                grid=grid,
-                layers={
-                    known.depth: known.layer
-                    for known in architectures()
-                    if known.architecture == recipe.architecture
-                },
-                data=facts,
-                requested_by=requested_by,
-                submitted_at=now(),
-            )
+        try:
+            Recipe.model_validate(grid.recipes(recipe)[-1].model_dump())
+        except ValidationError as error:
+            raise InvalidError(f"The last training of the grid makes no sense: {sentence(error)}.") from None
+        networks = [known for known in architectures() if known.architecture == recipe.architecture]
+        return Sweep(
+            id="",
+            server=server,
+            recipe=recipe,
+            grid=grid,
+            layers={network.depth: network.layer for network in networks},
+            data=None,
+            requested_by=requested_by,
+            submitted_at=now(),
         )
-        self._results.collect()
-        queued = self._queue_missing(sweep.model_copy(update={"grid": grid}), requested_by)
-        self._on_jobs_changed()
-        (view,) = self._views({sweep.id})
-        return StartedSweep(**dict(view), queued=[job.id for job in queued])
 
-    def _read(self, folder: str) -> DataFacts:
-        return DataFacts.model_validate_json(ask("data", "describe", folder, "--json"))
+    def _begin(self, wanted: Sweep) -> StartedSweep:
+        name = sweep_id(wanted.server, wanted.recipe, wanted.data)
+        sweep = self._store.add_sweep(wanted.model_copy(update={"id": name}))
+        self._results.collect()
+        queued = self._queue_missing(sweep.model_copy(update={"grid": wanted.grid}), wanted.requested_by)
+        self._on_jobs_changed()
+        return StartedSweep(**dict(self._views({name})[0]), queued=[job.id for job in queued])
 
     def _queue_missing(self, sweep: Sweep, requested_by: str) -> list[Job]:
         jobs = self._store.jobs_of(sweep.id)
@@ -121,9 +238,13 @@ class Sweeps:
             NotFoundError: there is no such sweep.
         """
         chosen = self._chosen(name)
+        requests = {sweep.id for sweep in chosen if sweep.preparing or sweep.fault}
+        removed = self._views(requests)
+        for request in requests:
+            self._store.remove_sweep(request)
         for sweep in chosen:
             self._store.cancel_jobs(sweep.id, f"cancelled by {by}", now())
-        return self._mark(chosen, None)
+        return [*removed, *self._mark([sweep for sweep in chosen if sweep.id not in requests], None)]
 
     def _chosen(self, name: str) -> list[Sweep]:
         chosen = [sweep for sweep in self._store.sweeps() if name in (sweep.id, sweep.recipe.architecture)]
@@ -132,7 +253,7 @@ class Sweeps:
         return chosen
 
     def _mark(self, chosen: Sequence[Sweep], paused_by: str | None) -> list[SweepView]:
-        marked = [self._store.pause_sweep(sweep.id, paused_by) for sweep in chosen]
+        marked = [self._store.change_sweep(sweep.id, paused_by=paused_by) for sweep in chosen]
         self._on_jobs_changed()
         return self._views({sweep.id for sweep in marked})
 

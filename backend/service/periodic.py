@@ -8,6 +8,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from backend.jobs.queue import Queue
 from backend.jobs.results import Results
+from backend.jobs.sweeps import Sweeps
 from backend.notifications.notifier import Notifier
 from backend.servers.history import KEPT, History
 from backend.servers.incidents import Incidents
@@ -30,6 +31,7 @@ class Periodic:
         history: History,
         incidents: Incidents,
         queue: Queue,
+        sweeps: Sweeps,
         results: Results,
         display: Display,
         publisher: Publisher,
@@ -41,6 +43,7 @@ class Periodic:
         self._history = history
         self._incidents = incidents
         self._queue = queue
+        self._sweeps = sweeps
         self._display = display
         self._interval = timedelta(seconds=settings.refresh_seconds)
         self._readings_kept = timedelta(days=settings.history_days)
@@ -50,6 +53,7 @@ class Periodic:
         add = self._scheduler.add_job
         add(self.refresh, "interval", seconds=settings.refresh_seconds, next_run_time=now())
         add(partial(queue.advance, wait_seconds=0.5), "interval", seconds=1)
+        add(sweeps.advance, "interval", seconds=1)
         add(results.collect, "interval", seconds=30, next_run_time=now())
         add(publisher.flush, "interval", seconds=5)
         # At first, the tabs show what an earlier backend left; later this draws again what could not be drawn.
@@ -100,4 +104,5 @@ class Periodic:
         """Waits for the step in progress. Trainings go on."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
+        self._sweeps.close()
         self._queue.close()

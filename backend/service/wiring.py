@@ -210,6 +210,7 @@ class Sheetrack:
             history=self.history,
             incidents=self.incidents,
             queue=self.queue,
+            sweeps=self.sweeps,
             results=self.results,
             display=self.display,
             publisher=self.publisher,

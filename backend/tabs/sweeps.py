@@ -84,7 +84,7 @@ def _sections(sweep: Sweep, cells: Sequence[SweepCell]) -> list[Section]:
         for cell in published.fine_tuning(sweep.recipe.architecture)
     }
     common = [choice for choice in choices if choice in {choice for _, choice in known}]
-    if not common:
+    if not common or sweep.preparing or sweep.fault:
         return [grid]
 
     def beside(depth: int, choice: Choice) -> tuple[Cell, ...]:
@@ -172,7 +172,11 @@ def _base(sweep: Sweep) -> str:
 
 
 def _standing(sweep: Sweep, cells: Sequence[SweepCell]) -> str:
-    """How many cells stand where, as in `5 of 8 cells measured, 1 running, 2 queued`."""
+    """How many cells are in which state, such as `5 of 8 cells measured, 1 running, 2 queued`."""
+    if sweep.preparing or sweep.fault:
+        why = sweep.preparing or f"its data cannot be read: {sweep.fault}"
+        paused = f", and then paused by {sweep.paused_by}" if sweep.paused_by else ""
+        return f"No training is queued yet: {why}{paused}."
     states = Counter(
         "paused" if sweep.paused_by and cell.job.state is JobState.QUEUED else cell.job.state.value
         for cell in cells

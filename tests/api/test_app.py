@@ -20,6 +20,7 @@ from backend.settings import Home
 from backend.times import now
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.patience import wait_until
 from tests.servers.agents import free_port, token_file
 from tests.speech import write_words
 
@@ -229,15 +230,29 @@ def test_a_tested_clip_can_be_heard_and_no_other_file(api: httpx.Client, sheetra
         assert api.get(f"/api/runs/{run.id}/clips/{clip}").status_code == 404
 
 
+def read_data(sheetrack: Sheetrack) -> None:
+    def is_read() -> bool:
+        sheetrack.sweeps.advance()
+        return not any(sweep.preparing for sweep in sheetrack.jobs.sweeps())
+
+    wait_until(is_read)
+
+
 def test_sweeps_are_started_listed_paused_and_resumed(api: httpx.Client, sheetrack: Sheetrack) -> None:
     body = {**launch_body(), "grid": {"depths": [3], "dropouts": [0.25]}}
     started = api.post("/api/sweeps", json=body)
-    assert started.status_code == 201
-    sweep = started.json()
+    assert started.status_code == 202
+    request = started.json()
+    assert (request["queued"], request["preparing"]) == ([], "waits until its data is read")
+    assert api.post("/api/sweeps", json=body).json() == request
+    read_data(sheetrack)
+    (sweep,) = api.get("/api/sweeps").json()["sweeps"]
+    sweep["queued"] = [cell["job"]["id"] for cell in sweep["cells"]]
     jobs = [sheetrack.jobs.job(job).recipe for job in sweep["queued"]]
     assert [(recipe.depth, recipe.batch_norm) for recipe in jobs] == [(3, False), (3, True)]
-    assert [cell["job"]["id"] for cell in sweep["cells"]] == sweep["queued"]
-    assert api.post("/api/sweeps", json=body).json()["queued"] == []
+    assert api.post("/api/sweeps", json=body).status_code == 202
+    read_data(sheetrack)
+    assert {job.id for job in sheetrack.jobs.unfinished_jobs()} == set(sweep["queued"])
     paused = api.post(f"/api/sweeps/{sweep['id']}/pause").json()["sweeps"]
     assert paused == api.get("/api/sweeps").json()["sweeps"]
     assert paused[0]["paused_by"]

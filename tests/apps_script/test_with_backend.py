@@ -16,6 +16,7 @@ from backend.times import now
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.apps_script.add_on import answer, finish, run, start
+from tests.jobs import swept
 from tests.page.lab import TOKEN, Lab
 from tests.page.runs import FIGURES, RUN
 from tests.patience import wait_until
@@ -52,6 +53,7 @@ def test_the_sidebar_is_told_how_far_sweeps_are_without_their_cells(world: dict[
         "trainings": 4,
         "pausedBy": None,
         "cancelling": 0,
+        "preparing": "",
         "isOver": False,
         "fault": "1 failed: the disk is full",
     }
@@ -101,7 +103,7 @@ def test_a_grid_is_queued_once_and_grows(world: dict[str, Any], lab: Lab) -> Non
     wider = request | {"grid": grid | {"depths": [8, 9]}}
     calls: list[list[Any]] = [["launchSweep", request], ["launchSweep", request], ["launchSweep", wider]]
     results = run(*calls, **world)["results"]
-    assert [result["answer"] for result in results] == [4, 0, 2]
+    assert [result["answer"]["queued"] for result in results] == [4, 0, 2]
     (sweep,) = lab.jobs.sweeps()
     assert len(lab.jobs.jobs_of(sweep.id)) == 6
     too_large = request | {"grid": grid | {"seeds": 21}}
@@ -115,6 +117,15 @@ def test_a_sweep_is_paused_and_goes_on(world: dict[str, Any], lab: Lab) -> None:
     assert lab.jobs.sweeps()[0].paused_by
     assert run(["pauseSweep", sweep.id, False], **world)["results"] == [{"answer": None}]
     assert lab.jobs.sweeps()[0].paused_by is None
+
+
+def test_a_sweep_is_preparing_until_its_data_is_read_or_says_why_not(world: dict[str, Any], lab: Lab) -> None:
+    sweep = lab.jobs.add_sweep(swept.sweep(data=None, preparing="reading the data, 1,000 of 5,000 clips"))
+    (standing,) = answer(["getSidebar"], **world)["sweeps"]
+    assert (standing["preparing"], standing["isOver"]) == (sweep.preparing, False)
+    lab.jobs.change_sweep(sweep.id, preparing="", fault="It has no words.")
+    (standing,) = answer(["getSidebar"], **world)["sweeps"]
+    assert (standing["preparing"], standing["fault"], standing["isOver"]) == ("", "It has no words.", True)
 
 
 def test_all_of_a_sweep_is_cancelled(world: dict[str, Any], lab: Lab) -> None:
@@ -224,3 +235,23 @@ def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home) -> None:
     sizes = {f"Sheetrack {job} {file.stem}": file.stat().st_size for file in drawn.glob("*.png")}
     assert sizes
     assert {image["title"]: image["bytes"] for image in images} == sizes
+
+
+def test_a_sweep_on_this_machine_is_queued_once_its_data_is_read(home: Home) -> None:
+    write_words(home.data / "tones")
+    sheetrack = Sheetrack(home)
+    grid = {"depths": [8], "dropouts": [0.25], "batch_norms": [False, True], "seeds": 1}
+    recipe = {"architecture": "ch32", "epochs": 1, "data": "tones"}
+    request = {"server": this_machine(), "recipe": recipe, "grid": grid}
+    sheetrack.maintenances.begin(this_machine(), "new disks", "lee")
+    with serving(sheetrack, 0) as opened:
+        address, token = opened.split("?token=")
+        world = {"address": address, "token": token}
+        assert answer(["launchSweep", request], **world) == {
+            "queued": 0,
+            "preparing": "waits until its data is read",
+        }
+        wait_until(lambda: len(sheetrack.jobs.unfinished_jobs()) == 2, "the queue")
+        wait_until(lambda: len(sheetrack.jobs.sweeps()) == 1, "the end of the request")
+        (standing,) = answer(["getSidebar"], **world)["sweeps"]
+        assert (standing["preparing"], standing["isOver"], standing["trainings"]) == ("", False, 2)

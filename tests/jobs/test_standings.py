@@ -88,7 +88,7 @@ def test_only_what_changed_is_made_again(store: JobStore, standings: Standings) 
         assert view(sweep(), [job]) in standings.views()
     result = measured("r1", 0.8, **PLACE)
     assert made_again(standings, lambda: store.add_result(result)) == {"s1"}
-    assert made_again(standings, lambda: store.pause_sweep("s2", "lee")) == {"s2"}
+    assert made_again(standings, lambda: store.change_sweep("s2", paused_by="lee")) == {"s2"}
 
 
 def test_results_of_other_processes_are_seen_and_replaced_ones_too(

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from backend.database import SCHEMA, database_error, open_database
 from backend.errors import ConflictError, NotFoundError, UnavailableError
 from backend.jobs.job import Job, JobState
-from backend.jobs.store import UNREADABLE, JobStore
+from backend.jobs.rows import UNREADABLE
+from backend.jobs.store import JobStore
 from backend.probe.snapshot import Snapshot
 from backend.servers.readings import Readings
 from backend.times import now

@@ -35,10 +35,10 @@ def test_a_store_of_the_first_version_gets_sweeps_and_keeps_its_jobs(tmp_path: P
     assert store.add_sweep(sweep()) == sweep()
     grown = store.add_sweep(sweep(grid=Grid(depths=(1,)), requested_by="lee"))
     assert (grown.grid.depths, grown.requested_by) == ((1, 5, 8), "kim")
-    assert store.pause_sweep("s1", "lee").paused_by == "lee"
+    assert store.change_sweep("s1", paused_by="lee").paused_by == "lee"
     assert store.sweeps() == [grown.model_copy(update={"paused_by": "lee"})]
     with pytest.raises(NotFoundError):
-        store.pause_sweep("s2", "lee")
+        store.change_sweep("s2", paused_by="lee")
     database.dispose()
 
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from backend.jobs.job import JobState
 from backend.times import now
+from tests.jobs import swept
 from tests.page.accessibility import violations
 from tests.page.conftest import refresh
 from tests.page.lab import Lab
@@ -138,6 +139,19 @@ def test_a_whole_sweep_is_cancelled_after_a_question(sidebar: Page, lab: Lab) ->
     refresh(sidebar)
     expect(sweep.get_by_role("progressbar")).to_be_hidden()
     expect(cancel).to_be_hidden()
+
+
+def test_a_sweep_whose_data_is_read_says_how_far_that_is(sidebar: Page, lab: Lab) -> None:
+    asked = swept.sweep(data=None, preparing="reading the data, 1,000 of 5,000 clips")
+    lab.jobs.add_sweep(asked)
+    refresh(sidebar)
+    sweep = sidebar.locator("#jobs > li").filter(has_text="Fine-tuning ch32")
+    expect(sweep).to_contain_text("preparing")
+    expect(sweep).to_contain_text("gpu1 · reading the data, 1,000 of 5,000 clips")
+    expect(sweep.get_by_role("progressbar")).to_be_hidden()
+    lab.jobs.change_sweep(asked.id, preparing="", fault="It has no words.")
+    refresh(sidebar)
+    expect(sweep).to_contain_text("gpu1 · It has no words.")
 
 
 def test_a_sweep_s_results_are_its_tab(open_page: Callable[..., Page], lab: Lab) -> None:

@@ -36,10 +36,15 @@ def routes(sweeps: Sweeps) -> APIBlueprint:
         """Every sweep with its cells, the newest first."""
         return reply(SweepsReply(sweeps=sweeps.sweeps()))
 
-    @blueprint.post("", responses={201: StartedSweep})
+    @blueprint.post("", responses={201: StartedSweep, 202: StartedSweep})
     def start(body: SweepBody) -> Response:
-        """Queues a grid of trainings, or the missing ones; a second request queues nothing twice."""
-        return reply(sweeps.start(body.server, body.recipe, body.grid, g.person), 201)
+        """Queues a grid of trainings, or the missing ones; a second request queues nothing twice.
+
+        202: the data is read first. Until then the sweep has another id, no jobs, and says in `preparing` how
+        far that is; where the data cannot be read, `fault` says why.
+        """
+        started = sweeps.request(body.server, body.recipe, body.grid, g.person)
+        return reply(started, 202 if started.preparing else 201)
 
     @blueprint.post("/<sweep>/pause", responses={200: SweepsReply})
     def pause(path: SweepPath) -> Response:
