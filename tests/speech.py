@@ -11,24 +11,31 @@ RATE = 16_000
 
 
 def write_words(
-    folder: Path, words: tuple[str, ...] = ("bed", "cat", "one"), train: int = 6, test: int = 3
+    folder: Path, words: tuple[str, ...] = ("bed", "cat", "one"), clips: tuple[int, int, int] = (6, 3, 3)
 ) -> Path:
-    """Each word is a tone of its own pitch in noise; validation and test have `test` clips a word each."""
-    folder.mkdir(parents=True)
-    (folder / "synthetic.json").write_text(json.dumps({"held_out": "Nothing: these are synthetic tones."}))
-    noise = np.random.default_rng(0)
-    lists: dict[str, list[str]] = {"validation_list.txt": [], "testing_list.txt": []}
-    time = np.arange(RATE) / RATE
-    for place, word in enumerate(words):
-        (folder / word).mkdir()
-        for clip in range(train + 2 * test):
-            name = f"{word}/{clip:08x}_nohash_0.wav"
-            tone = 0.3 * np.sin(2 * np.pi * 300 * 1.2**place * time)
-            soundfile.write(folder / name, tone + noise.normal(0, 0.02, RATE), RATE, subtype="PCM_16")
-            if clip >= train:
-                lists["validation_list.txt" if clip < train + test else "testing_list.txt"].append(name)
-    for name, clips in lists.items():
-        (folder / name).write_text("".join(f"{clip}\n" for clip in clips))
+    """Each word is a tone of its pitch in noise.
+
+    Args:
+        clips: how many there are of a word for training, validation and test. Every fourth is 0.75 s long.
+    """
+    random = np.random.default_rng(0)
+    lists: dict[str, list[str]] = {"training": [], "validation": [], "testing": []}
+    for pitch, word in enumerate(words, start=1):
+        (folder / word).mkdir(parents=True)
+        for split, count in zip(lists, clips, strict=True):
+            for number in range(count):
+                frames = 3 * RATE // 4 if number % 4 == 3 else RATE
+                time = np.arange(frames) / RATE
+                sound = 0.3 * np.sin(2 * np.pi * (300 * 3**pitch * random.uniform(0.95, 1.05)) * time)
+                sound += 0.02 * random.normal(size=frames)
+                file = f"{word}/{split}{number:02}_nohash_0.wav"
+                soundfile.write(folder / file, sound, RATE, subtype="PCM_16")
+                lists[split].append(file)
+    for split in ("validation", "testing"):
+        (folder / f"{split}_list.txt").write_text("".join(f"{file}\n" for file in lists[split]))
+    (folder / "synthetic.json").write_text(
+        json.dumps({"held_out": "Test clips are other tones than training clips."})
+    )
     return folder
 
 

@@ -96,7 +96,7 @@ def test_a_chosen_clip_is_shown_on_its_way_through_the_network(trained: tuple[Ho
     home, result = trained
     folder = RunFolder(home.runs / result["run"])
     before = folder.analysis_file.read_bytes()
-    clip = "cat/00000003_nohash_0.wav"
+    clip = "cat/training03_nohash_0.wav"
     assert run("figures", folder.id, "--clip", clip, SHEETRACK_HOME=str(home.path)).returncode == 0
     with np.load(folder.analysis_file) as analysis:
         assert (str(analysis["clip_name"]), str(analysis["clip_actual"])) == (clip, "cat")
