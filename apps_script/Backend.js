@@ -1,17 +1,17 @@
 /**
- * The way to the backend; no other file uses UrlFetchApp.
+ * Requests to the backend; no other file uses UrlFetchApp.
  *
  * @typedef {object} Call
  * @property {string} path from `/api/` on
  * @property {'get' | 'post' | 'delete'} [method]
  * @property {object} [body] sent as JSON
- * @property {string} [key] makes it safe to repeat a POST that would create another one each time
+ * @property {string} [key] makes it safe to repeat a POST
  */
 
 const TIMEOUT_SECONDS = 20;
 
 /**
- * Makes all calls at once. Every one of them may be repeated without harm.
+ * Makes all calls at the same time. Each may be repeated without harm.
  *
  * @param {Call[]} calls
  * @returns {any[]} the answers' JSON, in the order of the calls
@@ -33,7 +33,7 @@ function fetchPng_(path) {
   return send_([{ path }])[0].getBlob();
 }
 
-/** @returns {string} without a slash at its end; empty when nobody has set it */
+/** @returns {string} without a slash at its end; empty when it is not set */
 function backendAddress_() {
   return (PropertiesService.getScriptProperties().getProperty('backend') ?? '').replace(/\/+$/, '');
 }
@@ -66,7 +66,7 @@ function fetchTwice_(requests) {
     const responses = UrlFetchApp.fetchAll(requests);
     if (!responses.some((response) => [502, 503, 504].includes(response.getResponseCode()))) return responses;
   } catch {
-    // A connection that broke once often holds the second time.
+    // A broken connection often works the second time.
   }
   try {
     return UrlFetchApp.fetchAll(requests);
@@ -78,7 +78,7 @@ function fetchTwice_(requests) {
 }
 
 /**
- * What a response that is of no use means for the person who waits for it.
+ * Why a response is of no use, in a sentence for people.
  *
  * @param {GoogleAppsScript.URL_Fetch.HTTPResponse} response
  */
@@ -89,7 +89,7 @@ function refusal_(response) {
   if (status === 401) {
     return 'The backend does not know who you are. If several Google accounts are signed in, use a window with one.';
   }
-  if (status === 403) return 'You are not among those who may do this. Ask the person who runs the backend to add you.';
+  if (status === 403) return 'You may not do this. Ask the person who runs the backend to add you.';
   if (status >= 500) return `The backend cannot answer now (status ${status}). Try again in a minute.`;
   return `What answers at ${backendAddress_()} is not Sheetrack (status ${status}). Check the address.`;
 }

@@ -1,6 +1,6 @@
 /** The menu Sheetrack. */
 
-/** Runs in every authorization mode, so it asks nothing but the menu. */
+/** Runs in every authorization mode, so it uses nothing but the menu. */
 function onOpen() {
   SpreadsheetApp.getUi()
     .createMenu('Sheetrack')
@@ -18,7 +18,7 @@ function onInstall() {
   onOpen();
 }
 
-/** Has every server read at once; the tabs follow by themselves. */
+/** Reads all servers now; the tabs are updated automatically. */
 function refreshNow() {
   try {
     const [{ servers }] = askBackend_([{ path: '/api/refresh', method: 'post' }]);
@@ -65,11 +65,11 @@ function showHelp() {
     'Sheetrack',
     [
       'Open sidebar: see which server is free, launch a training, follow it, cancel it.',
-      'Refresh now: have every server read at once, without waiting for the next round.',
+      'Refresh now: read all servers now, without waiting for the next round.',
       'Launch training: the sidebar with the form on top, for one training or a whole grid.',
       'Show run here: select a cell that names a run; its pictures appear beside it.',
-      'Settings: where your lab\'s backend answers.',
-      'The tabs fill by themselves. What you type into your own tabs is never touched.',
+      'Settings: the address of your lab\'s backend.',
+      'Sheetrack updates its tabs automatically. It never changes what you type into your own tabs.',
     ].join('\n\n'),
     ui.ButtonSet.OK,
   );

@@ -22,7 +22,7 @@ function include(file) {
   return HtmlService.createHtmlOutputFromFile(file).getContent();
 }
 
-/** What changes all the time: the servers, best first, what hinders the sheet, the newest jobs, and how far the sweeps are. */
+/** What changes often: the servers, best first, the errors of the sheet, the newest jobs, the progress of sweeps. */
 function getSidebar() {
   const [{ servers, not_set_up: notSetUp = [], sheet_errors: sheetErrors }, { jobs }, { sweeps }] = askBackend_([
     { path: '/api/servers' },
@@ -33,7 +33,7 @@ function getSidebar() {
 }
 
 /**
- * How far a sweep is, without its cells: they would be most of the answer.
+ * The progress of a sweep, without its cells, which would be most of the answer.
  *
  * @param {any} sweep
  */
@@ -66,7 +66,7 @@ function getChoices() {
 
 /**
  * @param {{ key: string, server: string, recipe: object }} request with the same key it launches one job,
- *   however often it comes
+ *   however often it is sent
  * @returns the job
  */
 function launchTraining({ key, server, recipe }) {
@@ -86,7 +86,7 @@ function launchSweep(request) {
 function launchOnce_(call) {
   const lock = LockService.getUserLock();
   if (!lock.tryLock(30000)) {
-    throw new Error('Another launch of yours is still under way. Look at the jobs, then try again.');
+    throw new Error('Another launch of yours is in progress. Look at the jobs, then try again.');
   }
   try {
     return askBackend_([call])[0];
@@ -96,7 +96,7 @@ function launchOnce_(call) {
 }
 
 /**
- * @param {string} id @param {boolean} on whether what still waits is held, or goes on
+ * @param {string} id @param {boolean} on whether its waiting jobs are held; otherwise they continue
  */
 function pauseSweep(id, on) {
   askBackend_([{ path: `/api/sweeps/${encodeURIComponent(id)}/${on ? 'pause' : 'resume'}`, method: 'post' }]);
@@ -108,7 +108,7 @@ function cancelSweep(id) {
 }
 
 /**
- * @param {string} server @param {string} reason why nobody shall take it; empty ends it
+ * @param {string} server @param {string} reason why it is out of use; empty ends the maintenance
  */
 function setMaintenance(server, reason) {
   const path = `/api/servers/${encodeURIComponent(server)}/maintenance`;
@@ -126,6 +126,6 @@ function cancelJob(id) {
 /** @param {string} name */
 function showTab(name) {
   const tab = SpreadsheetApp.getActive().getSheetByName(name);
-  if (!tab) throw new Error(`There is no tab called ${name}. It may still be on its way, or have another name now.`);
+  if (!tab) throw new Error(`There is no tab called ${name}. It may not be published yet, or have another name.`);
   tab.activate();
 }

@@ -69,7 +69,7 @@ def _admit_local(token: str) -> Response | None:
 
 
 class _PublicAddress:
-    """Admits the people whom the lab has listed, by Google's word alone: never by this machine's own token."""
+    """Admits the people whom the lab has listed, by their Google identity only: the local token opens nothing here."""
 
     def __init__(self, people: PeopleSettings, identify: Identify) -> None:
         self.host = people.public_host
@@ -102,7 +102,7 @@ class _PublicAddress:
         return person
 
     def _identified(self, token: str) -> Person:
-        """The person who sent `token`. Strangers pay for the work of verifying; they lock out no known token."""
+        """The person who sent `token`. Requests of strangers are limited; a token that was valid is not locked out."""
         digest, address = hashlib.sha256(token.encode()).digest(), request.remote_addr or ""
         if digest not in self._known and not self._rates.test(self._of_stranger, address):
             raise TooOftenError("Too many requests without a valid identity came from your address.")

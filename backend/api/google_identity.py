@@ -76,7 +76,7 @@ class GoogleIdentity:
 
 def _away() -> UnavailableError:
     return UnavailableError(
-        "Google's certificates cannot be fetched, so nobody can be identified.",
+        "Google's certificates cannot be fetched, so people cannot be identified.",
         "Check that the machine of the backend reaches www.googleapis.com.",
     )
 

@@ -43,7 +43,7 @@ class TooOftenError(RefusedError):
 
 
 def admit(claims: Mapping[str, Any], people: PeopleSettings) -> Person:
-    """The person of whom Google says `claims`, if the lab has listed them.
+    """The person with these `claims` of an identity token, if the lab has listed them.
 
     Raises:
         RefusedError: the claims are not Google's, not for us, or of a person who is not listed.
@@ -64,7 +64,7 @@ def admit(claims: Mapping[str, Any], people: PeopleSettings) -> Person:
             f"Google has not verified the address {email or 'of this account'}.",
             "Verify it at myaccount.google.com, or use another account.",
         )
-    # An address alone proves no membership: only Google Workspace says which domain a person belongs to.
+    # An address alone proves no membership: only Google Workspace states the domain of a person.
     domain = str(claims.get("hd", "")).casefold()
     for role in (Role.LAUNCH, Role.SEE):
         listed = {entry.casefold().removeprefix("@") for entry in getattr(people, role)}

@@ -48,7 +48,7 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
         click.UsageError: a value makes no sense, or the architecture or data is missing.
     """
     if options["architecture"] is None or options["data"] is None:
-        raise click.UsageError("Say what to train and on what: ARCHITECTURE --data DIR.")
+        raise click.UsageError("Give the network and the data: ARCHITECTURE --data DIR.")
     try:
         return Recipe.model_validate({name: value for name, value in options.items() if value is not None})
     except ValidationError as error:

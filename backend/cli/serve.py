@@ -43,21 +43,21 @@ DEMO = {
 def up(*, port: int) -> None:
     """Serves the page, reads the servers, runs the queue.
 
-    Ctrl-C ends it; trainings go on.
+    Ctrl-C stops it; trainings continue.
     """
     stop_signal = _stop_signal()
     sheetrack = Sheetrack()
     with serving(sheetrack, port) as address:
         say(f"Sheetrack is at {address}")
         stop_signal.recv(1)
-    say("Stopped. Trainings that were started go on.", err=True)
+    say("Stopped. Trainings continue.", err=True)
 
 
 def _stop_signal() -> socket.socket:
-    """Has a byte to read once SIGTERM or SIGINT came.
+    """A socket that has a byte to read once SIGTERM or SIGINT has come.
 
-    Python runs a handler between two of its own steps. A main thread about to wait for a lock takes none,
-    so an event set by a handler can be waited for without end; a byte is there whoever reads it when.
+    Python runs handlers between two of its instructions. A main thread that is about to wait for a lock runs
+    none, so an event that a handler sets could be waited for without end. The byte stays until it is read.
     """
     received, sent = socket.socketpair()
     sent.setblocking(False)
@@ -121,8 +121,8 @@ def _stage(job: Job) -> str:
     if not progress.epoch:
         return progress.phase or "starting"
     accuracy = progress.validation_accuracy
-    heard = "" if accuracy is None else f", {accuracy:.1%} of validation clips right"
-    return f"epoch {progress.epoch} of {progress.epochs}{heard}"
+    right = "" if accuracy is None else f", {accuracy:.1%} of validation clips right"
+    return f"epoch {progress.epoch} of {progress.epochs}{right}"
 
 
 def _job(answer: httpx.Response) -> Job:

@@ -1,4 +1,4 @@
-// One cell of a Table as an HTML element. Text from outside is only ever set as textContent.
+// One cell of a Table as an HTML element. Text from outside is only set as textContent.
 
 import { ago, say } from './formats.js';
 
@@ -135,7 +135,7 @@ function spark({ values, style, low, high, label }, column) {
 }
 
 /**
- * Splits at what is not known.
+ * Splits at unknown values.
  *
  * @param {(number | null)[]} values
  * @returns {[number, number][][]} stretches of (place, value)

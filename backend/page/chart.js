@@ -1,4 +1,4 @@
-// A curve of per cents over time: axes with units, gaps where nothing is known, incidents shaded.
+// A curve of per cents over time: axes with units, gaps where values are unknown, shaded incidents.
 
 import { make, picture, round, shape } from './cells.js';
 
@@ -71,18 +71,18 @@ function usualStep(points) {
   return steps[Math.floor(steps.length / 2)] ?? MINUTE;
 }
 
-/** The newest value, and from where to where all go. @param {Point[]} points @param {Span} span @param {number} gap */
+/** The newest value, and the range of all. @param {Point[]} points @param {Span} span @param {number} gap */
 function inWords(points, span, gap) {
   const known = points.flatMap(({ value }) => value ?? []);
   const last = points.at(-1);
   const now = last && span.to - last.at <= gap ? last.value : null;
   const say = (/** @type {number} */ percent) => `${Math.round(percent)} %`;
   const [low, high] = known.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
-  return [now === null ? 'not known' : say(now), known.length ? `${say(low)} to ${say(high)}` : 'not known'];
+  return [now === null ? 'unknown' : say(now), known.length ? `${say(low)} to ${say(high)}` : 'unknown'];
 }
 
 /**
- * Splits where a value is not known and where time is missing.
+ * Splits at unknown values and where readings are missing.
  *
  * @param {Point[]} points
  * @param {number} gap
@@ -105,7 +105,7 @@ function stretches(points, gap) {
 }
 
 /**
- * Round times of the clock on the wall, as many as there is room for.
+ * Round times of day, as many as fit.
  *
  * @param {Span} span
  * @param {number} most

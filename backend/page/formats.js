@@ -21,7 +21,7 @@ export const isNumeric = (format) => format in NUMBERS;
 /**
  * @param {boolean | number | string | null} value
  * @param {string} format
- * @returns {string} empty for what is not known
+ * @returns {string} empty where the value is unknown
  */
 export function say(value, format) {
   if (value === null) return '';

@@ -1,6 +1,6 @@
 'use strict';
-// Runs one function of the add-on's server files, unchanged, with what they use of Google's services.
-// What a call waits for it waits for here, synchronously, as in Google.
+// Runs one function of the add-on's server files, unchanged, with stand-ins for the Google services they use.
+// Requests are synchronous, as in Google.
 {
   const scope = /** @type {any} */ (self);
 
@@ -17,8 +17,8 @@
 
   scope.UrlFetchApp = { fetchAll: (/** @type {any[]} */ requests) => requests.map(fetchNow) };
   scope.PropertiesService = { getScriptProperties: () => ({ getProperty: () => location.origin }) };
-  scope.ScriptApp = { getIdentityToken: () => null }; // the session cookie says who asks
-  scope.LockService = { getUserLock: () => ({ tryLock: () => true, releaseLock() {} }) }; // the key alone holds here
+  scope.ScriptApp = { getIdentityToken: () => null }; // the session cookie identifies the person
+  scope.LockService = { getUserLock: () => ({ tryLock: () => true, releaseLock() {} }) }; // the idempotency key is enough here
   scope.SpreadsheetApp = {
     getActive: () => ({
       getSheetByName(/** @type {string} */ name) {

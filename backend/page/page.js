@@ -35,7 +35,7 @@ async function get(path) {
   throw new Error(`${message} ${hint}`.trim());
 }
 
-/** @param {string} part of an address, which anybody may have typed @returns {string} empty where it is malformed */
+/** @param {string} part of an address, which people may have typed @returns {string} empty where it is malformed */
 function decoded(part) {
   try {
     return decodeURIComponent(part);
@@ -143,7 +143,7 @@ function notice(words) {
   if (at('notice').textContent !== words) at('notice').textContent = words;
 }
 
-/** Times that count up. */
+/** Updates the times that count up. */
 function tick() {
   if (shown.updatedAt) at('updated').textContent = `updated ${ago(shown.updatedAt)}`;
   for (const time of document.querySelectorAll('time')) time.textContent = ago(time.dateTime);

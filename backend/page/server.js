@@ -1,4 +1,4 @@
-// The page of one server: what it did over an hour, a day or a week, who used it, and what runs there now.
+// The page of one server: its load over an hour, a day or a week, its users, its incidents and what runs there now.
 
 import { make } from './cells.js';
 import { drawChart, moment } from './chart.js';
@@ -17,7 +17,7 @@ import { drawGrid, drawTable } from './table.js';
 const HOUR = 3_600_000;
 const WIDE = 700; // pixels; two charts side by side
 
-/** What one can look back on, and how finely it is put in numbers. */
+/** The ranges of the charts, and into how many rows their numbers are summed. */
 const RANGES = { hour: { ms: HOUR, numbers: 12 }, day: { ms: 24 * HOUR, numbers: 24 }, week: { ms: 168 * HOUR, numbers: 28 } };
 
 /** @typedef {keyof typeof RANGES} Range */
@@ -159,19 +159,19 @@ function processSection(gpus) {
   const rows = gpus.flatMap(({ index, processes }) => (processes ?? []).map((/** @type {any} */ process) => [
     String(index), process.user, process.command, gib(process.memory_mib), String(process.pid),
   ]));
-  return section('On the GPUs now', ['GPU', 'User', 'Command', ['Memory', 'gib'], 'Process'], rows, 'Nothing runs there.');
+  return section('On the GPUs now', ['GPU', 'User', 'Command', ['Memory', 'gib'], 'Process'], rows, 'Nothing runs on the GPUs.');
 }
 
 /** @param {any[]} top */
 function topSection(top) {
   const rows = top.map(({ user, command, cpu_percent: cpu, memory_mib: memory, pid }) => [user, command, fraction(cpu), gib(memory), String(pid)]);
-  return section('Top processes now', ['User', 'Command', ['CPU, of a core', 'percent'], ['Memory', 'gib'], 'Process'], rows, 'Not known.');
+  return section('Top processes now', ['User', 'Command', ['CPU, of a core', 'percent'], ['Memory', 'gib'], 'Process'], rows, 'Unknown.');
 }
 
 /** @param {History} history @param {Range} range */
 function usageSection({ usage }, range) {
   const rows = usage.map(({ person, gpu_hours: hours }) => [person, Math.round(hours * 10) / 10]);
-  return section('Who used its GPUs', ['Person', 'GPU-hours'], rows, `Nobody in the last ${range}.`);
+  return section('Who used its GPUs', ['Person', 'GPU-hours'], rows, `No one in the last ${range}.`);
 }
 
 /** @param {History} history @param {Range} range */
@@ -190,7 +190,7 @@ const toneOf = ({ state }) => (state === 'gpu fault' ? 'bad' : state);
  * @param {string} title
  * @param {(string | string[])[]} columns titles, with the format where it is not text
  * @param {Cell[][]} rows
- * @param {string} empty said where there are no rows
+ * @param {string} empty shown where there are no rows
  * @returns {Section}
  */
 function section(title, columns, rows, empty) {

@@ -1,7 +1,7 @@
 'use strict';
-// Supplies google.script.run and google.script.host, so that the add-on's own sidebar runs outside Google, and in
-// google.script.page what the page around it can do.
-// Each call runs the add-on's server files in a worker of its own, as each is an execution of its own in Google.
+// google.script.run and google.script.host for the add-on's sidebar outside Google, and google.script.page for what
+// only the local page can do. Each call runs the add-on's server files in a new worker, as Google runs each call
+// separately.
 const google = (() => {
   /** @typedef {{ onSuccess?: Function, onFailure?: Function, object?: unknown }} Handlers */
 

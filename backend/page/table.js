@@ -1,4 +1,4 @@
-// A Table as HTML: its sections one below the other, each with its rows and pictures.
+// A Table as HTML: its sections below each other, each with its rows and pictures.
 
 import { drawCell, make, numberIn } from './cells.js';
 import { isNumeric } from './formats.js';

@@ -18,14 +18,14 @@ from backend.sheets.workbook import Workbook
 from backend.tabs.names import SERVERS
 from backend.tabs.outbox import Outbox
 
-_NOT_ASKED_FOR = "not asked for in settings.toml"
+_NOT_SET_UP = "not set up in settings.toml"
 
 
 def google_sheet(home: Home) -> str:
-    """Reads the spreadsheet, and writes something that nobody sees."""
+    """Reads the spreadsheet, and writes something that people do not see."""
     settings = home.settings().google
     if settings is None:
-        return _NOT_ASKED_FOR
+        return _NOT_SET_UP
     sheet = open_google(home, settings)
     try:
         title = sheet.try_out()
@@ -46,7 +46,7 @@ def reserved(home: Home) -> str:
     everything = home.settings()
     settings = everything.reservations
     if settings is None:
-        return _NOT_ASKED_FOR
+        return _NOT_SET_UP
     google = open_google(home, everything.google) if everything.google else None
     sheet: Sheet = google or Workbook(open_database(home.store_file), home.peoples_tabs, SERVERS)
     try:
@@ -75,7 +75,7 @@ def public_address(home: Home) -> str:
     """
     people = home.settings().people
     if people is None:
-        return _NOT_ASKED_FOR
+        return _NOT_SET_UP
     advice = "Start `sheetrack up`, and the tunnel or proxy in front of it; deploy/ has examples."
     try:
         answer = httpx.get(f"{people.public_address}/healthz", timeout=10)
@@ -90,7 +90,7 @@ def public_address(home: Home) -> str:
     if code != "unknown_person":
         raise SheetrackError(
             f"The backend behind {people.public_address} does not know that it is called so.",
-            "Have the proxy pass the Host header on, and start `sheetrack up` anew.",
+            "Have the proxy pass the Host header on, and restart `sheetrack up`.",
         )
     listed = len(people.see) + len(people.launch)
     return f"{people.public_address} answers; {len(people.audiences)} add-ons and {listed} people are listed"
@@ -104,7 +104,7 @@ def ray(home: Home) -> str:
     """
     settings = home.settings().ray
     if settings is None:
-        return _NOT_ASKED_FOR
+        return _NOT_SET_UP
     with open_client() as client:
         jobs = ray_jobs(settings, home.path, client)
         version, there = jobs.version(), jobs.servers()

@@ -38,7 +38,7 @@ class Finding(BaseModel):
 
 
 Check = Callable[[Home], str]
-"""Returns a sentence about what is well. Raises whatever it likes."""
+"""Returns a sentence about what works. May raise anything."""
 
 
 def examine(home: Home | None = None) -> list[Finding]:
@@ -56,7 +56,7 @@ def examine(home: Home | None = None) -> list[Finding]:
 
 
 class _Running:
-    """A check in a thread of its own, which does not keep the process from ending."""
+    """A check in a daemon thread, which does not keep the process from ending."""
 
     def __init__(self, what: str, check: Check, home: Home) -> None:
         self._what = what

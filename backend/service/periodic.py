@@ -101,7 +101,7 @@ class Periodic:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Waits for the step in progress. Trainings go on."""
+        """Waits for the step in progress. Trainings continue."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
         self._sweeps.close()

@@ -89,7 +89,7 @@ class Sheetrack:
         return Workbook(self.database, self.home.peoples_tabs, SERVERS)
 
     def google(self) -> "GoogleSheet":
-        """The lab's Google sheet, opened once, whichever thread asks first.
+        """The lab's Google sheet, opened once, by the first thread that needs it.
 
         Raises:
             InvalidError: there is none, or it cannot be opened.
@@ -224,7 +224,7 @@ class Sheetrack:
         return _identity(self.settings.people) if self.settings.people else None
 
     def close(self) -> None:
-        """Closes the database and the sensors. Jobs go on."""
+        """Closes the database and the sensors. Jobs continue."""
         self.status.close()
         self.engines.close()
         with self._opening:

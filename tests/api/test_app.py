@@ -29,7 +29,7 @@ from tests.speech import write_words
 def sheetrack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sheetrack]:
     home = Home(tmp_path_factory.mktemp("home"))
     write_words(home.data / "tones")
-    # Jobs shall wait, so that these tests need no training.
+    # Jobs wait, so these tests need no training.
     home.servers_file.write_text('[[server]]\nname = "here"\n')
     parts = Sheetrack(home)
     yield parts
@@ -216,7 +216,7 @@ def test_hostile_text_comes_back_as_text(api: httpx.Client) -> None:
     api.post(f"/api/jobs/{job['id']}/cancel")
 
 
-def test_a_tested_clip_can_be_heard_and_no_other_file(api: httpx.Client, sheetrack: Sheetrack) -> None:
+def test_only_tested_clips_are_served(api: httpx.Client, sheetrack: Sheetrack) -> None:
     data = sheetrack.home.data / "tones"
     run = RunFolder.create(sheetrack.home.runs, Recipe(data=str(data)))
     (data / "cat" / "secret.wav").symlink_to(sheetrack.home.token_file)

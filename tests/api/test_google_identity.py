@@ -116,7 +116,7 @@ def forged(accounts: GoogleAccounts) -> dict[str, str]:
         foreign = others.token()
     own = json.loads(base64.urlsafe_b64decode(claims + "=="))
     return {
-        "signed by somebody else": foreign,
+        "signed with another key": foreign,
         "claims exchanged": f"{header}.{coded(own | {'email': 'boss@lab.example'})}.{signature}",
         "signature removed": f"{header}.{claims}.",
         "no algorithm": f"{coded({'alg': 'none', 'kid': 'key-1', 'typ': 'JWT'})}.{claims}.",
@@ -162,7 +162,7 @@ def test_certificates_are_fetched_once(client: FlaskClient, accounts: GoogleAcco
     assert accounts.fetches == 1
 
 
-def test_without_certificates_nobody_is_identified(client: FlaskClient, accounts: GoogleAccounts) -> None:
+def test_without_certificates_no_person_is_identified(client: FlaskClient, accounts: GoogleAccounts) -> None:
     accounts.is_away = True
     assert "certificates cannot be fetched" in refused(ask(client, accounts.token()), 503)
 

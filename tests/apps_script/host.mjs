@@ -1,4 +1,4 @@
-// Runs the add-on's real server files in a world of their own, as Apps Script does, with what they use of Google's
+// Runs the add-on's real server files in a separate world, as Apps Script does, with what they use of Google's
 // services. UrlFetchApp makes real requests, and waits for them.
 //
 // The argument says how the world is. Writes to standard output what came of the world's calls, each
@@ -31,7 +31,7 @@ const world = {
 const properties = world.address ? { backend: world.address } : {};
 const seen = { results: [], menu: [], alerts: [], toasts: [], images: [], active: null, page: '' };
 
-/** Before anybody has authorized the add-on, only the menu may be made. */
+/** Before the add-on is authorized, only the menu may be made. */
 const authorized = (service) => new Proxy(service, {
   get(target, name) {
     if (world.mode === 'NONE') throw new Error(`You do not have permission to call ${String(name)}`);
@@ -127,7 +127,7 @@ const services = {
 
 let context;
 
-/** Each call is an execution of its own: nothing that one leaves in a variable reaches the next. */
+/** Google runs each call separately: variables of one do not reach the next. */
 function begin() {
   context = vm.createContext({ ...services });
   for (const file of readdirSync(ADD_ON).filter((name) => name.endsWith('.js')).sort()) {

@@ -65,7 +65,7 @@ def fault(address: str, **world: object) -> str:
     ("answer", "sentence", "tries"),
     [
         (reply(401), "The backend does not know who you are. If several Google accounts are signed in", 1),
-        (reply(403), "You are not among those who may do this. Ask the person who runs the backend", 1),
+        (reply(403), "You may not do this. Ask the person who runs the backend", 1),
         (
             reply(500, "<h1>Oops</h1>"),
             "The backend cannot answer now (status 500). Try again in a minute.",

@@ -11,7 +11,7 @@ from tests.apps_script.add_on import run
 
 @pytest.mark.parametrize("mode", ["NONE", "LIMITED", "FULL"])
 @pytest.mark.parametrize("function", ["onOpen", "onInstall"])
-def test_the_menu_is_there_before_anybody_has_authorized_anything(mode: str, function: str) -> None:
+def test_the_menu_needs_no_authorization(mode: str, function: str) -> None:
     seen = run([function], mode=mode)
     assert seen["results"] == [{"answer": None}]
     assert [label for label, _, _ in seen["menu"]] == [

@@ -93,7 +93,7 @@ def test_two_launches_at_once_with_one_key_are_one_job(world: dict[str, Any], la
 def test_a_launch_while_another_is_under_way_waits_its_turn(world: dict[str, Any], lab: Lab) -> None:
     request = {"key": "0123456789abcdef", "server": "gpu2", "recipe": {"data": "speech16"}}
     (result,) = run(["launchTraining", request], **world, lock_is_free=False)["results"]
-    assert result["fault"].startswith("Another launch of yours is still under way.")
+    assert result["fault"].startswith("Another launch of yours is in progress.")
     assert lab.requests == []
 
 
@@ -155,7 +155,7 @@ def test_the_menu_has_the_servers_read(world: dict[str, Any], lab: Lab) -> None:
     assert lab.requests == ["POST /api/refresh"]
     assert seen["toasts"] == ["Take gpu2. 1 idle, 1 busy, 1 full, 1 overloaded, 1 down."]
     assert [reading.server for reading in lab.readings.between("gpu2", lab.servers[0].seen_at or now())]
-    stranger = run(["refreshNow"], **world | {"token": "somebody else"})
+    stranger = run(["refreshNow"], **world | {"token": "wrong"})
     assert stranger["alerts"][0].startswith("This address needs its token.")
 
 
@@ -175,7 +175,7 @@ def test_refusals_are_said_in_the_backend_s_words(world: dict[str, Any]) -> None
     assert faults[0].startswith("There is nothing at this address.")
     assert "r999999" in faults[1]
     assert "epochs" in faults[2]
-    (stranger,) = run(["getSidebar"], **world | {"token": "somebody else"})["results"]
+    (stranger,) = run(["getSidebar"], **world | {"token": "wrong"})["results"]
     assert stranger["fault"].startswith("This address needs its token.")
 
 

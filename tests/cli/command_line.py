@@ -1,4 +1,4 @@
-"""The command line as people type it: in a process of its own, or, much sooner, in this one."""
+"""The command line as people type it: in a new process, or, much faster, in this one."""
 
 import io
 import json

@@ -58,7 +58,7 @@ def test_a_direct_training_has_its_row_among_the_results(trained: tuple[Home, di
     assert '=HYPERLINK("x") <b>' in shown
 
 
-# openpyxl tells that it does not know sparklines; they are looked up in the file itself.
+# openpyxl warns that it does not know sparklines; the test reads them from the file.
 @pytest.mark.filterwarnings("ignore:Sparkline Group extension")
 def test_export_writes_tabs_with_colour_scales_sparklines_and_pictures(
     trained: tuple[Home, dict[str, Any]], tmp_path: Path
@@ -159,7 +159,7 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(home: Home) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["train"], 2, "Say what to train"),
+        (["train"], 2, "Give the network"),
         (["train", "ch32", "--data", ".", "--dropout", "1.5"], 2, "dropout"),
         (["train", "ch32", "--data", ".", "--dropout", "nan"], 2, "dropout"),
         (["train", "ch32", "--data", ".", "--epochs", "-1"], 2, "epochs"),

@@ -122,7 +122,7 @@ class TestLater:
 
     def test_nothing_is_asked_of_a_lab_without_google(self, home: Home) -> None:
         for check in (connection.google_sheet, connection.reserved, connection.public_address):
-            assert check(home) == "not asked for in settings.toml"
+            assert check(home) == "not set up in settings.toml"
 
     def test_a_connected_sheet(self, home: Home, server: SheetsServer) -> None:
         use(home, server, f'[reservations]\ntab = "{peoples_tab.TITLE}"\n')

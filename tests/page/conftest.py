@@ -55,7 +55,7 @@ def address(lab: Lab) -> Iterator[str]:
 
 @pytest.fixture
 def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a window of its own; what goes wrong in its scripts fails the test."""
+    """Opens a window; an error in its scripts fails the test."""
     faults: list[str] = []
     contexts = []
 

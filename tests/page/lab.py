@@ -170,7 +170,7 @@ class _LabRefresh(Refresh):
 
 
 def five_servers() -> list[ServerStatus]:
-    """As in the pictures of the README: one to take, one shared, and three in trouble."""
+    """As in the pictures of the README: one is free, one is shared, and three have a problem."""
     at = now()
     return [
         _server("gpu2", "idle", "both GPUs free", [(2, 400, ()), (0, 350, ())], host=(3, 12), suggested=True),

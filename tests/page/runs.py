@@ -22,7 +22,7 @@ FIGURES = ("confusion_matrix", "learning_curve")
 
 
 def a_result(run: str = RUN, finished_at: datetime | None = None) -> Result:
-    """Sixteen words, mostly heard right."""
+    """Sixteen words, mostly predicted right."""
     words = WORDS
     matrix = tuple(
         tuple(

@@ -112,7 +112,7 @@ def test_faults_and_what_is_not_known_are_told(open_page: Open) -> None:
     gpus = page.get_by_role("table", name="GPUs", exact=True)
     expect(gpus.get_by_role("row").nth(1)).to_contain_text("slowed by power")
     expect(gpus.get_by_role("row").nth(2).get_by_role("cell")).to_have_text([""] * 7 + ["not answering"])
-    expect(page.get_by_role("img", name="CPU over the last hour: not known, now not known")).to_be_visible()
+    expect(page.get_by_role("img", name="CPU over the last hour: unknown, now unknown")).to_be_visible()
     page.goto(page.url.replace("gpu3", "gpu4"))
     expect(page.get_by_role("heading", name="gpu4")).to_be_visible()
     expect(page.locator("figcaption b")).to_have_text(["CPU", "Memory"])

@@ -180,7 +180,7 @@ def test_a_person_s_choice_outlives_refreshes(sidebar: Page, lab: Lab) -> None:
     expect(sidebar.locator("#launch")).to_have_text("Train on gpu3")
 
 
-def test_whoever_fills_in_the_form_keeps_the_server_it_names(sidebar: Page, lab: Lab) -> None:
+def test_a_form_that_a_person_fills_in_keeps_its_server(sidebar: Page, lab: Lab) -> None:
     sidebar.get_by_label("Epochs").focus()
     first, second, *others = lab.servers
     verdict = Verdict(state=State.FULL, reason="no memory left")

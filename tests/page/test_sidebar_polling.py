@@ -114,7 +114,7 @@ def test_calls_never_overlap_and_old_numbers_are_called_old(sidebar: Page, lab: 
     assert readings(lab) <= before + 2
 
 
-def test_a_backend_in_trouble_is_told_and_forgotten(sidebar: Page, lab: Lab) -> None:
+def test_an_error_of_the_backend_is_shown_until_it_is_over(sidebar: Page, lab: Lab) -> None:
     lab.loses_answers = True
     refresh(sidebar)
     notice = sidebar.locator("#notice")

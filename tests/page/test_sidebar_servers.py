@@ -48,7 +48,7 @@ def test_a_server_is_put_into_maintenance_and_out_of_it(sidebar: Page, lab: Lab)
     more = gpu1.get_by_role("button", name="Maintenance of gpu1")
     expect(more).to_have_attribute("aria-expanded", "false")
     more.click()
-    reason = gpu1.get_by_label("Why nobody shall take gpu1")
+    reason = gpu1.get_by_label("Reason for the maintenance of gpu1")
     gpu1.get_by_role("button", name="Set maintenance").click()
     expect(reason).to_be_focused()  # it wants a reason
     reason.fill("new disk")
@@ -69,11 +69,11 @@ def test_a_server_is_put_into_maintenance_and_out_of_it(sidebar: Page, lab: Lab)
 def test_what_hinders_maintenance_is_told_beside_the_server(sidebar: Page, lab: Lab) -> None:
     gpu1 = sidebar.locator("#servers > li").nth(1)
     gpu1.get_by_role("button", name="Maintenance of gpu1").click()
-    gpu1.get_by_label("Why").fill("new disk")
+    gpu1.get_by_label("Reason").fill("new disk")
     lab.loses_answers = True
     gpu1.get_by_role("button", name="Set maintenance").click()
     expect(gpu1).to_contain_text("The backend cannot answer now")
-    expect(gpu1.get_by_label("Why")).to_have_value("new disk")
+    expect(gpu1.get_by_label("Reason")).to_have_value("new disk")
     assert violations(sidebar) == []
 
 

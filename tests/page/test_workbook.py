@@ -119,7 +119,7 @@ def test_curves_break_where_a_value_is_not_known(open_page: Open, lab: Lab) -> N
     row = (
         Spark(values=(0, 1, None, 1, None, 0.5), low=0, high=1, label="a line"),
         Spark(values=(1, None, 3), style="column", label="columns"),
-        Bars(fractions=(0.5, None), label="half, and not known"),
+        Bars(fractions=(0.5, None), label="half, and unknown"),
     )
     columns = tuple(Column(title=title, width=16) for title in "abc")
     lab.workbook.publish(
@@ -134,7 +134,7 @@ def test_curves_break_where_a_value_is_not_known(open_page: Open, lab: Lab) -> N
     page = open_page("/#Jobs")
     expect(page.get_by_role("img", name="a line").locator("polyline")).to_have_count(3)
     expect(page.get_by_role("img", name="columns").locator("rect")).to_have_count(2)
-    bars = page.get_by_role("img", name="half, and not known")
+    bars = page.get_by_role("img", name="half, and unknown")
     expect(bars.locator(".fill")).to_have_attribute("width", "23")
     expect(bars.locator(".unknown")).to_have_count(1)
 

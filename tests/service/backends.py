@@ -1,4 +1,4 @@
-"""`sheetrack up` in a process of its own."""
+"""`sheetrack up` as a process."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The backend as people run it: `sheetrack up` in a process of its own, killed and started again."""
+"""The backend as people run it: `sheetrack up` as a process, killed and started again."""
 
 import signal
 import subprocess

@@ -18,13 +18,13 @@ def routes(refresh: Refresh, jobs: JobStore, outbox: Outbox, notifier: Notifier 
 
     @blueprint.get("/metrics")
     def show_metrics() -> Response:
-        """Every server, all jobs and what waits to be published, for Prometheus."""
+        """All servers and jobs, and what is not published yet, for Prometheus."""
         servers = refresh.servers()
         notifications = notifier.waiting() if notifier else []
         more = [
             _verdicts(servers),
             _jobs(jobs.count_jobs()),
-            _count("outbox_tabs", "Tabs that the sheet does not show yet", outbox.waiting()),
+            _count("outbox_tabs", "Tabs that are not published yet", outbox.waiting()),
             _count("outbox_notifications", "Notifications that are not sent yet", notifications),
         ]
         snapshots = [server.snapshot for server in servers if server.snapshot]
@@ -34,9 +34,7 @@ def routes(refresh: Refresh, jobs: JobStore, outbox: Outbox, notifier: Notifier 
 
 
 def _verdicts(servers: Sequence[ServerStatus]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(
-        "sheetrack_verdict", "1 for the verdict that holds", labels=["server", "state"]
-    )
+    family = GaugeMetricFamily("sheetrack_verdict", "1 for the current verdict", labels=["server", "state"])
     for server in servers:
         for state in State:
             family.add_metric([server.name, state.value], float(state is server.verdict.state))
@@ -44,7 +42,7 @@ def _verdicts(servers: Sequence[ServerStatus]) -> GaugeMetricFamily:
 
 
 def _jobs(counts: Mapping[JobState, int]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily("sheetrack_jobs", "Jobs that were ever asked for", labels=["state"])
+    family = GaugeMetricFamily("sheetrack_jobs", "Jobs that were ever submitted", labels=["state"])
     for state in JobState:
         family.add_metric([state.value], counts.get(state, 0))
     return family

@@ -1,4 +1,4 @@
-"""The local page: the workbook, and beside it the add-on's own sidebar."""
+"""The local page: the workbook, with the add-on's sidebar beside it."""
 
 import base64
 import hashlib
@@ -40,7 +40,7 @@ def routes() -> Blueprint:
 
     @blueprint.get("/sidebar")
     def sidebar() -> Response:
-        """Sidebar.html as Google would evaluate it, with `google.script` supplied by the shim."""
+        """Sidebar.html as Google evaluates it, with `google.script` from shim.js."""
         page = _evaluated("Sidebar").replace("<head>", '<head><script src="/web/shim.js"></script>', 1)
         scripts = " ".join(
             f"'{_digest(text)}'" for text in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)

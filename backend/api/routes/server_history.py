@@ -36,13 +36,13 @@ def routes(refresh: Refresh, history: History, incidents: Incidents) -> APIBluep
 
     @blueprint.get("/<name>/history", responses={200: HistoryReply})
     def show_history(path: ServerPath, query: Span) -> Response:
-        """What a server was: its load, its incidents, and who had its GPUs."""
+        """The load and the incidents of a server over a time, and who used its GPUs."""
         if path.name not in {server.name for server in refresh.servers()}:
             raise NotFoundError(f"There is no server {path.name!r}.", "`sheetrack status` lists them.")
         until = query.until or now()
         since = query.since or until - timedelta(hours=1)
         if since >= until:
-            raise InvalidError("That time ends before it begins.", "Give a `since` before `until`.")
+            raise InvalidError("The time ends before it begins.", "Give a `since` before `until`.")
         return reply(
             HistoryReply(
                 points=history.points(path.name, since, until),

@@ -31,7 +31,7 @@ class MaintenanceBody(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     reason: Annotated[str, Field(min_length=1, max_length=200)]
-    until: Annotated[AwareDatetime | None, Field(description="By default until somebody ends it")] = None
+    until: Annotated[AwareDatetime | None, Field(description="By default until a person ends it")] = None
 
 
 def routes(refresh: Refresh, maintenances: Maintenances) -> APIBlueprint:
@@ -49,24 +49,24 @@ def routes(refresh: Refresh, maintenances: Maintenances) -> APIBlueprint:
 
     @blueprint.get("/servers", responses={200: ServersReply})
     def list_servers() -> Response:
-        """Every server as it is now, the one to take first."""
+        """Every server as it is now, the best one first."""
         return shown()
 
     @blueprint.post("/refresh", responses={200: ServersReply})
     def refresh_now() -> Response:
-        """Asks all servers now; those who ask at the same time share one round."""
+        """Reads all servers now; requests at the same time share one round."""
         refresh(_SHARED_SECONDS)
         return shown()
 
     @blueprint.post("/servers/<name>/maintenance", responses={200: ServersReply})
     def begin_maintenance(path: ServerPath, body: MaintenanceBody) -> Response:
-        """Nobody shall take the server, and nobody is told of its incidents."""
+        """Takes the server out of use: no job starts there, and its incidents are not reported."""
         maintenances.begin(path.name, body.reason, g.person, body.until)
         return shown()
 
     @blueprint.delete("/servers/<name>/maintenance", responses={200: ServersReply})
     def end_maintenance(path: ServerPath) -> Response:
-        """The server may be taken again."""
+        """Puts the server back into use."""
         maintenances.end(path.name)
         return shown()
 

@@ -32,13 +32,13 @@ def routes(settings: Settings, workbook: StoredSheet) -> APIBlueprint:
 
     @blueprint.get("", responses={200: TablesReply})
     def list_tables() -> Response:
-        """The tabs, and when each last changed."""
+        """The tabs, with the time of the last change of each."""
         shown = [Tab(name=name, updated_at=at) for name, at in workbook.tabs()]
         return reply(TablesReply(title=settings.title, tables=shown))
 
     @blueprint.get("/<name>", responses={200: TableReply})
     def show_table(path: TabPath) -> Response:
-        """What a tab shows."""
+        """The content of a tab."""
         table, at = workbook.table(path.name)
         return reply(TableReply(updated_at=at, table=table))
 

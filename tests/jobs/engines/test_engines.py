@@ -293,7 +293,7 @@ def test_a_server_that_ray_does_not_know_keeps_its_jobs_waiting(far: Place, clus
 
 @pytest.mark.ray
 def test_the_doctor_looks_at_ray(home: Home, cluster: Cluster) -> None:
-    assert connection.ray(home) == "not asked for in settings.toml"
+    assert connection.ray(home) == "not set up in settings.toml"
     cluster.join(home)
     with pytest.raises(UnavailableError, match="nowhere is not part of Ray's cluster"):
         connection.ray(home)
