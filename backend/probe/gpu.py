@@ -141,9 +141,11 @@ def _processes(fields: _Fields, nvml: Nvml, handle: Handle) -> list[Reading] | N
         amount = _amount(used, _MIB)
         before = memory_mib.get(pid)
         memory_mib[pid] = amount if before is None else before + (amount or 0)
-    for pid, used in drawing or ():
-        memory_mib.setdefault(pid, _amount(used, _MIB))
-    return [{"pid": pid, "memory_mib": amount} for pid, amount in memory_mib.items()]
+    found: list[Reading] = [{"pid": pid, "memory_mib": amount} for pid, amount in memory_mib.items()]
+    for pid, used in dict(drawing or ()).items():
+        if pid not in memory_mib:
+            found.append({"pid": pid, "memory_mib": _amount(used, _MIB), "graphics": True})
+    return found
 
 
 def _gpu_fault(error: Exception) -> str:

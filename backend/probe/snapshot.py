@@ -20,6 +20,7 @@ _MOST_INSTANCES = 16
 _MOST_GPU_PROCESSES = 256
 """Of all GPUs and their instances together."""
 _YEARS = (2000, 2199)
+_DISPLAY_SERVERS = frozenset({"Xorg", "X", "Xwayland", "gnome-shell", "kwin_wayland", "kwin_x11"})
 
 
 def _in_range(low: float, high: float, value: float | None) -> float | None:
@@ -123,6 +124,13 @@ class GpuProcess(_Reading):
     user: Name = None
     command: Command = None
     memory_mib: Mib = None
+    graphics: bool = False
+    """Whether it draws and does not compute."""
+
+    @property
+    def is_display(self) -> bool:
+        """Whether it only draws. A display server may be listed as computing as well."""
+        return self.graphics or self.command in _DISPLAY_SERVERS
 
 
 class GpuInstance(_Reading):
@@ -132,6 +140,8 @@ class GpuInstance(_Reading):
     memory_used_mib: Mib = None
     memory_total_mib: Mib = None
     processes: tuple[GpuProcess, ...] | None = None
+    unused_seconds: Seconds = None
+    """For how long it has been seen unused, 0 while it is in use; None: no earlier reading is known."""
 
     @property
     def memory_used_fraction(self) -> float | None:
@@ -225,8 +235,9 @@ class Snapshot(_Reading):
 
     @property
     def users(self) -> list[str]:
-        """Who uses the GPUs, by name."""
-        return sorted({p.user for gpu in self.gpus or () for p in gpu.processes or () if p.user})
+        """Who computes on the GPUs, by name."""
+        processes = (process for gpu in self.gpus or () for process in gpu.processes or ())
+        return sorted({process.user for process in processes if process.user and not process.is_display})
 
     @property
     def gpu_faults(self) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from backend.probe.snapshot import HostReading, Snapshot
-from backend.servers.use import use_percent
+from backend.servers.use import computing, use_percent
 from backend.servers.verdict import stale_after
 from backend.times import HOUR, floor
 
@@ -73,7 +73,7 @@ def gpu_seconds(
 ) -> dict[tuple[datetime, str], float]:
     """How long each person had GPUs, in seconds, by the hour and the person's login.
 
-    A person has a GPU while a process of theirs is on it, working or not, from one answer of the server to
+    A person has a GPU while a process of theirs that computes is on it, working or not, from one answer of the server to
     the next. Several people on one GPU share that time equally. Where the next answer comes so late that the
     first no longer holds (`stale_after`), nothing is known and nothing counts. A person with two GPUs for an
     hour has two GPU-hours.
@@ -89,7 +89,7 @@ def gpu_seconds(
         if span > limit or answer.at >= until:
             continue
         for gpu in answer.gpus or ():
-            people = {process.user for process in gpu.processes or () if process.user}
+            people = {process.user for process in computing(gpu) if process.user}
             for person in people:
                 seconds[floor(answer.at, HOUR), person] += span.total_seconds() / len(people)
     return dict(seconds)

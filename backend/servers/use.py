@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from backend.probe.snapshot import GpuInstance, GpuReading, HostReading, Snapshot
+from backend.probe.snapshot import GpuInstance, GpuProcess, GpuReading, HostReading, Snapshot
 from backend.servers.state import State
 
 FULL_MEMORY = 0.95
-FREE_MEMORY = 0.05  # a driver and a desktop always hold some
+HELD_MIB = 1024  # a driver holds up to some hundred MiB without any process
+SETTLED_SECONDS = 10  # the time from one reading to the next, at least
 IDLE_GPU_PERCENT = 5
 BUSY_CPU_PERCENT = 25
 IDLE_CPU_PERCENT = 20
@@ -49,19 +50,23 @@ def working_gpus(snapshot: Snapshot) -> list[GpuReading]:
 
 
 def is_free(gpu: GpuReading) -> bool:
-    """Known to be unused; a divided GPU is free while all of its instances are."""
+    """Whether the GPU is free for a job. Placement, rows and suggestions all use this rule.
+
+    It is free when it has no fault, is unused (`is_unused`), and was unused in the reading before as well, so
+    that a program that starts again and again does not make it free in between. A divided GPU (MIG) is free
+    when it has instances and all of them are; `free_instances` has the single ones. What is not known is not
+    free.
+    """
+    if gpu.fault:
+        return False
     if gpu.instances is not None:
         return bool(gpu.instances) and len(free_instances(gpu)) == len(gpu.instances)
-    if gpu.fault or (gpu.utilization_percent or 0) >= IDLE_GPU_PERCENT:
-        return False
-    return _has_free_memory(gpu)
+    return _is_free_part(gpu)
 
 
 def free_instances(gpu: GpuReading) -> list[GpuInstance]:
-    """The instances of a divided GPU that are known to be unused."""
-    if gpu.fault:
-        return []
-    return [part for part in gpu.instances or () if not part.processes and _has_free_memory(part)]
+    """The instances of a divided GPU that are free, by the rule of `is_free`."""
+    return [] if gpu.fault else [part for part in gpu.instances or () if _is_free_part(part)]
 
 
 def free_gpus(gpus: Iterable[GpuReading]) -> list[GpuInstance]:
@@ -72,11 +77,36 @@ def free_gpus(gpus: Iterable[GpuReading]) -> list[GpuInstance]:
     return found
 
 
-def _has_free_memory(gpu: GpuReading | GpuInstance) -> bool:
-    """Whether its memory is free. Without a reading of it: whether it is known to run nothing."""
-    if gpu.memory_used_fraction is None:
-        return gpu.processes == ()
-    return gpu.memory_used_fraction < FREE_MEMORY
+def _is_free_part(part: GpuInstance) -> bool:
+    return is_unused(part) and (part.unused_seconds is None or part.unused_seconds >= SETTLED_SECONDS)
+
+
+def is_unused(part: GpuInstance) -> bool:
+    """Whether nothing uses a GPU or an instance in this reading alone.
+
+    No process computes on it, its use is below 5 %, and less than 1 GiB of its memory is used by anything but processes that draw.
+    Where the processes are unknown its memory decides, where the memory is unknown its processes do; where
+    both are unknown it is not known to be unused.
+    """
+    if isinstance(part, GpuReading) and (part.utilization_percent or 0) >= IDLE_GPU_PERCENT:
+        return False
+    held = held_mib(part)
+    if computing(part) or (part.processes is None and held is None):
+        return False
+    return held is None or held < HELD_MIB
+
+
+def computing(part: GpuInstance) -> list[GpuProcess]:
+    """The processes that use it to compute. A display server or a desktop is nobody's use."""
+    return [process for process in part.processes or () if not process.is_display]
+
+
+def held_mib(part: GpuInstance) -> float | None:
+    """Memory in use by anything but processes that draw; None where it is unknown."""
+    if part.memory_used_mib is None:
+        return None
+    drawn = sum(process.memory_mib or 0 for process in part.processes or () if process.is_display)
+    return max(0.0, part.memory_used_mib - drawn)
 
 
 def is_full(gpu: GpuReading) -> bool:
@@ -90,5 +120,5 @@ def is_idle_but_held(gpu: GpuReading) -> bool:
     return (
         gpu.utilization_percent is not None
         and gpu.utilization_percent < IDLE_GPU_PERCENT
-        and (gpu.memory_used_fraction or 0) >= FREE_MEMORY
+        and (bool(computing(gpu)) or (held_mib(gpu) or 0) >= HELD_MIB)
     )

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from backend.probe.snapshot import Failure, HostReading, Snapshot
+from backend.probe.snapshot import Failure, HostReading, Part, Snapshot
 from backend.servers import reasons
 from backend.servers.state import ServerStatus, State, Verdict
-from backend.servers.use import free_gpus, is_idle_but_held, use_of
+from backend.servers.use import free_gpus, is_idle_but_held, is_unused, use_of
 from backend.times import clock
 
 SUSTAINED_SECONDS = 120
@@ -40,6 +40,8 @@ class Past:
     """The signs of overload above their threshold, and since when."""
     overloaded: frozenset[str] = frozenset()
     """The signs that have lasted for `SUSTAINED_SECONDS`."""
+    unused_since: Mapping[str, datetime] = field(default_factory=dict)
+    """The GPUs and their instances that nothing uses, by UUID or index, and since when."""
     idle_since: Mapping[int, datetime] = field(default_factory=dict)
     """The GPUs, by index, whose memory is held while nothing runs, and since when."""
     fault_since: datetime | None = None
@@ -88,14 +90,16 @@ def _answered(past: Past, snapshot: Snapshot, interval_seconds: float) -> Past:
     elif before and at - before.at > stale_after(interval_seconds):
         # Nothing is known of the gap: a sign that had not lasted yet starts again.
         lasting = {sign: since for sign, since in past.strained_since.items() if sign in past.overloaded}
-        past = replace(past, strained_since=lasting, idle_since={})
+        past = replace(past, answer=None, strained_since=lasting, unused_since={}, idle_since={})
     strained, overloaded = _strain(past, snapshot)
+    snapshot, unused_since = _settled(past, snapshot)
     use = use_of(snapshot, past.use)
     return Past(
         read_at=at,
         answer=snapshot,
         strained_since=strained,
         overloaded=overloaded,
+        unused_since=unused_since,
         idle_since={
             gpu.index: past.idle_since.get(gpu.index, at)
             for gpu in snapshot.gpus or ()
@@ -105,6 +109,28 @@ def _answered(past: Past, snapshot: Snapshot, interval_seconds: float) -> Past:
         use=use,
         use_since=past.use_since if use is past.use else at,
     )
+
+
+def _settled(past: Past, snapshot: Snapshot) -> tuple[Snapshot, dict[str, datetime]]:
+    """The snapshot with `unused_seconds` of all GPUs and instances, and since when each one is unused."""
+    since: dict[str, datetime] = {}
+
+    def settled(part: Part, key: str) -> Part:
+        if not is_unused(part):
+            return part.model_copy(update={"unused_seconds": 0.0})
+        since[key] = past.unused_since.get(key, snapshot.at)
+        seconds = (snapshot.at - since[key]).total_seconds() if past.answer else None
+        return part.model_copy(update={"unused_seconds": seconds})
+
+    gpus = []
+    for gpu in snapshot.gpus or ():
+        whole, parts = settled(gpu, gpu.uuid or f"GPU {gpu.index}"), gpu.instances
+        if parts:
+            parts = tuple(
+                settled(part, part.uuid or f"GPU {gpu.index}.{place}") for place, part in enumerate(parts)
+            )
+        gpus.append(whole.model_copy(update={"instances": parts}))
+    return snapshot.model_copy(update={"gpus": tuple(gpus)}) if gpus else snapshot, since
 
 
 def _fault_since(past: Past, snapshot: Snapshot) -> datetime | None:

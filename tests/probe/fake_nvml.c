@@ -7,6 +7,7 @@
  *   slow.2=22000 (its use takes so many milliseconds), crash.2=1 (reading its use ends the process)
  *   utilization (%), memory_used, memory_total (MiB; -1: not available), temperature (C), power (W),
  *   power_limit (W), throttle (bits), pid (one process a GPU), pid_memory (MiB; -1: not available)
+ *   drawing_pid, drawing_memory (MiB): a process that draws
  *   mig (instances of a divided GPU), mig_used (of how many a process holds 1000 MiB)
  *   old=1: the functions of newer drivers answer that they are missing
  * Compiled with -DBEFORE_510 it lacks the symbols that drivers got with 510.39; with -DBEFORE_450 also
@@ -203,8 +204,12 @@ int COMPUTING(void *device, unsigned *count, process_info *processes) {
   return OK;
 }
 int DRAWING(void *device, unsigned *count, process_info *processes) {
-  (void)processes;
   FIELD("processes");
-  *count = 0;
+  long pid = of("drawing_pid", gpu, "", 0);
+  *count = pid != 0;
+  if (pid) {
+    processes->pid = pid;
+    processes->used = (u64)of("drawing_memory", gpu, "", 300) << 20;
+  }
   return OK;
 }

@@ -105,6 +105,15 @@ def test_sentinels_are_not_numbers(gpus: FakeGpus, read: Read) -> None:
     assert gpu["processes"][0]["memory_mib"] is None
 
 
+def test_a_process_that_draws_is_marked_unless_it_computes_as_well(gpus: FakeGpus, read: Read) -> None:
+    gpus.become("pid=7", "drawing_pid=8")
+    assert read()[0]["processes"] == [
+        {"pid": 7, "memory_mib": 1024}, {"pid": 8, "memory_mib": 300, "graphics": True}
+    ]  # fmt: skip
+    gpus.become("pid=7", "drawing_pid=7")
+    assert read()[0]["processes"] == [{"pid": 7, "memory_mib": 1024}]
+
+
 def test_a_divided_gpu_has_instances(gpus: FakeGpus, read: Read) -> None:
     gpus.become(
         "gpus=2", "mig.0=7", "mig_used.0=3", "pid.0=4242", "utilization.0.error=3", "memory.0.error=4"
