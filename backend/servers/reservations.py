@@ -23,27 +23,27 @@ HOW_TO_WRITE_DATES = "Such a row reserves nothing. Write dates like 2026-11-22 o
 _SHOWN_PROBLEMS = 5
 
 
-def reserved_now(known: Sequence[Reservation], moment: datetime) -> dict[str, Reservation]:
-    """The reservation of each server at `moment`, by its name in lower case; of several the first row's."""
-    current: dict[str, Reservation] = {}
+def reserved_now(known: Sequence[Reservation], moment: datetime) -> dict[str, list[Reservation]]:
+    """The reservations of each server at `moment` in the order of their rows, by its name in lower case."""
+    current: dict[str, list[Reservation]] = {}
     for reservation in known:
         if reservation.covers(moment):
-            current.setdefault(reservation.server.casefold(), reservation)
+            current.setdefault(reservation.server.casefold(), []).append(reservation)
     return current
 
 
 def with_reservations(
-    servers: Sequence[ServerStatus], current: Mapping[str, Reservation], moment: datetime
+    servers: Sequence[ServerStatus], current: Mapping[str, Sequence[Reservation]], moment: datetime
 ) -> list[ServerStatus]:
-    """Each server with its reservation at `moment`, the best to take first.
+    """Each server with its reservations at `moment`, the best to take first.
 
     The reason of a verdict says where a reserved server is idle or used by others.
     """
     shown = []
     for server in servers:
-        if reservation := current.get(server.name.casefold()):
-            whose = _whose(reservation, moment)
-            use = _other_use(reservation, server)
+        if reserved := current.get(server.name.casefold()):
+            whose = _whose(reserved, moment)
+            use = _other_use(reserved, server)
             reason = f"{server.verdict.reason}; reserved by {whose}, {use}" if use else server.verdict.reason
             verdict = server.verdict.model_copy(update={"reason": reason})
             server = server.model_copy(update={"reserved": whose, "verdict": verdict})  # noqa: PLW2901
@@ -51,22 +51,27 @@ def with_reservations(
     return suggest(shown)
 
 
-def _whose(reservation: Reservation, moment: datetime) -> str:
-    """Who has reserved it and until when; only the time if it ends on the day of `moment`."""
-    end = reservation.end
-    if end is None:
-        return reservation.person
-    if end.date() == moment.astimezone(end.tzinfo).date():
-        return f"{reservation.person} until {end:%H:%M}"
-    return f"{reservation.person} until {end:%Y-%m-%d %H:%M}".removesuffix(" 23:59")
+def _whose(reserved: Sequence[Reservation], moment: datetime) -> str:
+    """Who has reserved it, until when and which GPUs, each reservation once."""
+    return listed(list(dict.fromkeys(_one(reservation, moment) for reservation in reserved)))
 
 
-def _other_use(reservation: Reservation, server: ServerStatus) -> str:
-    """How the use of a server differs from its reservation, empty if it does not."""
+def _one(reservation: Reservation, moment: datetime) -> str:
+    """`Kim until 18:00 (GPU 0, 1)`; with the date unless it ends on the day of `moment`."""
+    whose, end = reservation.person, reservation.end
+    if end is not None:
+        is_today = end.date() == moment.astimezone(end.tzinfo).date()
+        whose += f" until {end:%H:%M}" if is_today else f" until {end:%Y-%m-%d %H:%M}".removesuffix(" 23:59")
+    gpus = reservation.gpus
+    return whose if gpus is None else f"{whose} (GPU {', '.join(map(str, gpus))})"
+
+
+def _other_use(reserved: Sequence[Reservation], server: ServerStatus) -> str:
+    """How the use of a server differs from its reservations, empty if it does not."""
     users = server.snapshot.users if server.snapshot else []
     if server.verdict.state is State.IDLE:
         return "but idle"
-    if users and not any(is_login_of(user, reservation.person) for user in users):
+    if users and not any(is_login_of(user, one.person) for user in users for one in reserved):
         return f"used by {listed(users)}"
     return ""
 
@@ -165,10 +170,15 @@ class Reservations:
         """The servers in the tab that are none of `servers`."""
         return not_set_up(self._known, servers, datetime.now().astimezone())
 
+    def of_others(self, server: str, asker: str) -> list[Reservation]:
+        """The reservations of `server` that hold now for other people than `asker`, in the order of their rows."""
+        reserved = reserved_now(self._known, datetime.now().astimezone()).get(server.casefold(), [])
+        return [one for one in reserved if not is_same_person(asker, one.person)]
+
     def against(self, server: str, asker: str) -> str | None:
-        """Who else than `asker` has reserved `server` now, in words; None if no other person has."""
-        moment = datetime.now().astimezone()
-        reservation = reserved_now(self._known, moment).get(server.casefold())
-        if reservation is None or is_same_person(asker, reservation.person):
-            return None
-        return f"{server} is reserved by {_whose(reservation, moment)}"
+        """Who else than `asker` has reserved all of `server` now, in words; None if no other person has.
+
+        A reservation of some GPUs leaves the others free: see `of_others`.
+        """
+        whole = [one for one in self.of_others(server, asker) if one.gpus is None]
+        return f"{server} is reserved by {_whose(whole, datetime.now().astimezone())}" if whole else None

@@ -24,12 +24,14 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True)
 class Reservation:
-    """A server that a person has from `start` to `end`, without a limit where that is None."""
+    """A server, or some of its GPUs, that a person has from `start` to `end`, without a limit where that is None."""
 
     server: str
     person: str
     start: datetime | None = None
     end: datetime | None = None
+    gpus: tuple[int, ...] | None = None
+    """The indices of the GPUs, in increasing order; None: the whole server."""
 
     def covers(self, moment: datetime) -> bool:
         return (self.start is None or self.start <= moment) and (self.end is None or moment < self.end)

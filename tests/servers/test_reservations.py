@@ -27,10 +27,17 @@ from tests import examples
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def test_the_first_row_that_covers_now_wins() -> None:
+def test_all_rows_that_cover_now_count() -> None:
     past = Reservation("gpu1", "Lee", end=examples.NOON - timedelta(days=1))
     current, other = Reservation("GPU1", "Kim"), Reservation("gpu1", "Max")
-    assert reserved_now([past, current, other], examples.NOON) == {"gpu1": current}
+    assert reserved_now([past, current, other], examples.NOON) == {"gpu1": [current, other]}
+
+
+def test_overlapping_reservations_are_all_shown() -> None:
+    both = [Reservation("gpu1", "Kim", gpus=(0, 1)), Reservation("gpu1", "Max", end=UNTIL, gpus=(2,))]
+    [server] = with_reservations([examples.busy_server()], {"gpu1": [*both, both[0]]}, examples.NOON)
+    assert server.reserved == "Kim (GPU 0, 1), Max until 18:30 (GPU 2)"
+    assert server.verdict.reason == examples.busy_server().verdict.reason  # kim uses it
 
 
 @pytest.mark.parametrize("login", ["lee", "kim", "kimlee", "KLee"])
@@ -57,7 +64,7 @@ def test_who_has_reserved_a_server_and_until_when() -> None:
     busy = examples.busy_server()
 
     def said(end: datetime | None, at: datetime) -> str | None:
-        return with_reservations([busy], {"gpu1": Reservation("gpu1", "Max", end=end)}, at)[0].reserved
+        return with_reservations([busy], {"gpu1": [Reservation("gpu1", "Max", end=end)]}, at)[0].reserved
 
     day = datetime(2026, 3, 4, 23, 59, tzinfo=BERLIN)
     before = examples.NOON - timedelta(days=1)
@@ -83,7 +90,7 @@ def test_a_verdict_says_where_a_server_is_not_used_as_it_is_reserved(
 ) -> None:
     server = examples.busy_server()
     server = server.model_copy(update={"verdict": server.verdict.model_copy(update={"state": state})})
-    (shown,) = with_reservations([server], {"gpu1": Reservation("gpu1", person, end=UNTIL)}, examples.NOON)
+    (shown,) = with_reservations([server], {"gpu1": [Reservation("gpu1", person, end=UNTIL)]}, examples.NOON)
     before = server.verdict.reason
     assert shown.verdict == server.verdict.model_copy(
         update={"reason": f"{before}; {reason}" if reason else before}
@@ -100,7 +107,7 @@ def test_a_reserved_server_is_not_suggested() -> None:
     ]
 
     def order(*names: str) -> list[tuple[str, bool]]:
-        current = {name: Reservation(name, "Max") for name in names}
+        current = {name: [Reservation(name, "Max")] for name in names}
         return [(s.name, s.suggested) for s in with_reservations(servers, current, examples.NOON)]
 
     assert order() == [("gpu1", True), ("gpu2", False), ("gpu3", False)]
