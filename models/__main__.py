@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from models.command import Command
 from models.compare import CompareError
 from models.compare import compare as compare_sides
 from models.data.errors import DataError
@@ -54,12 +56,27 @@ def train(run_folder: Path, *, progress: bool, figures: bool) -> None:
         sys.exit(stopped.exit_code)
 
 
+@main.command("run")
+@click.argument("run_folder", type=PATH)
+@click.option("--prefix", default="", help="The folder of the Python or conda environment.")
+def run_program(run_folder: Path, *, prefix: str) -> None:
+    """Runs the program of RUN_FOLDER, and notes there how it ended."""
+    from models.program import run as run_command  # noqa: PLC0415 - a training needs it not
+
+    sys.exit(run_command(RunFolder(run_folder.absolute()), prefix))
+
+
 @main.command()
 @click.argument("run")
-@click.argument("recipe")
-def job(run: str, recipe: str) -> NoReturn:
-    """Trains RECIPE (JSON) in the run folder RUN of this machine's home, for a backend on another machine."""
-    folder = RunFolder.receive(home() / "runs", run, Recipe.model_validate_json(recipe))
+@click.argument("content")
+@click.option("--prefix", default="", help="The folder of the Python or conda environment.")
+def job(run: str, content: str, *, prefix: str) -> NoReturn:
+    """Runs CONTENT, a recipe or a command (JSON), in the run folder RUN of this machine's home.
+
+    For a backend on another machine.
+    """
+    work = TypeAdapter[Recipe | Command](Recipe | Command).validate_json(content)
+    folder = RunFolder.receive(home() / "runs", run, work)
     log = os.open(folder.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log, stream.fileno())
@@ -68,8 +85,9 @@ def job(run: str, recipe: str) -> NoReturn:
     # Data that is not in the home is not looked for where Ray happens to run.
     data_sets(home()).mkdir(exist_ok=True)
     os.chdir(data_sets(home()))
+    step = ["train"] if isinstance(work, Recipe) else ["run", f"--prefix={prefix}"]
     # In place of this process: the one that Ray knows, and ends with its job, is the one that trains.
-    os.execv(sys.executable, command("train", str(folder.path)))  # noqa: S606 - a shell is not wanted
+    os.execv(sys.executable, command(*step, str(folder.path)))  # noqa: S606 - a shell is not wanted
 
 
 @main.command()

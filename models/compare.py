@@ -10,7 +10,8 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from models import published
-from models.result import Matrix
+from models.program_reader import is_program, read_any_result
+from models.result import Matrix, ProgramResult
 from models.run_folder import RunFolder
 from models.run_reader import read_predictions, read_result
 from models.significance import Significance, mcnemar, two_proportions
@@ -125,6 +126,8 @@ def _source(name: str) -> _Source:
     folder = RunFolder(Path(name))
     if not folder.path.is_dir():
         raise CompareError(f"there is no run folder {name}: give the path of one, or {', '.join(PUBLISHED)}")
+    if is_program(folder):
+        return _program(folder)
     result = read_result(folder)
     if result is None:
         raise CompareError(f"run {folder.id} has no result yet: wait until it is finished, or choose another")
@@ -137,6 +140,23 @@ def _source(name: str) -> _Source:
         architecture=result.recipe.architecture,
         data_hash=result.data.hash,
         synthetic=result.data.synthetic,
+        folder=folder,
+    )
+
+
+def _program(folder: RunFolder) -> _Source:
+    result = read_any_result(folder)
+    if not isinstance(result, ProgramResult) or result.confusion_matrix is None:
+        raise CompareError(f"run {folder.id} has no confusion matrix: choose a run that has one")
+    return _Source(
+        name=folder.id,
+        title=result.title,
+        words=list(result.words),
+        every_clip=result.confusion_matrix,
+        full_length=None,
+        architecture="",
+        data_hash=f"of run {folder.id}",  # not known, so equal to no other
+        synthetic=False,
         folder=folder,
     )
 

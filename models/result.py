@@ -3,11 +3,13 @@
 Numbers are finite and within their range, texts have a largest length, and types are not guessed.
 """
 
-from dataclasses import dataclass
+import signal as signals
+from dataclasses import dataclass, field
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from models.command import Command
 from models.recipe import Recipe
 
 Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
@@ -86,6 +88,78 @@ class RunResult(_Content):
         return self
 
 
+class ProgramResult(_Content):
+    """The result of a program of the lab's own: what its `result.json` holds, as far as it can be used."""
+
+    run: Line
+    title: Line
+    command: Command | None = None
+    """None: the result was recorded, no job brought it."""
+    metrics: Annotated[dict[Line, Value | Line | None], Field(max_length=1000)]
+    """What the program measured, in its order; None is not known."""
+    words: tuple[Line, ...] = ()
+    confusion_matrix: Matrix | None = None
+    notices: Annotated[tuple[Line, ...], Field(max_length=1000)] = ()
+    """What could not be used, and why."""
+    seconds: Value | None = None
+    """From the start of the program to its end."""
+    finished_at: Moment
+
+    @property
+    def clips(self) -> int:
+        """How many samples the confusion matrix counts."""
+        return sum(map(sum, self.confusion_matrix or ()))
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of right predictions: the metric `test_accuracy` or `accuracy`, else that of the matrix."""
+        for name in ("test_accuracy", "accuracy"):
+            value = self.metrics.get(name)
+            if isinstance(value, int | float) and 0 <= value <= 1:
+                return value
+        if not self.confusion_matrix or not self.clips:
+            return None
+        return sum(row[place] for place, row in enumerate(self.confusion_matrix)) / self.clips
+
+
+class Exit(_Content):
+    """The content of `exit.json`: how a program of the lab's own ended. It is written last."""
+
+    status: Annotated[int, Field(strict=True, ge=0, le=255)] | None = None
+    """None: a signal ended it, or it did not start."""
+    signal: Annotated[int, Field(strict=True, ge=1, le=128)] | None = None
+    reason: Line = ""
+    """Why it did not start, or what else is known of its end."""
+    ended_at: Moment
+
+    @property
+    def is_success(self) -> bool:
+        return self.status == 0
+
+    @property
+    def in_words(self) -> str:
+        """Such as `exit status 3`, or `killed by signal 9 (out of memory: the kernel's log says so)`."""
+        return ended(self.status, self.signal, self.reason)
+
+
+def ended(status: int | None, signal: int | None = None, reason: str = "") -> str:
+    """How a process ended, in words; a shell tells of a signal by a status above 128."""
+    detail = f" ({reason})" if reason else ""
+    if signal is not None:
+        return f"killed by signal {signal}{detail or _meaning(signal)}"
+    if status is None:
+        return reason
+    if status - 128 in set(signals.Signals):
+        return f"exit status {status}, which tells of signal {status - 128}{detail or _meaning(status - 128)}"
+    return f"exit status {status}{detail}"
+
+
+def _meaning(signal: int) -> str:
+    """What a signal is sent for; empty where its number says all."""
+    words = "" if signal == signals.SIGKILL else signals.strsignal(signal)
+    return f" ({words.casefold()})" if words else ""
+
+
 class Epoch(_Content):
     """One line of `history.jsonl`; None is not known."""
 
@@ -97,6 +171,10 @@ class Epoch(_Content):
     learning_rate: Value | None = None
     seconds: Value | None = None
     clips_per_second: Value | None = None
+
+
+MetricLine = dict[str, float]
+"""One line of the `history.jsonl` of a program of the lab's own: its numbers by name."""
 
 
 class Prediction(_Content):
@@ -147,12 +225,15 @@ class RunContent:
     Attributes:
         figures: names of the pictures, in the order in which they are shown.
         broken: the files that cannot be read.
+        metrics: the lines of a program's history, whose names are the program's own.
     """
 
     recipe: Recipe | None
-    result: RunResult | None
+    result: RunResult | ProgramResult | None
     history: list[Epoch]
     predictions: list[Prediction]
     filters: list[Filter]
     figures: list[str]
     broken: list[BrokenFile]
+    command: Command | None = None
+    metrics: list[MetricLine] = field(default_factory=list)

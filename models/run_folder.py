@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from models.command import Command
 from models.recipe import Recipe
 
 Answer = TypeVar("Answer")
@@ -32,15 +33,17 @@ class ForeignRunError(RuntimeError):
 
 
 class RunFolder:
-    """The files of a run. `models/run_reader.py` reads them.
+    """The files of a run. `models/run_reader.py` and `models/program_reader.py` read them.
 
-    A run is finished when `result.json` exists: it is written last and atomically. A run is being
-    trained while a process holds a lock on `lock`; the kernel releases it however that process ends.
+    A training is finished when `result.json` exists: it is written last and atomically. A program of the
+    lab's own is over when `exit.json` exists. A run is in progress while a process holds a lock on `lock`;
+    the kernel releases it however that process ends.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.recipe_file = path / "recipe.json"
+        self.command_file = path / "command.json"
         self.environment_file = path / "environment.json"
         self.history_file = path / "history.jsonl"
         self.progress_file = path / "progress.json"
@@ -50,12 +53,13 @@ class RunFolder:
         self.filters_file = path / "filters.json"
         self.log_file = path / "train.log"
         self.result_file = path / "result.json"
+        self.exit_file = path / "exit.json"
         self.lock_file = path / "lock"
         self.figures = path / "figures"
 
     @classmethod
-    def create(cls, runs: Path, recipe: Recipe) -> "RunFolder":
-        """Makes a folder with a new name below `runs`, with `recipe` in it."""
+    def create(cls, runs: Path, work: Recipe | Command | None) -> "RunFolder":
+        """Makes a folder with a new name below `runs`, with the recipe or the command in it."""
         runs.mkdir(parents=True, exist_ok=True)
         while True:
             # Starts with a letter: no spreadsheet takes such a name for a number.
@@ -64,27 +68,33 @@ class RunFolder:
                 folder.path.mkdir()
             except FileExistsError:
                 continue
-            write_atomically(folder.recipe_file, recipe.model_dump_json(indent=2))
+            if work:
+                write_atomically(folder.work_file(work), work.model_dump_json(indent=2))
             return folder
 
     @classmethod
-    def receive(cls, runs: Path, run: str, recipe: Recipe) -> "RunFolder":
-        """The folder of a run that another machine named; the same name and recipe give the same folder.
+    def receive(cls, runs: Path, run: str, work: Recipe | Command) -> "RunFolder":
+        """The folder of a run that another machine named; the same name and content give the same folder.
 
         Raises:
-            ForeignRunError: a run of that name with another recipe is here.
+            ForeignRunError: a run of that name with another recipe or command is here.
         """
         folder = cls(runs / run)
         folder.path.mkdir(parents=True, exist_ok=True)
-        if not folder.recipe_file.exists():
-            write_atomically(folder.recipe_file, recipe.model_dump_json(indent=2))
+        file = folder.work_file(work)
+        if not (folder.recipe_file.exists() or folder.command_file.exists()):
+            write_atomically(file, work.model_dump_json(indent=2))
         try:
-            is_ours = Recipe.model_validate_json(folder.recipe_file.read_bytes()) == recipe
+            is_ours = file.exists() and type(work).model_validate_json(file.read_bytes()) == work
         except ValueError:
             is_ours = False
         if not is_ours:
             raise ForeignRunError(f"another run {run} is on this server already; launch it again")
         return folder
+
+    def work_file(self, work: Recipe | Command) -> Path:
+        """Where the recipe or the command stands."""
+        return self.recipe_file if isinstance(work, Recipe) else self.command_file
 
     @property
     def id(self) -> str:
@@ -119,8 +129,10 @@ class RunFolder:
         return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.splitlines()[-lines:])
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[int]:
         """Holds the run for this process, whose PID stands in the lock file meanwhile.
+
+        Yields the locked descriptor. A child that inherits it holds the run too, until it has ended.
 
         Raises:
             AlreadyTrainingError: another process holds it.
@@ -131,7 +143,7 @@ class RunFolder:
                 raise AlreadyTrainingError(f"run {self.id} is already being trained")
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-            yield
+            yield descriptor
             os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)

@@ -99,13 +99,21 @@ def read_run(folder: RunFolder) -> RunContent:
     if result and predictions is not None and len(predictions) != result.test_clips:
         reason = f"it has {len(predictions):,} of {result.test_clips:,} test clips"
         broken.append(BrokenFile(file=folder.predictions_file.name, reason=reason))
+    figures = drawn(folder, broken)
+    others = (folder.analysis_file, folder.checkpoint_file)
+    broken += [BrokenFile(file=file.name, reason=reason) for file in others if (reason := _fault(file))]
+    return RunContent(recipe, result, history or [], predictions or [], filters or [], figures, broken)
+
+
+def drawn(folder: RunFolder, broken: list[BrokenFile]) -> list[str]:
+    """The names of the run's pictures, in the order in which they are shown; adds to `broken` what is no picture."""
     figures = []
-    for file in (*folder.drawn(), folder.analysis_file, folder.checkpoint_file):
+    for file in folder.drawn():
         if reason := _fault(file):
             broken.append(BrokenFile(file=str(file.relative_to(folder.path)), reason=reason))
-        elif file.suffix == ".png":
+        else:
             figures.append(file.stem)
-    return RunContent(recipe, result, history or [], predictions or [], filters or [], figures, broken)
+    return figures
 
 
 def parsed(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.figures.facts import Facts
 from models.figures.style import CONTRAST, FAINT, INK, SOFT, picture, quiet, shorten
-from models.result import RunResult
+from models.result import ProgramResult, RunResult
 
 ERRORS = LinearSegmentedColormap.from_list("errors", ["white", "#fddbb5", "#f08b3c", CONTRAST, "#6b2000"])
 """From white for none, growing darker steadily, so that it reads in grey too."""
@@ -20,9 +20,9 @@ _WIDTH_PX, _HEIGHT_PX = 1000, 980
 
 def counts(facts: Facts) -> Figure | None:
     """Clips a cell."""
-    if facts.result is None:
+    if facts.result is None or facts.matrix is None:
         return None
-    matrix = np.array(facts.result.confusion_matrix)
+    matrix = np.array(facts.matrix)
     return _draw(
         facts, facts.result, matrix, texts=np.char.mod("%d", matrix), unit="as counts", beside=_recall(matrix)
     )
@@ -30,9 +30,9 @@ def counts(facts: Facts) -> Figure | None:
 
 def normalised(facts: Facts) -> Figure | None:
     """Per cent of the clips of a label."""
-    if facts.result is None:
+    if facts.result is None or facts.matrix is None:
         return None
-    matrix = np.array(facts.result.confusion_matrix)
+    matrix = np.array(facts.matrix)
     clips = matrix.sum(axis=1)
     per_cent = 100 * matrix / np.maximum(clips, 1)[:, None]
     texts = np.where(per_cent < 9.95, np.char.mod("%.1f", per_cent), np.char.mod("%.0f", per_cent))
@@ -57,7 +57,7 @@ def _recall(matrix: NDArray[np.int64]) -> list[str]:
 @quiet
 def _draw(
     facts: Facts,
-    result: RunResult,
+    result: RunResult | ProgramResult,
     matrix: NDArray[np.float64] | NDArray[np.int64],
     *,
     texts: NDArray[np.str_],
@@ -92,8 +92,11 @@ def _draw(
     return figure
 
 
-def accuracies(result: RunResult) -> str:
+def accuracies(result: RunResult | ProgramResult) -> str:
     """Both test accuracies in words; the second is the one comparable with the published study."""
+    if isinstance(result, ProgramResult):
+        known = "not known" if result.accuracy is None else f"{result.accuracy:.4f}"
+        return f"Accuracy {known} ({result.clips:,} clips)"
     accuracy = result.test_accuracy_full_length
     full_length = "not known" if accuracy is None else f"{accuracy:.4f}"
     return (

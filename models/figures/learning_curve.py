@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.figures.facts import Facts
 from models.figures.style import ACCENT, CONTRAST, FAINT, INK, SOFT, picture, quiet
-from models.result import Epoch
+from models.result import Epoch, RunResult
 
 _WIDTH_PX, _HEIGHT_PX = 1000, 800
 
@@ -28,11 +28,11 @@ def draw(facts: Facts) -> Figure | None:
     )
     epochs = np.array([entry.epoch for entry in history])
     _curves(panels[0], epochs, _values(history, "loss"), _values(history, "validation_loss"))
-    panels[0].set_ylabel("loss (cross entropy, nats)")
-    panels[0].set_ylim(0, 1.05 * panels[0].dataLim.ymax)
+    panels[0].set_ylabel("loss (cross entropy, nats)" if facts.recipe else "loss")
+    _limit(panels[0], low=0, high=1.05 * panels[0].dataLim.ymax)
     _curves(panels[1], epochs, _values(history, "train_accuracy"), _values(history, "validation_accuracy"))
     panels[1].set_ylabel("accuracy")
-    panels[1].set_ylim(max(0, 1.1 * panels[1].dataLim.ymin - 0.1), 1)
+    _limit(panels[1], low=max(0, 1.1 * panels[1].dataLim.ymin - 0.1), high=1)
     if moving:
         panels[2].plot(epochs, rates, color=SOFT, marker="o" if len(epochs) == 1 else None)
         panels[2].set_ylabel("learning rate")
@@ -51,6 +51,12 @@ def draw(facts: Facts) -> Figure | None:
     return figure
 
 
+def _limit(axes: Axes, *, low: float, high: float) -> None:
+    """Fixes the scale; a program may measure nothing on it, or a loss below zero."""
+    if np.isfinite([low, high]).all() and low < high and axes.dataLim.ymin >= low:
+        axes.set_ylim(low, high)
+
+
 def _values(history: list[Epoch], field: str) -> NDArray[np.float64]:
     """One value an epoch, NaN where it is not known."""
     return np.array([getattr(entry, field) for entry in history], dtype=np.float64)
@@ -59,7 +65,7 @@ def _values(history: list[Epoch], field: str) -> NDArray[np.float64]:
 def _best(facts: Facts) -> Epoch | None:
     """The epoch whose weights were kept; while training goes on, the first of the highest accuracy."""
     known = [entry for entry in facts.history if entry.validation_accuracy is not None]
-    if facts.result is not None:
+    if isinstance(facts.result, RunResult):
         known = [entry for entry in known if entry.epoch == facts.result.best_epoch]
     return max(known, key=lambda entry: entry.validation_accuracy or 0, default=None)
 

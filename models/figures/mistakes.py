@@ -14,9 +14,9 @@ _MOST = 12
 @quiet
 def draw(facts: Facts) -> Figure | None:
     """Unordered pairs with the errors of both directions; None also for a run without errors."""
-    if facts.result is None:
+    if facts.result is None or facts.matrix is None:
         return None
-    matrix, words = np.array(facts.result.confusion_matrix), facts.result.words
+    matrix, words = np.array(facts.matrix), facts.result.words
     pairs = sorted(
         ((a, b) for b in range(len(words)) for a in range(b) if matrix[a, b] + matrix[b, a]),
         key=lambda pair: matrix[pair] + matrix[pair[::-1]],

@@ -99,7 +99,7 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
 
 def _sound(content: RunContent, clip: str) -> Path | None:
     """The file of a clip, None where it is not below the run's data."""
-    data = content.result.data.folder if content.result else ""
+    data = content.result.data.folder if isinstance(content.result, RunResult) else ""
     data = data or (content.recipe.data if content.recipe else "")
     try:
         folder = Path(data).resolve()
