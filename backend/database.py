@@ -52,7 +52,7 @@ def open_database(file: Path) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        # Whoever will write takes the write lock first: two processes then wait for each other
+        # A writer takes the write lock first: two processes then wait for each other
         # instead of failing half way.
         reading = connection.get_execution_options().get("reading")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
@@ -104,7 +104,7 @@ def database_error(error: DatabaseError, file: Path | None = None) -> SheetrackE
     if "full" in text or "disk I/O" in text:
         return UnavailableError(
             f"The disk is full: {place} cannot be written. Nothing stored was harmed.",
-            "Free some space; what is pending is then done by itself.",
+            "Free some space; what is pending then continues.",
         )
     if "locked" in text:
         return UnavailableError(f"{place} is busy.", "Try again in a moment.")

@@ -56,7 +56,7 @@ class UnavailableError(SheetrackError):
 
 
 def note_failure(error: BaseException, file: Path) -> str:
-    """Adds the traceback of an error that nobody foresaw to `file`; returns a sentence for people.
+    """Adds the traceback of an unexpected error to `file`; returns a sentence for people.
 
     The sentence has the error's class and not its text, which may hold a secret.
     """

@@ -28,7 +28,7 @@ def running(name: str = "r1") -> Job:
 
 
 def run_result(run: str = "r1", accuracy: float = 0.9, **changes: Any) -> RunResult:
-    """A run that heard `accuracy` of ten clips a word right and took the rest for the next word."""
+    """A run that predicts `accuracy` of ten clips a word right and the rest as the next word."""
     size, clips = len(WORDS), 10
     right = round(accuracy * clips)
     matrix = [[0] * size for _ in range(size)]

@@ -13,7 +13,7 @@ Answer = TypeVar("Answer")
 
 
 def is_person() -> bool:
-    """Whether somebody can answer."""
+    """Whether a person at a terminal can answer."""
     return sys.stdin.isatty()
 
 
@@ -21,11 +21,11 @@ def ask(question: str, option: str, understand: Callable[[str], Answer], default
     """Asks until `understand` takes the answer; what it raises is shown.
 
     Raises:
-        InvalidError: nobody can answer; the hint names `option`.
+        InvalidError: there is no terminal; the hint names `option`.
     """
     while True:
         if not is_person():
-            raise InvalidError(f"{question}: nobody is here to answer.", f"Give {option}.")
+            raise InvalidError(f"{question}: this needs a terminal to answer.", f"Give {option}.")
         answer: str = click.prompt(question, default=default, show_default=bool(default))
         try:
             return understand(answer.strip())
@@ -47,7 +47,7 @@ def choose(question: str, option: str, choices: Sequence[str], default: int) -> 
 
 
 def confirm(question: str, *, default: bool) -> bool:
-    """A yes or no; where nobody can answer, `default`."""
+    """A yes or no; without a terminal, `default`."""
     return click.confirm(question, default=default) if is_person() else default
 
 

@@ -43,7 +43,7 @@ def connect_google(
     """Asks for what is not given, tries everything, fills the first tabs and writes the settings.
 
     Raises:
-        SheetrackError: a step does not work, and nobody is here to try it again.
+        SheetrackError: a step does not work, and there is no terminal to try it again.
     """
     settings = home.settings()
     known = settings.google

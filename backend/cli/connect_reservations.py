@@ -29,7 +29,7 @@ def choose_reservations(
     """The tab that `tab` or the person names, once it can be read; None: the lab keeps no reservations there.
 
     Raises:
-        SheetrackError: it cannot be read, and nobody is here to choose another.
+        SheetrackError: it cannot be read, and there is no terminal to choose another.
     """
     if tab == "":
         return None

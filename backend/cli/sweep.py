@@ -58,7 +58,7 @@ def _dropouts(_context: click.Context, _option: click.Parameter, text: str) -> l
 @partial(recipe_options, but=GRID_FIELDS)
 @as_json
 def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any) -> None:
-    """Queues a training of ARCHITECTURE for every depth, dropout and batch norm, in a tab of its own.
+    """Queues a training of ARCHITECTURE for every depth, dropout and batch norm, in a separate tab.
 
     What is measured already with the same recipe and data is not run again. Asked for again with more
     depths, dropouts or seeds the sweep grows. Without --server it shows how far the sweeps are.

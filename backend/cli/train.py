@@ -74,7 +74,7 @@ def data_on(sheetrack: Sheetrack, server: str, data: str) -> str:
 def _stopped_run(home: Home, run: str) -> RunFolder:
     folder = RunFolder(home.runs / run)
     if not folder.recipe_file.exists():
-        raise NotFoundError(f"There is no run {run!r} in {home.runs}.", "`ls` there shows what there is.")
+        raise NotFoundError(f"There is no run {run!r} in {home.runs}.", "`ls` there lists the runs.")
     return folder
 
 

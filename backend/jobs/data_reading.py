@@ -16,7 +16,7 @@ _PROGRESS = re.compile(r"(\d+) of (\d+) clips")
 
 
 class DataReading:
-    """Starts at once, in a thread of its own."""
+    """Starts at once, in its own thread."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -62,7 +62,7 @@ class DataReading:
 
     def _read(self) -> DataFacts:
         arguments = ("data", "describe", self.folder, "--json", "--progress")
-        # Not a pipe: nobody reads it before the process has ended.
+        # Not a pipe: it is read only after the process has ended, and a full pipe would block it.
         with tempfile.TemporaryFile("w+") as output:
             with subprocess.Popen(
                 command(*arguments),

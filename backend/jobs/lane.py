@@ -26,7 +26,7 @@ GRACE_SECONDS = 5
 
 
 class Lane:
-    """A server that does not answer delays its own jobs only: each lane steps in a thread of its own.
+    """A server that does not answer delays its own jobs only: each lane has its own thread.
 
     Each step compares what is stored with what exists, and can be repeated: whichever process died in the
     middle of a step, the next step continues from the facts.

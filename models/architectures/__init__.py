@@ -1,6 +1,6 @@
 """The networks, one file a family.
 
-A new one is a function (words, depth, dropout, batch_norm) -> network in a file of its own, built of
+A new one is a function (words, depth, dropout, batch_norm) -> network in its own file, built of
 `Convolution`s so that its filters and feature maps can be drawn, and one line in `ARCHITECTURES` of
 `models/architecture_table.py`.
 """

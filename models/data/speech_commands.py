@@ -165,8 +165,8 @@ def _speakers_apart(files: list[ClipFile]) -> str:
     trained = {file.speaker for file in files if file.split == "training"}
     shared = len({file.speaker for file in files if file.split == "testing"} & trained)
     if shared:
-        return f"{shared} speakers of test clips are also heard in training."
-    return "No speaker of a test clip is heard in training."
+        return f"{shared} speakers of test clips are also in the training clips."
+    return "No speaker of a test clip is in the training clips."
 
 
 def _synthetic(root: Path) -> str:

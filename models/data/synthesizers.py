@@ -29,7 +29,7 @@ class Espeak:
     """eSpeak NG, a formant synthesizer. Voices are `<language>+<variant>` such as `en-us+f2`."""
 
     def __init__(self) -> None:
-        import espeakng_loader  # noqa: PLC0415 # an optional extra of its own licence
+        import espeakng_loader  # noqa: PLC0415 # an optional extra with another licence
 
         self._library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
         self._library.espeak_Synth.argtypes = [

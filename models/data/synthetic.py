@@ -66,7 +66,7 @@ class Voice(NamedTuple):
 def prepare(root: Path, *, clips_a_word: int, seed: int = 0, report: Callable[[int, int], None]) -> bool:
     """Writes the sixteen words in the layout of Speech Commands, unless that very set is there already.
 
-    Each voice speaks in a fresh process of its own, so the same request gives the same samples
+    Each voice speaks in a fresh process, so the same request gives the same samples
     of eSpeak NG; SVOX Pico now and then speaks a word a little otherwise.
 
     Args:

@@ -16,7 +16,7 @@ from models.training.errors import TrainingError
 class Checkpoint:
     """The state after an epoch.
 
-    Randomness is not part of it: each epoch draws from a seed of its own.
+    Randomness is not part of it: each epoch draws from its own seed.
     """
 
     data_hash: str

@@ -25,7 +25,7 @@ def prepare_torch() -> torch.device:
     keep_memory()
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         torch.set_num_threads(len(os.sched_getaffinity(0)))
-    # cuBLAS is repeatable only with a workspace of its own; it reads this when it starts.
+    # cuBLAS is repeatable only with its own workspace; it reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

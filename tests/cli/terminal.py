@@ -19,7 +19,7 @@ _RUN = (
 
 
 class Terminal:
-    """Runs `sheetrack` with `words` on a terminal of its own while the block lasts."""
+    """Runs `sheetrack` with `words` on its own terminal while the block lasts."""
 
     def __init__(self, home: Path, *words: str) -> None:
         self._ours, theirs = pty.openpty()

@@ -48,7 +48,7 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(tmp_
     data = write_tones(tmp_path / "tones")
     models("data", "describe", data)
     folder = RunFolder.create(tmp_path / "runs", Recipe(data=str(data), depth=3, epochs=2))
-    # A disk of half a megabyte, in a name space of its own: room for the recipe, not for a checkpoint.
+    # A disk of half a megabyte, in its own name space: room for the recipe, not for a checkpoint.
     small_disk = f"""
         mount -t tmpfs -o size=512k none {tmp_path}/disk && cp -r {folder.path} {tmp_path}/disk/ &&
         {sys.executable} -m models train {tmp_path}/disk/{folder.id}; code=$?

@@ -55,7 +55,7 @@ def loopback(sheetrack: Sheetrack, accounts: GoogleAccounts) -> Iterator[str]:
 
 @pytest.fixture
 def sheet(loopback: str) -> Iterator[OpenSheet]:
-    """A sheet whose Settings name the public address; nobody is signed in yet."""
+    """A sheet whose Settings name the public address; no person is signed in yet."""
     with opened(tunnels={PUBLIC: loopback}, token=None, answers=[PUBLIC]) as sheet:
         sheet.choose("openSettings")
         yield sheet

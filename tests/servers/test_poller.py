@@ -119,11 +119,11 @@ def test_names_that_nobody_answers_for_delay_no_reading_of_this_machine(
     token = token_file(tmp_path)
     lost = [Server(name=f"s{i}", agent=f"http://s{i}.invalid:1", token_file=token) for i in range(60)]
     poller = Poller([Server(name="here"), *lost], sampled(tmp_path))
-    heard: list[Snapshot] = []
-    rounds = threading.Thread(target=lambda: [poller.poll(heard.append) for _ in range(3)], daemon=True)
+    seen: list[Snapshot] = []
+    rounds = threading.Thread(target=lambda: [poller.poll(seen.append) for _ in range(3)], daemon=True)
     rounds.start()
-    wait_until(lambda: len(heard) == 3, "the third reading of this machine")
-    assert {snapshot.server for snapshot in heard} == {"here"}
+    wait_until(lambda: len(seen) == 3, "the third reading of this machine")
+    assert {snapshot.server for snapshot in seen} == {"here"}
     assert not released.is_set()
     released.set()
     rounds.join()

@@ -1,4 +1,4 @@
-"""Maintenance that somebody announced."""
+"""Maintenance of servers."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -70,7 +70,7 @@ class Wire:
 
 
 class Cluster:
-    """The server `far`, which has a home of its own."""
+    """The server `far`, which has its own home."""
 
     def __init__(self, folder: Path, dashboard_port: int, wire: Wire, agent: AgentProcess) -> None:
         self.home = Home(folder / "home")

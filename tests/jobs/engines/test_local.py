@@ -50,7 +50,7 @@ def process(code: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_all_processes_of_a_job_are_found_and_killed(tmp_path: Path, job: Job) -> None:
-    # As an earlier backend started them: no lock yet, no handle, one in a session of its own.
+    # As an earlier backend started them: no lock yet, no handle, one in its own session.
     folder = tmp_path / job.id
     engine = LocalEngine(tmp_path)
     with process(STUBBORN, SHEETRACK_RUN=str(folder.resolve())) as trainer:
