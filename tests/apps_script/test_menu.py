@@ -29,7 +29,7 @@ def test_only_what_the_page_and_the_menu_need_is_public() -> None:
     public = {name for name in run()["functions"] if not name.endswith("_")}
     menu = {function for _, function, _ in run(["onOpen"])["menu"]}
     page = set(re.findall(r"\bcall\('(\w+)'", run(["openSidebar"])["page"]))
-    assert len(page) == 8
+    assert len(page) == 9
     assert public == menu | page | {"onOpen", "onInstall", "include"}
 
 

@@ -99,7 +99,7 @@ def test_a_chosen_clip_is_shown_on_its_way_through_the_network(trained: tuple[Ho
     clip = "cat/training03_nohash_0.wav"
     assert run("figures", folder.id, "--clip", clip, SHEETRACK_HOME=str(home.path)).returncode == 0
     with np.load(folder.analysis_file) as analysis:
-        assert (str(analysis["clip_name"]), str(analysis["clip_actual"])) == (clip, "cat")
+        assert (str(analysis["clip_name"]), str(analysis["clip_label"])) == (clip, "cat")
     answer = run("figures", folder.id, "--clip", "cat/none.wav", SHEETRACK_HOME=str(home.path))
     assert "has no clip 'cat/none.wav'" in complaint(answer, 1)
     folder.analysis_file.write_bytes(before)

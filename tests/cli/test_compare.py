@@ -24,7 +24,7 @@ def made(home: Home) -> RunFolder:
     folder = make_run(home.runs)
     folder.figures.mkdir(exist_ok=True)
     for name in ("confusion_matrix", "compare_published_base"):
-        (folder.figures / f"{name}.png").write_bytes(b"\x89PNG")
+        (folder.figures / f"{name}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     return folder
 
 
@@ -37,6 +37,7 @@ def api(home: Home) -> Iterator[FlaskClient]:
     sheetrack.close()
 
 
+@pytest.mark.filterwarnings("ignore:Sparkline Group extension")
 def test_its_picture_is_kept_with_the_comparison(
     made: RunFolder, home: Home, api: FlaskClient, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from models.run_reader import read_recipe
 from tests import examples
 from tests.models.breakage import params
 from tests.models.made_run import make_run
+from tests.patience import wait_until
 
 READ_FILES = (
     "recipe.json",
@@ -71,6 +72,8 @@ def lab(
     with serving(sheetrack, 0) as address:
         base, token = address.split("/?token=")
         with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+            runs = {f"Run {run}" for run in ("whole", *RUNS.values())}
+            wait_until(lambda: runs <= {name for name, _ in sheetrack.workbook.tabs()}, "a tab of each run")
             yield sheetrack, client
     sheetrack.close()
 

@@ -39,7 +39,7 @@ def test_speech_commands_that_are_there_are_counted_against_the_published_split(
     write_tones(tmp_path / "SpeechCommands" / "speech_commands_v0.02")
     done = models("data", "prepare", "speech-commands", tmp_path)
     assert done.returncode == 0
-    assert "is there already" in done.stdout
+    assert "exists already" in done.stdout
     assert "training: 36 clips (published: 40,851, -40,815)" in done.stdout
     assert "testing: 12 clips (published: 5,297, -5,285)" in done.stdout
 

@@ -282,8 +282,8 @@ def test_a_cache_that_was_left_half_built_is_built_again(tones: Path) -> None:
 def test_the_description_counts_what_is_there(tones: Path) -> None:
     from models.data.describe import describe
 
-    facts = json.loads(json.dumps(describe(opened(tones))))
-    assert facts["words"] == ["high", "low", "middle"]
+    facts = describe(opened(tones)).model_dump()
+    assert facts["words"] == ("high", "low", "middle")
     assert facts["clips"] == {"training": 36, "validation": 12, "testing": 12}
     assert facts["clips_full_length"] == {"training": 27, "validation": 9, "testing": 9}
     assert facts["synthetic"] is True
