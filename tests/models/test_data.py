@@ -1,6 +1,5 @@
 """Folders of words, good and bad, and the cache that trainings read."""
 
-import json
 import multiprocessing
 import os
 import shutil
