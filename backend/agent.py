@@ -191,7 +191,7 @@ def _run_files(runs: Path, run: str) -> RunFiles:
     if not is_run_id(run) or folder.is_symlink() or not folder.is_dir():
         raise NotFoundError(f"There is no run {run!r} here.", "")
     # First: what is not listed now was not there when the training had ended.
-    is_training = RunFolder(folder).trainer_pid() is not None
+    is_training = RunFolder(folder).is_locked()
     there, files = folder.resolve(), []
     for file in sorted([*there.iterdir(), *there.glob("figures/*")]):
         with suppress(FileNotFoundError):

@@ -1,12 +1,62 @@
 """Moments and durations, as they are stored and as people read them."""
 
 import math
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+_FOLLOWED_SECONDS = 2.0
+"""A deviation up to this is drift, or a clock that is being adjusted."""
+_TRUSTED_SECONDS = 60.0
+"""A larger deviation that lasts so long is right: the clock was set."""
+
+
+def _steady_seconds() -> float:
+    """Seconds since some moment, also those in which the machine slept, whatever is done to the wall clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+class Clock:
+    """The wall clock without its errors of less than a minute. Safe to use from several threads.
+
+    Readings, periods and pauses are compared by their times. A clock that is wrong for five seconds would
+    leave some of them in the future, where they hide what follows until the future is there.
+    """
+
+    def __init__(
+        self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = _steady_seconds
+    ) -> None:
+        self._wall_seconds, self._steady_seconds = wall, steady
+        self._lock = threading.Lock()
+        self._last = (wall(), steady())
+        """A time, and when it was by the steady clock."""
+        self._deviating: tuple[float, float] | None = None
+        """By how much the wall clock deviates, and since when by the steady clock."""
+
+    def seconds(self) -> float:
+        """Seconds since 1970."""
+        with self._lock:
+            wall, steady = self._wall_seconds(), self._steady_seconds()
+            expected = self._last[0] + steady - self._last[1]
+            deviation = wall - expected
+            if abs(deviation) <= _FOLLOWED_SECONDS or self._is_trusted(deviation, steady):
+                self._last, self._deviating = (wall, steady), None
+                return wall
+            return expected
+
+    def _is_trusted(self, deviation: float, steady: float) -> bool:
+        if self._deviating is None or abs(deviation - self._deviating[0]) > _FOLLOWED_SECONDS:
+            self._deviating = (deviation, steady)
+        return steady - self._deviating[1] >= _TRUSTED_SECONDS
+
+
+_CLOCK = Clock()
 
 
 def now() -> datetime:
     """The present in UTC, to the millisecond."""
-    moment = datetime.now(UTC)
+    moment = datetime.fromtimestamp(_CLOCK.seconds(), UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

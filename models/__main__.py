@@ -20,7 +20,8 @@ from models.places import data_sets, home
 from models.process import command, lower_priority
 from models.published import CLIPS
 from models.recipe import Recipe
-from models.run_folder import AlreadyTrainingError, ForeignRunError, RunFolder
+from models.run_folder import ForeignRunError, RunFolder
+from models.run_lock import VARIABLE, AlreadyTrainingError, RunLock
 from models.run_reader import BrokenRunError, read_history
 from models.training.errors import Stopped, TrainingError
 
@@ -43,11 +44,15 @@ def train(run_folder: Path, *, progress: bool, figures: bool) -> None:
     # Threads sleep while they wait for each other. On a shared machine the default, spinning, trains several
     # times slower; the library reads this once, when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from models.training.train import train as train_run  # noqa: PLC0415
-
     folder = RunFolder(run_folder.absolute())
+    if not folder.recipe_file.exists():
+        raise TrainingError(f"{folder.path} is no run folder: it has no recipe.json")
     try:
-        train_run(folder, bar=progress, figures=figures)
+        # Before torch is imported, which takes seconds: until then a second start would train beside this one.
+        with folder.lock():
+            from models.training.train import train as train_run  # noqa: PLC0415
+
+            train_run(folder, bar=progress, figures=figures)
     except Stopped as stopped:
         epochs = len(read_history(folder))
         click.echo(
@@ -77,6 +82,8 @@ def job(run: str, content: str, *, prefix: str) -> NoReturn:
     """
     work = TypeAdapter[Recipe | Command](Recipe | Command).validate_json(content)
     folder = RunFolder.receive(home() / "runs", run, work)
+    lock = RunLock(folder.lock_file)
+    lock.note(os.getpid())
     log = os.open(folder.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log, stream.fileno())
@@ -86,6 +93,8 @@ def job(run: str, content: str, *, prefix: str) -> NoReturn:
     data_sets(home()).mkdir(exist_ok=True)
     os.chdir(data_sets(home()))
     step = ["train"] if isinstance(work, Recipe) else ["run", f"--prefix={prefix}"]
+    os.set_inheritable(lock.descriptor, True)
+    os.environ[VARIABLE] = str(lock.descriptor)
     # In place of this process: the one that Ray knows, and ends with its job, is the one that trains.
     os.execv(sys.executable, command(*step, str(folder.path)))  # noqa: S606 - a shell is not wanted
 

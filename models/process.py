@@ -1,12 +1,19 @@
-"""How `python -m models` is started, and how a training gives way to other work. Needs no torch."""
+"""Processes: how `python -m models` is started, gives way to other work, and is told from all others.
+
+Needs no torch.
+"""
 
 import os
+import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 _NICENESS = 10
 _OOM_SCORE = 500
+_MOST_COMMAND = 300
 
 
 def command(*arguments: str, python: str = sys.executable) -> list[str]:
@@ -24,3 +31,83 @@ def lower_priority(pid: int) -> None:
     score = Path(f"/proc/{pid}/oom_score_adj")
     with suppress(OSError):
         score.write_text(str(max(_OOM_SCORE, int(score.read_text()))))
+
+
+class Identity(BaseModel):
+    """A process, told from all others.
+
+    A PID alone means another process on another machine, in another container, after a reboot or later.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    started: int
+    """When the process started, in clock ticks since the boot: setting the clock does not change it."""
+    boot: str
+    """The boot of the machine; empty where the system does not tell."""
+    namespace: str
+    """Where the PID counts: containers on one machine have a namespace each."""
+    host: str
+    command: str
+    """For people."""
+
+    @property
+    def is_alive_here(self) -> bool:
+        """Whether this very process exists on this machine, where this process sees it."""
+        try:
+            present = identify(self.pid)
+        except (OSError, ValueError):
+            return False
+        return (self.started, self.boot, self.namespace) == (present.started, present.boot, present.namespace)
+
+    @property
+    def is_of_here(self) -> bool:
+        """Whether its PID counts where this process runs."""
+        return (self.boot, self.namespace) == _place()
+
+
+def identify(pid: int) -> Identity:
+    """The identity of a process here.
+
+    Raises:
+        ProcessLookupError: there is no such process.
+    """
+    boot, namespace = _place()
+    started, arguments = _started(pid)
+    words = " ".join(arguments.split())[:_MOST_COMMAND]
+    return Identity(
+        pid=pid, started=started, boot=boot, namespace=namespace, host=socket.gethostname(), command=words
+    )
+
+
+def _place() -> tuple[str, str]:
+    """The boot of this machine, and the namespace of its PIDs."""
+    boot = namespace = ""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - no path, `pid:[4026531836]`
+    return boot, namespace
+
+
+def _started(pid: int) -> tuple[int, str]:
+    """The start of a process and its command line."""
+    if sys.platform != "linux":
+        return _started_elsewhere(pid)
+    try:
+        facts = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        raise ProcessLookupError(f"there is no process {pid}") from None
+    # The name of the program comes first, in brackets, and may hold brackets itself.
+    return int(facts.rpartition(")")[2].split()[19]), arguments.replace(b"\0", b" ").decode(errors="replace")
+
+
+def _started_elsewhere(pid: int) -> tuple[int, str]:
+    import psutil  # noqa: PLC0415 - Linux needs it not
+
+    try:
+        process = psutil.Process(pid)
+        return int(process.create_time()), " ".join(process.cmdline())
+    except psutil.Error:
+        raise ProcessLookupError(f"there is no process {pid}") from None

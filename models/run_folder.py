@@ -1,20 +1,18 @@
 """The run folder: the contract between the training, the backend and the agents."""
 
-import fcntl
 import os
 import re
 import secrets
 import stat
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
+from models import run_lock
 from models.command import Command
 from models.recipe import Recipe
-
-Answer = TypeVar("Answer")
+from models.run_lock import RunLock
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -22,10 +20,6 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 def is_run_id(name: str) -> bool:
     """Whether a run can have this name: letters, digits, `-` and `_`, so that it is a name everywhere."""
     return _ID.fullmatch(name) is not None
-
-
-class AlreadyTrainingError(RuntimeError):
-    """Another process holds the lock of this run."""
 
 
 class ForeignRunError(RuntimeError):
@@ -130,36 +124,29 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[int]:
-        """Holds the run for this process, whose PID stands in the lock file meanwhile.
+        """Holds the run for this process, or takes over the lock that it was started with.
 
         Yields the locked descriptor. A child that inherits it holds the run too, until it has ended.
 
         Raises:
             AlreadyTrainingError: another process holds it.
         """
-        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+        lock = RunLock(self.lock_file)
         try:
-            if not _retried(lambda: _take(descriptor, fcntl.LOCK_EX)):
-                raise AlreadyTrainingError(f"run {self.id} is already being trained")
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-            yield descriptor
-            os.ftruncate(descriptor, 0)
+            lock.note(os.getpid())
+            yield lock.descriptor
+            lock.clear()
         finally:
-            os.close(descriptor)
+            lock.close()
+
+    def is_locked(self) -> bool:
+        """Whether a process on any machine holds the run."""
+        return run_lock.is_locked(self.lock_file)
 
     def trainer_pid(self) -> int | None:
-        """The process that trains this run now, or None."""
-        try:
-            descriptor = os.open(self.lock_file, os.O_RDONLY)
-        except FileNotFoundError:
-            return None
-        try:
-            if _take(descriptor, fcntl.LOCK_SH):
-                return None
-            return int(_retried(lambda: os.pread(descriptor, 20, 0)) or 0) or None
-        finally:
-            os.close(descriptor)
+        """The process that trains this run now, where it is known; it may be one of another machine."""
+        holder = run_lock.holder(self.lock_file)
+        return holder.pid if holder else None
 
 
 def open_regular(file: Path) -> BinaryIO:
@@ -183,23 +170,6 @@ def _written_ns(file: Path) -> int:
         return file.lstat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _take(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _retried(attempt: Callable[[], Answer]) -> Answer:
-    """Tries for half a second: a process that looks up the trainer's PID also holds the lock for a moment."""
-    for _ in range(49):
-        if answer := attempt():
-            return answer
-        time.sleep(0.01)
-    return attempt()
 
 
 def write_atomically(file: Path, content: str | bytes) -> None:

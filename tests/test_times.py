@@ -1,4 +1,4 @@
-"""Durations in words: one way of writing them, in Python as in the page and the add-on."""
+"""The present on a clock that may be wrong; durations in words, in Python as in the page and the add-on."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.times import duration
+from backend.times import Clock, duration
 
 ROOT = Path(__file__).parents[1]
 ROUGH = {
@@ -54,3 +54,52 @@ def test_the_page_and_the_add_on_write_them_alike(tmp_path: Path) -> None:
     assert page == add_on == list(ROUGH.values())
     assert ago == [f"{words} ago" for words in ROUGH.values()]
     assert exact == list(EXACT.values())
+
+
+class Machine:
+    """A wall clock that is set at will, and a steady one."""
+
+    def __init__(self) -> None:
+        self.steady = 0.0
+        self.ahead = 1_700_000_000.0
+        self.clock = Clock(lambda: self.steady + self.ahead, lambda: self.steady)
+
+    def now_after(self, seconds: float) -> float:
+        """The time that the clock tells, less the one that is right at first."""
+        self.steady += seconds
+        return round(self.clock.seconds() - 1_700_000_000 - self.steady, 3)
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_clock_that_is_wrong_for_seconds_changes_nothing(minutes: int) -> None:
+    machine = Machine()
+    assert machine.now_after(1) == 0
+    machine.ahead += minutes * 60
+    assert [machine.now_after(1) for _ in range(5)] == [0] * 5
+    machine.ahead -= minutes * 60
+    assert machine.now_after(1) == 0
+    assert machine.now_after(100_000) == 0
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_clock_that_stays_set_is_followed_after_a_minute(minutes: int) -> None:
+    machine = Machine()
+    machine.ahead += minutes * 60
+    assert [machine.now_after(20) for _ in range(4)] == [0, 0, 0, minutes * 60]
+    assert machine.now_after(1) == minutes * 60
+
+
+def test_a_clock_that_is_wrong_twice_is_not_believed_the_second_time() -> None:
+    machine = Machine()
+    for _ in range(10):
+        machine.ahead += 600
+        assert machine.now_after(20) == 0
+        machine.ahead -= 600
+        assert machine.now_after(20) == 0
+
+
+def test_a_clock_that_is_adjusted_step_by_step_is_followed() -> None:
+    machine = Machine()
+    for step in range(1, 20):
+        machine.ahead += 0.5
+        assert machine.now_after(1) == step / 2

@@ -106,7 +106,7 @@ class Status:
 
     def current(self) -> list[ServerStatus]:
         """Every server as it is now, the best to take first; without numbers that no longer hold."""
-        at, maintenance = datetime.now().astimezone(), self._maintenance()
+        at, maintenance = now().astimezone(), self._maintenance()
         return suggest([known.status(at, maintenance.get(name)) for name, known in self._known.items()])
 
     def is_in_doubt(self) -> bool:
@@ -118,7 +118,7 @@ class Status:
         known = self._known.get(server)
         if known is None:
             return None
-        return known.status(datetime.now().astimezone(), self._maintenance().get(server)).verdict
+        return known.status(now().astimezone(), self._maintenance().get(server)).verdict
 
     def close(self) -> None:
         with self._refreshing:

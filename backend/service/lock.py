@@ -1,16 +1,14 @@
 """The lock of a home: one backend serves it. The kernel releases it however the backend ends."""
 
-import fcntl
 import os
-import time
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO
+from contextlib import contextmanager, suppress
 
 from backend.errors import ConflictError
 from backend.settings import Home
-
-_TRIES = 10
+from models import file_lock
+from models.run_lock import is_locked
 
 
 @contextmanager
@@ -21,36 +19,20 @@ def only_backend(home: Home) -> Iterator[None]:
         ConflictError: another backend serves this home.
     """
     home.path.mkdir(parents=True, exist_ok=True)
-    with home.lock_file.open("a+") as lock:
-        # `is_served` of another process may hold it for a moment.
-        if not any(_taken(lock) for _ in range(_TRIES)):
+    with home.lock_file.open("a+b", buffering=0) as lock:
+        if not file_lock.take(lock.fileno()):
             lock.seek(0)
+            who = lock.read(200).decode(errors="replace").strip() or "an unknown process"
             raise ConflictError(
-                f"Another backend (process {lock.read().strip() or 'unknown'}) already serves {home.path}.",
+                f"Another backend ({who}) already serves {home.path}.",
                 "Stop it, or set SHEETRACK_HOME to another folder.",
             )
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        with suppress(OSError):  # the disk is full: the lock is held all the same
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
 
 
-def _taken(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        time.sleep(0.05)
-        return False
-    return True
-
-
 def is_served(home: Home) -> bool:
-    """Whether a backend serves this home now."""
-    try:
-        with home.lock_file.open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    """Whether a backend serves this home now, on whichever machine."""
+    return is_locked(home.lock_file)

@@ -1,10 +1,7 @@
 """The periodic jobs and their intervals. One that fails is logged and runs again; it stops no other."""
 
-import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from backend.jobs.queue import Queue
 from backend.jobs.results import Results
@@ -14,11 +11,14 @@ from backend.servers.history import KEPT, History
 from backend.servers.incidents import Incidents
 from backend.servers.readings import Readings
 from backend.servers.reservations import Reservations
+from backend.service.timers import Timers
 from backend.settings import Settings
 from backend.tabs.display import Display
 from backend.tabs.publisher import Publisher
 from backend.tabs.refresh import Refresh
 from backend.times import now
+
+_HOUR = 3600
 
 
 class Periodic:
@@ -45,38 +45,32 @@ class Periodic:
         self._queue = queue
         self._sweeps = sweeps
         self._display = display
-        self._interval = timedelta(seconds=settings.refresh_seconds)
+        self._half_interval = settings.refresh_seconds / 2
         self._readings_kept = timedelta(days=settings.history_days)
-        # A job that is late runs once, not once for each time that was missed.
-        defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults=defaults)
-        add = self._scheduler.add_job
-        add(self.refresh, "interval", seconds=settings.refresh_seconds, next_run_time=now())
-        add(partial(queue.advance, wait_seconds=0.5), "interval", seconds=1)
-        add(sweeps.advance, "interval", seconds=1)
-        add(results.collect, "interval", seconds=30, next_run_time=now())
-        add(publisher.flush, "interval", seconds=5)
+        self._timers = Timers()
+        every = self._timers.every
+        every(settings.refresh_seconds, refresh, after=0, pause=self.until_refresh, name="Refresh")
+        every(1, partial(queue.advance, wait_seconds=0.5), name="Queue.advance")
+        every(1, sweeps.advance)
+        every(30, results.collect, after=0)
+        every(5, publisher.flush)
         # At first, the tabs show what an earlier backend left; later this draws again what could not be drawn.
-        add(display.show_jobs, "interval", hours=1, next_run_time=now())
-        add(display.show_results, "interval", hours=1, next_run_time=now())
+        every(_HOUR, display.show_jobs, after=0)
+        every(_HOUR, display.show_results, after=0)
         if reservations:
-            add(reservations.refresh, "interval", seconds=60, next_run_time=now())
+            every(60, reservations.refresh, after=0)
         if notifier:
-            add(lambda: notifier.send(datetime.now().astimezone()), "interval", seconds=10)
+            every(10, lambda: notifier.send(now().astimezone()), name="Notifier.send")
         # The first refresh brings what the agents read while no backend ran; means are made of all of it.
-        add(self.summarize, "interval", minutes=1)
-        add(self.show_usage, "interval", hours=1, next_run_time=now())
+        every(60, self.summarize)
+        every(_HOUR, self.show_usage, after=0)
         for prune in (self.prune_readings, self.prune_history, self.prune_incidents):
-            add(prune, "interval", hours=6, next_run_time=now() + timedelta(minutes=1))
+            every(6 * _HOUR, prune, after=60)
 
-    def refresh(self) -> None:
-        try:
-            self._refresh()
-        finally:
-            if self._refresh.is_in_doubt():
-                # Half an interval earlier, or people would hear of a server that went down after three whole ones.
-                again = {"id": "refresh again", "replace_existing": True}
-                self._scheduler.add_job(self.refresh, "date", run_date=now() + self._interval / 2, **again)
+    def until_refresh(self) -> float | None:
+        """After how many seconds servers are read again, where that is sooner than usual."""
+        # Half an interval earlier, or people would hear of a server that went down after three whole ones.
+        return self._half_interval if self._refresh.is_in_doubt() else None
 
     def summarize(self) -> None:
         self._history.summarize(now())
@@ -96,13 +90,10 @@ class Periodic:
 
     def start(self) -> None:
         """Starts the periodic jobs; they continue what an earlier backend left unfinished."""
-        # The scheduler logs every run; only failures are news.
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)
-        self._scheduler.start()
+        self._timers.start()
 
     def stop(self) -> None:
         """Waits for the step in progress. Trainings continue."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+        self._timers.stop()
         self._sweeps.close()
         self._queue.close()

@@ -37,33 +37,31 @@ def train(folder: RunFolder, *, bar: bool = False, figures: bool = True) -> None
     A run that has its result already does not change.
 
     Args:
-        folder: the run.
+        folder: the run, whose lock this process holds.
         bar: show a progress bar instead of a line an epoch.
         figures: draw the pictures at the end.
 
     Raises:
         TrainingError, DataError: it cannot be trained; the message says why and what to do.
         BrokenRunError: a file of the run cannot be read.
-        AlreadyTrainingError: another process trains it.
         OSError: the disk is full, or a file cannot be read.
         Stopped: on SIGINT or SIGTERM.
     """
     recipe = _recipe(folder)
-    with folder.lock():
-        if read_result(folder) is not None:
-            return
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _stop)
-        with Reporter(folder, recipe.epochs, bar=bar) as reporter:
-            try:
-                result = _train(folder, recipe, reporter)
-            except torch.OutOfMemoryError:
-                raise TrainingError(
-                    f"the GPU's free memory is too small for {recipe.architecture} with a batch of "
-                    f"{recipe.batch_size}; lower batch_size or choose another server"
-                ) from None
-            _publish(folder, result, reporter, figures=figures)
-            reporter.say(f"test accuracy {result.test_accuracy:.2%} on {result.test_clips} clips")
+    if read_result(folder) is not None:
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    with Reporter(folder, recipe.epochs, bar=bar) as reporter:
+        try:
+            result = _train(folder, recipe, reporter)
+        except torch.OutOfMemoryError:
+            raise TrainingError(
+                f"the GPU's free memory is too small for {recipe.architecture} with a batch of "
+                f"{recipe.batch_size}; lower batch_size or choose another server"
+            ) from None
+        _publish(folder, result, reporter, figures=figures)
+        reporter.say(f"test accuracy {result.test_accuracy:.2%} on {result.test_clips} clips")
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
@@ -76,7 +74,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 def _recipe(folder: RunFolder) -> Recipe:
     recipe = read_recipe(folder)
     if recipe is None:
-        raise TrainingError(f"{folder.path} is no run folder: it has no recipe.json")
+        raise TrainingError(f"the recipe of run {folder.id} has been removed; start a new run")
     try:
         return recipe.model_copy(update={"depth": resolve_depth(recipe.architecture, recipe.depth)})
     except ValueError as error:

@@ -287,10 +287,9 @@ def test_whether_a_server_is_down_is_asked_half_an_interval_early(home: Home) ->
     sheetrack = Sheetrack(home)
     again = []
     for _ in range(2):
-        sheetrack.periodic.refresh()
-        again.append(sheetrack.periodic._scheduler.get_job("refresh again"))
-    assert again[0] is None
-    assert again[1].trigger.run_date <= now() + timedelta(minutes=30)
+        sheetrack.refresh()
+        again.append(sheetrack.periodic.until_refresh())
+    assert again == [None, 1800]
     sheetrack.close()
 
 

@@ -17,6 +17,7 @@ from backend.servers.server import this_machine
 from backend.servers.state import State, Verdict
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
+from models.process import Identity
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.jobs.ending import ended
@@ -155,7 +156,7 @@ def test_a_cancelled_job_whose_process_is_still_there_is_stopped_by_the_next_bac
 
 def test_a_job_that_is_cancelled_while_it_starts_is_stopped(sheetrack: Sheetrack, speech: Path) -> None:
     job = sheetrack.queue.launch(server(sheetrack), recipe(speech, epochs=500), "kim")
-    pid = int(sheetrack.engines[server(sheetrack)].start(job).split()[0])
+    pid = Identity.model_validate_json(sheetrack.engines[server(sheetrack)].start(job)).pid
     # As if the cancellation came after the start and before it was noted: the process has no lock yet.
     sheetrack.jobs.change_job(job, state=JobState.STARTING)
     sheetrack.queue.cancel(job.id, "lee")

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx
@@ -15,10 +15,12 @@ from tests.patience import PATIENCE_SECONDS, wait_until
 
 
 @contextmanager
-def backend(home: Home) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
-    """Serves while the block lasts; yields a client that has its token, and the process."""
+def backend(
+    home: Home, variables: Mapping[str, str] | None = None
+) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
+    """Serves while the block lasts, with more environment `variables`; yields a client that has its token, and the process."""
     command = [sys.executable, "-m", "backend.cli", "up", "--port", "0"]
-    environment = {**os.environ, "SHEETRACK_HOME": str(home.path)}
+    environment = {**os.environ, "SHEETRACK_HOME": str(home.path), **(variables or {})}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         try:

@@ -2,19 +2,21 @@
 
 import os
 import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from pydantic import ValidationError
 
 from backend.errors import UnavailableError
 from backend.jobs.engines import LostError, ProcessState
 from backend.jobs.job import Job
-from models.process import command, lower_priority
+from models import file_lock, run_lock
+from models.process import Identity, command, identify, lower_priority
 from models.run_folder import RunFolder
+from models.run_lock import AlreadyTrainingError, RunLock
 
-_CLOCK_SECONDS = 1.0
-"""The clock of this machine may be set by so much between two looks at a start time."""
 _MARK = "SHEETRACK_RUN"
 """The environment variable that names a job's run folder; its children inherit it."""
 
@@ -22,7 +24,8 @@ _MARK = "SHEETRACK_RUN"
 class LocalEngine:
     """Finds the processes of a job by the lock on its run folder, its handle and their environment.
 
-    All three outlive the backend, so that a restarted one finds them.
+    All three outlive the backend, so that a restarted one finds them. The lock is held from before the
+    start: a backend that is killed in the middle of it leaves a training that is found.
     """
 
     def __init__(self, runs: Path) -> None:
@@ -33,33 +36,27 @@ class LocalEngine:
     def start(self, job: Job) -> str:
         folder = RunFolder(self._runs / job.id)
         if running := self._processes(job):
-            return _handle(min(running, key=lambda process: process.pid))
-        training = command("train", str(folder.path))
-        nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-        written = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        log = (os.POSIX_SPAWN_OPEN, 1, str(folder.log_file), written, 0o644)
-        both = (os.POSIX_SPAWN_DUP2, 1, 2)
+            return _handle(min(process.pid for process in running))
         try:
-            # Not a Popen, which must be waited for: this process outlives the backend.
-            pid = os.posix_spawn(
-                training[0],
-                training,
-                {**os.environ, _MARK: str(folder.path.resolve())},
-                file_actions=[nothing, log, both],
-                setsid=True,
-                setsigdef=[signal.SIGPIPE],
-            )
+            lock = RunLock(folder.lock_file)
+        except AlreadyTrainingError:
+            raise _elsewhere(folder) from None
         except OSError as error:
-            raise UnavailableError(
-                f"The training could not be started: {error.strerror}.", "Free disk space or memory."
-            ) from error
-        handle = self._children[job.id] = _handle(psutil.Process(pid))
+            raise _not_started(error) from error
+        try:
+            pid = _spawned(command("train", str(folder.path)), folder, lock)
+            lock.note(pid)
+            handle = self._children[job.id] = _handle(pid)
+        except OSError as error:
+            raise _not_started(error) from error
+        finally:
+            lock.close()
         lower_priority(pid)
         return handle
 
     def poll(self, job: Job) -> ProcessState:
-        # The lock first: it is quick to look at, and held during nearly the whole training.
-        if RunFolder(self._runs / job.id).trainer_pid() or self._processes(job):
+        # The lock first: it is quick to look at, and held by all that was started here.
+        if RunFolder(self._runs / job.id).is_locked() or self._processes(job):
             return ProcessState.RUNNING
         return ProcessState.EXITED
 
@@ -77,25 +74,21 @@ class LocalEngine:
             raise LostError(
                 f"Process {' and '.join(refused)} may not be ended by this user.", "End it there."
             )
-        if not processes and (pid := RunFolder(self._runs / job.id).trainer_pid()):
-            raise LostError(
-                f"Run {job.id} is locked from another machine or container, by its process {pid}.",
-                "End that process there.",
-            )
+        folder = RunFolder(self._runs / job.id)
+        if not processes and folder.is_locked():
+            raise _elsewhere(folder)
 
     def _processes(self, job: Job) -> set[psutil.Process]:
         """All processes of the job that have not ended."""
         folder = RunFolder(self._runs / job.id)
+        mark = str(folder.path.resolve())
+        is_locked = folder.is_locked()
         found: set[psutil.Process] = set()
-        if trainer := _holder(folder):
-            found |= {trainer, *_children(trainer)}
         if leader := _leader(job.handle or self._children.get(job.id, "")):
             found |= {leader, *_children(leader)}
-        mark = str(folder.path.resolve())
         for process in psutil.process_iter():
-            with suppress(psutil.Error, OSError):
-                if process.environ().get(_MARK) == mark:
-                    found |= {process, *_children(process)}
+            if _carries(process, mark) or (is_locked and _holds(process.pid, folder.lock_file)):
+                found |= {process, *_children(process)}
         alive = {process for process in found if not _is_zombie(process)}
         if not alive:
             self._reap(job)
@@ -105,7 +98,7 @@ class LocalEngine:
         """Collects the exit status of a child that has ended: it would stay as a zombie."""
         if handle := self._children.pop(job.id, None):
             with suppress(ChildProcessError):
-                os.waitpid(int(handle.split()[0]), os.WNOHANG)
+                os.waitpid(Identity.model_validate_json(handle).pid, os.WNOHANG)
 
     def log(self, job: Job) -> str:
         return RunFolder(self._runs / job.id).log_tail()
@@ -113,36 +106,74 @@ class LocalEngine:
     def close(self) -> None: ...
 
 
-def _handle(process: psutil.Process) -> str:
-    """PID and start time: the number alone may belong to another process later."""
-    return f"{process.pid} {process.create_time()}"
+def _spawned(program: list[str], folder: RunFolder, lock: RunLock) -> int:
+    """Starts a program that outlives this process and holds the lock of the run; returns its PID."""
+    nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+    written = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    log = (os.POSIX_SPAWN_OPEN, 1, str(folder.log_file), written, 0o644)
+    both = (os.POSIX_SPAWN_DUP2, 1, 2)
+    # A descriptor that is duplicated to its own number is handed down, and to this program alone.
+    held = (os.POSIX_SPAWN_DUP2, lock.descriptor, lock.descriptor)
+    # Not a Popen, which must be waited for.
+    return os.posix_spawn(
+        program[0],
+        program,
+        {**os.environ, _MARK: str(folder.path.resolve()), run_lock.VARIABLE: str(lock.descriptor)},
+        file_actions=[nothing, log, both, held],
+        setsid=True,
+        setsigdef=[signal.SIGPIPE],
+    )
+
+
+def _handle(pid: int) -> str:
+    return identify(pid).model_dump_json()
 
 
 def _leader(handle: str) -> psutil.Process | None:
     """The process of that handle; it is found by it alone while it ends, when it has neither lock nor environment."""
-    with suppress(psutil.Error, ValueError):
-        pid, started_at = handle.split()
-        process = psutil.Process(int(pid))
-        if abs(process.create_time() - float(started_at)) < _CLOCK_SECONDS:
-            return process
+    with suppress(psutil.Error, ValidationError):
+        leader = Identity.model_validate_json(handle)
+        if leader.is_alive_here:
+            return psutil.Process(leader.pid)
     return None
 
 
-def _holder(folder: RunFolder) -> psutil.Process | None:
-    """The process that holds the run's lock, if it is one of this machine.
+def _carries(process: psutil.Process, mark: str) -> bool:
+    with suppress(psutil.Error, OSError):
+        return process.environ().get(_MARK) == mark
+    return False
 
-    Its PID may come from another machine or container that shares the folder, and be another process here.
-    """
-    pid = folder.trainer_pid()
-    if pid is None:
-        return None
-    with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for file in process.open_files():
-            with suppress(OSError):
-                if Path(file.path).samefile(folder.lock_file):
-                    return process
-    return None
+
+def _holds(pid: int, lock_file: Path) -> bool:
+    """Whether a process of this machine holds that lock, as the kernel tells; only Linux can tell."""
+    if sys.platform != "linux":
+        return False
+    descriptors = Path(f"/proc/{pid}/fd")
+    with suppress(OSError):
+        for number in os.listdir(descriptors):  # noqa: PTH208 - for each process
+            # The name first: to look at a file of a network disk that hangs takes for ever.
+            name = os.readlink(descriptors / number)  # noqa: PTH115
+            if name.endswith(f"/{lock_file.parent.name}/{lock_file.name}") and (
+                (descriptors / number).samefile(lock_file) and file_lock.is_held(pid, int(number))
+            ):
+                return True
+    return False
+
+
+def _elsewhere(folder: RunFolder) -> LostError:
+    """The error for a run whose lock is held by a process that this one cannot see or end."""
+    holder = run_lock.holder(folder.lock_file)
+    who = f"process {holder.pid} of {holder.host} ({holder.command})" if holder else "a process"
+    return LostError(
+        f"Run {folder.id} is locked by {who}, on another machine, in another container or of another user.",
+        "Cancel it where it runs, or end that process there.",
+    )
+
+
+def _not_started(error: OSError) -> UnavailableError:
+    return UnavailableError(
+        f"The training could not be started: {error.strerror}.", "Free disk space or memory."
+    )
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

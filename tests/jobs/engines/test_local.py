@@ -1,6 +1,5 @@
 """Processes on this machine that do not behave: found, killed, and never another's."""
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -11,11 +10,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backend.jobs.engines import LostError, ProcessState
+from backend.jobs.engines import LostError, ProcessState, local
 from backend.jobs.engines.local import LocalEngine
 from backend.jobs.job import Job
+from models import file_lock
+from models.process import Identity, command, identify
 from models.run_folder import RunFolder
+from models.run_lock import RunLock
 from tests import examples
+from tests.patience import wait_until
 
 STUBBORN = """
 import os, signal, time
@@ -69,32 +72,125 @@ def test_all_processes_of_a_job_are_found_and_killed(tmp_path: Path, job: Job) -
 
 def test_no_process_is_started_beside_one_that_runs(tmp_path: Path, job: Job) -> None:
     with process(STUBBORN, SHEETRACK_RUN=str((tmp_path / job.id).resolve())) as trainer:
-        assert LocalEngine(tmp_path).start(job).split()[0] == str(trainer.pid)
+        assert Identity.model_validate_json(LocalEngine(tmp_path).start(job)).pid == trainer.pid
         for child in psutil.Process(trainer.pid).children():
             child.kill()
 
 
-def test_the_process_of_another_machine_that_locks_the_run_is_not_mistaken(tmp_path: Path, job: Job) -> None:
+HOLDING = """
+import os, sys, time
+from models.run_lock import RunLock
+lock = RunLock(__import__("pathlib").Path(sys.argv[1]))
+if "children" in sys.argv:
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def holding(folder: RunFolder, *options: str) -> Iterator[psutil.Process]:
+    """A process that holds the lock of a run, and that nothing else connects with its job."""
+    words = [sys.executable, "-c", HOLDING, str(folder.lock_file), *options]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as started:
+        assert started.stdout
+        holder = psutil.Process(int(started.stdout.readline()))
+        try:
+            yield holder
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                holder.kill()
+
+
+@pytest.mark.parametrize("field", ["boot", "namespace", "started"])
+def test_a_pid_that_counts_elsewhere_is_left_alone(tmp_path: Path, job: Job, field: str) -> None:
     folder = RunFolder(tmp_path / job.id)
-    with (
-        process("print(flush=True); import time; time.sleep(600)") as innocent,
-        folder.lock_file.open("w") as lock,
-    ):
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write(str(innocent.pid))
-        lock.flush()
+    with process("print(flush=True); import time; time.sleep(600)") as innocent:
+        changes = {field: 7 if field == "started" else "another", "host": "gpu9"}
+        other = identify(innocent.pid).model_copy(update=changes).model_dump_json()
+        job = job.model_copy(update={"handle": other})
         engine = LocalEngine(tmp_path)
-        assert engine.poll(job) is ProcessState.RUNNING
         for kill in (False, True):
-            with pytest.raises(LostError, match="another machine or container"):
-                engine.stop(job, kill=kill)
+            engine.stop(job, kill=kill)
+        folder.lock_file.write_text(other)
+        assert engine.poll(job) is ProcessState.EXITED
+        with held_unseen(folder):
+            assert engine.poll(job) is ProcessState.RUNNING
+            for kill in (False, True):
+                with pytest.raises(LostError, match=rf"locked by process {innocent.pid} of gpu9"):
+                    engine.stop(job, kill=kill)
+            with pytest.raises(LostError, match="locked by process"):
+                engine.start(job)
         assert innocent.poll() is None
-    assert engine.poll(job) is ProcessState.EXITED
+        # The same process, named in full, is ended.
+        engine.stop(job.model_copy(update={"handle": identify(innocent.pid).model_dump_json()}))
+        assert innocent.wait(60)
+
+
+@contextmanager
+def held_unseen(folder: RunFolder) -> Iterator[None]:
+    """Holds the lock as a process does that is not seen here: one of another machine or container."""
+    with pytest.MonkeyPatch.context() as patch, folder.lock_file.open("r+") as lock:
+        assert file_lock.take(lock.fileno())
+        patch.setattr(file_lock, "is_held", lambda *_: False)
+        yield
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who holds a lock")
+@pytest.mark.parametrize("options", [[], ["children"]])
+def test_whatever_holds_the_lock_is_ended(tmp_path: Path, job: Job, options: list[str]) -> None:
+    # As after the death of a backend that had started it and noted nothing.
+    folder = RunFolder(tmp_path / job.id)
+    engine = LocalEngine(tmp_path)
+    with holding(folder, *options) as holder:
+        assert folder.trainer_pid() is None
+        assert Identity.model_validate_json(engine.start(job)).pid == holder.pid
+        engine.stop(job)
+        holder.wait(60)
+        assert engine.poll(job) is ProcessState.EXITED
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who holds a lock")
+def test_a_process_that_only_reads_the_lock_file_is_left_alone(tmp_path: Path, job: Job) -> None:
+    folder = RunFolder(tmp_path / job.id)
+    folder.lock_file.touch()
+    reading = f"file = open({str(folder.lock_file)!r}); print(flush=True); import time; time.sleep(600)"
+    with process(reading) as reader, holding(folder) as holder:
+        LocalEngine(tmp_path).stop(job, kill=True)
+        holder.wait(60)
+        assert reader.poll() is None
+
+
+def test_a_training_is_found_before_it_has_done_anything(
+    tmp_path: Path, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backend is killed between the start and its note of the PID."""
+    folder = RunFolder(tmp_path / job.id)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunLock, "note", killed)
+        patch.setattr(local, "_MARK", "ANOTHER_MARK")  # the lock alone shows it
+        with pytest.raises(KeyboardInterrupt):
+            LocalEngine(tmp_path).start(job)
+    assert folder.is_locked()
+    second = subprocess.run(
+        command("train", str(folder.path)), check=False, capture_output=True, text=True, timeout=120
+    )
+    assert "already being trained" in second.stderr
+    following = LocalEngine(tmp_path)
+    assert following.poll(job) is ProcessState.RUNNING
+    following.stop(job, kill=True)
+    wait_until(lambda: following.poll(job) is ProcessState.EXITED)
 
 
 def test_a_training_that_ended_leaves_no_zombie(tmp_path: Path, job: Job) -> None:
     engine = LocalEngine(tmp_path)
-    pid = int(engine.start(job).split()[0])
+    pid = Identity.model_validate_json(engine.start(job)).pid
     engine.stop(job, kill=True)
     with suppress(psutil.NoSuchProcess):
         psutil.Process(pid).wait(60)
