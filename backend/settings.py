@@ -8,14 +8,14 @@ import tomllib
 from collections.abc import Sequence
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from backend.errors import InvalidError
-from backend.text import plain_text
+from backend.text import plain_text, toml_line
 from models import places
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -189,18 +189,20 @@ def read_toml(file: Path, model: type[Model]) -> Model:
     """The file's content as `model`, the model's defaults where there is no file.
 
     Raises:
-        InvalidError: the file is not TOML, or says something that `model` does not know.
+        InvalidError: the file is not TOML, or says something that `model` does not know; with the line.
     """
-    content: dict[str, Any] = {}
+    text = ""
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-        return model.model_validate(content)
+        text = file.read_text(encoding="utf-8")
+        return model.model_validate(tomllib.loads(text))
     except FileNotFoundError:
         return model()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidError(f"{file} is not a TOML file: {error}.", "Correct it, then try again.") from None
     except ValidationError as error:
-        raise InvalidError(f"{file}: {sentence(error)}.", "Correct it, then try again.") from None
+        line = toml_line(text, error.errors()[0]["loc"])
+        where = f"{file}, line {line}" if line else str(file)
+        raise InvalidError(f"{where}: {sentence(error)}.", "Correct it, then try again.") from None
 
 
 def address_fault(address: str, schemes: Sequence[str] = ("http", "https")) -> str:

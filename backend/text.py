@@ -1,6 +1,9 @@
 """Text from outside, made safe to show."""
 
+import re
 from collections.abc import Sequence
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([\w.-]+)\s*\]")
 
 
 def plain_text(text: str, most: int) -> str:
@@ -37,3 +40,23 @@ def visible(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+def toml_line(text: str, location: Sequence[str | int]) -> int:
+    """The number of the line of a TOML file where `location` stands, such as `("server", 1, "agent")`.
+
+    What has no line has that of its table's header; 0: that has none either.
+    """
+    names = [part for part in location if isinstance(part, str)]
+    place = next((part for part in location if isinstance(part, int)), 0)
+    key = names.pop() if names and names[-1] == location[-1] else ""
+    table, found, seen = ".".join(names), 0, -1
+    is_inside = not table
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            seen += header[2] == table
+            is_inside = header[2] == table and (header[1] == "[" or seen == place)
+            found = number if is_inside else found
+        elif is_inside and key and line.partition("=")[0].strip(" \t\"'") == key:
+            return number
+    return found

@@ -1,6 +1,6 @@
 import pytest
 
-from backend.text import listed, plain_text, visible
+from backend.text import listed, plain_text, toml_line, visible
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,40 @@ def test_many_names_are_counted() -> None:
     assert listed([]) == ""
     assert listed(list("abcdefgh")) == "a, b, c, d, e, f, g, h"
     assert listed(list("abcdefghi"), 3) == "a, b, c and 6 more"
+
+
+TOML = """# comment
+run_tabs = 5
+"quoted" = 1
+[people]
+kim = "kim@lab"
+[[server]]
+name = "a"
+agent = "http://a"
+
+[[ server ]]
+name = "b"
+  agent="x"
+[google.relay]
+agent = 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("location", "line"),
+    [
+        (("run_tabs",), 2),
+        (("quoted",), 3),
+        (("people", "kim"), 5),
+        (("people", "lee"), 4),
+        (("server", 0, "agent"), 8),
+        (("server", 1, "agent"), 12),
+        (("server", 1, "maintenance"), 10),
+        (("server", 1), 10),
+        (("google", "relay", "agent"), 14),
+        (("kim",), 0),
+        ((), 0),
+    ],
+)
+def test_a_setting_has_a_line(location: tuple[str | int, ...], line: int) -> None:
+    assert toml_line(TOML, location) == line

@@ -74,7 +74,8 @@ def test_what_is_no_address_is_refused(home: Home, address: str, fault: str) -> 
     with pytest.raises(InvalidError) as refused:
         read_servers(home)
     message = refused.value.message
-    assert message.startswith(f"{home.servers_file}: server.1.agent: the address of gpu2 {fault}")
+    assert message.startswith(f"{home.servers_file}, line ")
+    assert f": server.1.agent: the address of gpu2 {fault}" in message
     assert message.endswith('write it like agent = "http://gpu2:8765".')
     assert "hunter2" not in message
 
