@@ -14,7 +14,7 @@ def test_the_wheel_carries_everything_that_is_not_python(tmp_path: Path) -> None
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         inside = set(wheel.namelist())
     needed = [
-        *(ROOT / "apps_script").iterdir(),
+        *(file for file in (ROOT / "apps_script").rglob("*") if file.is_file()),
         *(ROOT / "backend" / "page").iterdir(),
         *(ROOT / "backend" / "migrations" / "versions").glob("*.py"),
         *(ROOT / "models" / "published_tables").iterdir(),

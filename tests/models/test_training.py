@@ -352,10 +352,10 @@ def test_a_folder_without_a_recipe_and_a_broken_recipe_are_one_sentence(tmp_path
     assert train(missing).stderr == f"error: {missing.path} is no run folder: it has no recipe.json\n"
     broken = new_run(tmp_path, tones)
     for content, sentence in (
-        ("{", "is no recipe: the file: Invalid JSON"),
+        ("{", "cannot be read (Invalid JSON"),
         (
             json.dumps({"data": str(tones), "dropout": 1.5}),
-            "is no recipe: dropout: Input should be less than or equal",
+            "cannot be read (dropout: Input should be less than or equal",
         ),
     ):
         broken.recipe_file.write_text(content)

@@ -50,6 +50,7 @@ def test_a_training_launched_in_the_sidebar_ends_in_the_workbook(page: Page) -> 
     expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible()
     expect(page.get_by_role("tab", selected=True)).to_contain_text("Run r")
     expect(page.get_by_role("row", name=re.compile("^Test accuracy"))).to_contain_text("of 48 clips")
+    page.locator("img").first.scroll_into_view_if_needed()  # it is loaded then
     expect(page.locator("img").first).to_be_visible()
     if file := os.environ.get("SCREENSHOT"):
         page.mouse.move(400, 400)

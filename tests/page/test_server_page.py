@@ -93,7 +93,7 @@ def test_who_used_it_and_what_went_wrong(open_server: Open) -> None:
     kim = page.get_by_role("table", name="Who used its GPUs").get_by_role("row").filter(has_text="kim")
     expect(kim.get_by_role("cell")).to_have_text(re.compile(r"^0\.[78]$"))  # in whole five minutes
     row = page.get_by_role("table", name="Incidents").get_by_role("row").nth(1)
-    expect(row).to_contain_text("10 min 0 s")
+    expect(row).to_contain_text("10 min 00 s")
     expect(row).to_contain_text("down agent not answering")
 
 

@@ -106,11 +106,12 @@ def test_two_accounts(sshd: Sshd, poll: Callable[..., list[Snapshot]]) -> None:
 
 
 def test_nothing_stays_behind(sshd: Sshd) -> None:
+    others = psutil.Process().children(recursive=True)
     poller = Poller([SERVER], lambda name: Sampler(name, Path("/")))
     until(lambda: poller.poll(lambda _: None), answers)
     there = [*psutil.Process().children(recursive=True), *sshd.probes()]
     there += [child for probe in sshd.probes() for child in probe.children()]
-    there = [one for one in there if one.pid != (sshd.process.pid if sshd.process else 0)]
+    there = [one for one in there if one not in others]
     assert there
     poller.close()
     _, alive = psutil.wait_procs(there, timeout=PATIENCE_SECONDS)

@@ -19,6 +19,7 @@ from backend.servers.state import ServerStatus, State
 from backend.servers.status import Status
 from backend.settings import Home
 from backend.times import now
+from tests.patience import wait_until
 from tests.probe.fake_gpus import FakeGpus
 from tests.servers.agents import (
     AgentProcess,
@@ -367,9 +368,10 @@ def test_agents_that_fail_in_every_way(
         status = stack.enter_context(
             status_of(readings, tmp_path, *(agent.server for agent in agents.values()))
         )
-        known = by_name(status.refresh())
-        assert all(status.verdict.reason.startswith("1 of 2 GPUs free") for status in known.values())
-
+        wait_until(
+            lambda: all(s.verdict.reason.startswith("1 of 2 GPUs free") for s in status.refresh()),
+            "GPUs that are read",
+        )
         agents["killed"].kill()
         agents["stopped"].process.send_signal(signal.SIGSTOP)
         token_file(agents["refusing"].folder, "another")
