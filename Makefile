@@ -36,7 +36,7 @@ lowest:
 	build/lowest/bin/pip install --quiet uv
 	VIRTUAL_ENV=build/lowest build/lowest/bin/uv pip install --quiet --resolution lowest-direct --editable ".[google,notify]"
 	VIRTUAL_ENV=build/lowest build/lowest/bin/uv pip install --quiet --constraint constraints.txt \
-	  cryptography jsonschema-rs numpy openpyxl pillow pytest pytest-timeout soundfile
+	  cryptography jsonschema-rs numpy openpyxl pillow pytest pytest-timeout schemathesis soundfile
 	build/lowest/bin/pytest $(LOWEST_TESTS) --deselect tests/api/test_app.py::test_sweeps_are_started_listed_paused_and_resumed # trains
 
 format: $(VENV)/.ready-dev

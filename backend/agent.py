@@ -4,6 +4,7 @@ import errno
 import hmac
 import json
 import logging
+import socket
 import stat
 import threading
 from collections import deque
@@ -14,10 +15,10 @@ from pathlib import Path
 from typing import Self
 
 from flask import Flask, Response, request, send_file
-from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 from werkzeug.security import safe_join
 
+from backend.api.http_server import HttpServer
 from backend.errors import (
     ConflictError,
     InvalidError,
@@ -30,7 +31,7 @@ from backend.jobs.run_files import RunFile, RunFiles
 from backend.probe.prometheus import METRICS_TYPE, metrics_text
 from backend.probe.sampler import Sampler
 from backend.probe.snapshot import Snapshot
-from backend.reply import ErrorReply, Fault, reply
+from backend.reply import PLAIN_POLICY, ErrorReply, Fault, reply
 from backend.servers.server import read_agent_token, this_machine
 from backend.settings import Home
 from models.run_folder import RunFolder, is_run_id
@@ -42,6 +43,8 @@ INTERVAL_SECONDS = 10.0
 _KEPT_SECONDS = 3600
 _THREADS = 8
 _FILES_AT_ONCE = 4
+_LARGEST_BODY_BYTES = 16 * 1024  # no request to an agent has a body
+_MOST_CONNECTIONS = 60
 
 
 class Recorder:
@@ -96,6 +99,7 @@ def create_agent(
         token: the secret of this agent.
     """
     app = Flask(__name__, static_folder=None)
+    app.after_request(_hardened)
     disk = threading.BoundedSemaphore(_FILES_AT_ONCE)
     expected = f"Bearer {token}".encode()
 
@@ -146,6 +150,12 @@ def create_agent(
         return reply(ErrorReply(error=fault), error.code or 500)
 
     return app
+
+
+def _hardened(answer: Response) -> Response:
+    answer.headers["Content-Security-Policy"] = PLAIN_POLICY
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
 
 
 @contextmanager
@@ -212,10 +222,22 @@ def serve_agent(home: Home, *, host: str, port: int, token_file: Path | None) ->
     token = read_agent_token(token_file)
     with Sampler(this_machine(), home.path) as sampler, Recorder(sampler) as recorder:
         app = create_agent(sampler.sample, recorder.since, home.runs, token)
-        try:
-            server = create_server(app, host=host, port=port, threads=_THREADS, ident="Sheetrack")
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise ConflictError(f"Port {port} is in use.", "Choose another with --port.") from None
+        server = HttpServer(
+            app,
+            _listener(host, port),
+            threads=_THREADS,
+            largest_body_bytes=_LARGEST_BODY_BYTES,
+            most_connections=_MOST_CONNECTIONS,
+        )
         server.run()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Raises: ConflictError: something else has the port."""
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    try:
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise ConflictError(f"Port {port} is in use.", "Choose another with --port.") from None

@@ -1,11 +1,14 @@
 """The one SQLite file: opened, brought up to date, and its errors put into words."""
 
+import fcntl
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, IntegrityError
@@ -15,6 +18,8 @@ from backend.errors import SheetrackError, UnavailableError
 
 SCHEMA = "0009"
 """The newest revision in `migrations/versions`."""
+
+_PATIENCE_SECONDS = 15
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
@@ -36,14 +41,19 @@ class Row(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Moment}
 
 
-def open_database(file: Path) -> sa.Engine:
+def open_database(file: Path, *, is_served: Callable[[], bool] = lambda: False) -> sa.Engine:
     """The database in `file`, made or brought up to date where needed.
 
+    Args:
+        file: may not exist yet.
+        is_served: whether a backend works with the file in another process. Its schema is then left as it is.
+
     Raises:
-        UnavailableError: the file cannot be opened, or a newer Sheetrack made it.
+        UnavailableError: the file cannot be opened, another release of Sheetrack made it and it cannot be
+            brought up to date now, or it is damaged.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": 15})
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": _PATIENCE_SECONDS})
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -57,17 +67,60 @@ def open_database(file: Path) -> sa.Engine:
         reading = connection.get_execution_options().get("reading")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
-    with explained(file), engine.connect() as connection:
-        _migrate(connection, file)
+    with explained(file):
+        if _revision(engine) != SCHEMA:
+            with _only_one(file):
+                if (revision := _revision(engine)) != SCHEMA:
+                    _bring_up_to_date(engine, file, revision, is_served)
     return engine
 
 
+def _revision(engine: sa.Engine) -> str | None:
+    with engine.execution_options(reading=True).connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        return revision
+
+
+@contextmanager
+def _only_one(file: Path) -> Iterator[None]:
+    """Of several processes that want to change the schema, one does it and the others wait.
+
+    Raises:
+        UnavailableError: they wait for too long.
+    """
+    until = time.monotonic() + _PATIENCE_SECONDS
+    with file.with_name(f"{file.name}.lock").open("a") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise UnavailableError(
+                        f"Another process brings {file} up to date.", "Try again in a minute."
+                    ) from None
+                time.sleep(0.05)
+            else:
+                break
+        yield
+
+
+def _bring_up_to_date(
+    engine: sa.Engine, file: Path, revision: str | None, is_served: Callable[[], bool]
+) -> None:
+    if is_served():
+        raise UnavailableError(
+            f"A backend of another release of Sheetrack works with {file}.",
+            "Stop it, then start `sheetrack up` of this release; trainings continue meanwhile.",
+        )
+    if revision is not None and revision < SCHEMA:
+        copy_to(engine, copies(file) / f"{file.stem}-before-{SCHEMA}{file.suffix}")
+    with engine.connect() as connection:
+        _migrate(connection, file)
+
+
 def _migrate(connection: sa.Connection, file: Path) -> None:
-    revision = None
-    if sa.inspect(connection).has_table("alembic_version"):
-        revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    if revision == SCHEMA:
-        return
     # Alembic takes a third of a second to import; most commands find nothing to do.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -81,8 +134,66 @@ def _migrate(connection: sa.Connection, file: Path) -> None:
         connection.commit()
     except CommandError as error:
         raise UnavailableError(
-            f"{file} was made by a newer Sheetrack (schema {revision}).", "Update Sheetrack on this machine."
+            f"{file} was made by a newer Sheetrack.", "Update Sheetrack on this machine."
         ) from error
+
+
+def copies(file: Path) -> Path:
+    """The folder of the copies of the database in `file`."""
+    return file.with_name("copies")
+
+
+def copy_to(engine: sa.Engine, file: Path) -> None:
+    """Writes the content of a database to `file`, whole or not at all, for its owner alone.
+
+    Raises:
+        UnavailableError: there is no space, or the database is damaged.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.new")
+    try:
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        # Outside a transaction, in which SQLite makes no copy.
+        with explained(file), engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)  # noqa: S101
+            try:
+                driver.execute("VACUUM INTO ?", (str(draft),))
+            except sqlite3.DatabaseError as error:
+                raise database_error(DatabaseError("VACUUM INTO", None, error), file) from error
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def look_into(file: Path) -> tuple[str | None, str]:
+    """The schema of the database in `file`, and what is damaged there, empty if nothing is. Changes nothing.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+    """
+    try:
+        with closing(
+            sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=_PATIENCE_SECONDS)
+        ) as connection:
+            found = [str(line) for (line,) in connection.execute("PRAGMA quick_check(3)")]
+            if found != ["ok"]:
+                return None, "; ".join(found)
+            named = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+            if connection.execute(named).fetchone() is None:
+                return None, ""
+            (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or (None,)
+            return revision, ""
+    except sqlite3.DatabaseError as error:
+        if is_damage(str(error)):
+            return None, str(error)
+        raise database_error(DatabaseError("PRAGMA quick_check", None, error), file) from error
+
+
+def is_damage(text: str) -> bool:
+    """Whether a message of SQLite says that the file is damaged."""
+    return "malformed" in text or "not a database" in text
 
 
 @contextmanager
@@ -110,4 +221,9 @@ def database_error(error: DatabaseError, file: Path | None = None) -> SheetrackE
         return UnavailableError(f"{place} is busy.", "Try again in a moment.")
     if "readonly" in text or "unable to open" in text:
         return UnavailableError(f"{place} cannot be written: {text}.", "Check the folder's permissions.")
+    if is_damage(text):
+        return UnavailableError(
+            f"{place} is damaged: {text}.",
+            "Put a copy in its place: `sheetrack doctor` names the newest one.",
+        )
     return UnavailableError(f"{place} cannot be used: {text}.", "Run `sheetrack doctor`.")

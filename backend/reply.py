@@ -1,6 +1,9 @@
 from flask import Response
 from pydantic import BaseModel
 
+PLAIN_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The Content-Security-Policy of an answer that is no page: nothing in it runs, and no page shows it in a frame."""
+
 
 def reply(content: BaseModel, status: int = 200) -> Response:
     """`content` as JSON."""

@@ -180,6 +180,22 @@ class Home:
         self.log_file = self.path / "backend.log"
         self.failure_file = self.path / "failure.log"
 
+    def make(self) -> None:
+        """Makes the folder, for its owner alone, where it does not exist."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def is_open_to_others(self) -> bool:
+        """Whether other users of this machine may look into it: the store, the logs and the runs lie there."""
+        return bool(self.path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+    def close_to_others(self) -> bool:
+        """Takes the rights of other users away; returns whether they have none now."""
+        facts = self.path.stat()
+        # A folder such as /tmp is for all, and its owner is not asked.
+        if self.is_open_to_others() and facts.st_uid == os.getuid() and not facts.st_mode & stat.S_ISVTX:
+            self.path.chmod(0o700)
+        return not self.is_open_to_others()
+
     def settings(self) -> Settings:
         """Raises: InvalidError: the file cannot be understood."""
         return read_toml(self.settings_file, Settings)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import secrets
 from collections import OrderedDict
 
 from flask import Flask, g, redirect, request
@@ -13,6 +14,13 @@ from werkzeug.wrappers import Response
 from backend.api.identity import Identify, Person, Role, TooOftenError
 from backend.errors import RefusedError
 from backend.settings import PeopleSettings, Settings, this_user
+
+KEY_HEADER = "X-Sheetrack-Key"
+"""Carries the key of a session in requests that change something."""
+KEY_MARK = "key="
+"""Begins the key of a session behind the # of the page's address."""
+
+_READING = ("GET", "HEAD", "OPTIONS")
 
 LOCAL_NAMES = {"127.0.0.1", "localhost", "[::1]"}
 
@@ -35,6 +43,7 @@ def guard(app: Flask, token: str, settings: Settings, identify: Identify | None)
         identify: who sent an identity token to the public address; None: there is no such address.
     """
     people = settings.people
+    sessions = _Sessions(token)
     public = _PublicAddress(people, identify) if people and identify else None
 
     @app.before_request
@@ -42,11 +51,11 @@ def guard(app: Flask, token: str, settings: Settings, identify: Identify | None)
         if public and request.host.casefold() == public.host:
             g.person = public.admitted().name
             return None
-        return _admit_local(token)
+        return _admit_local(token, sessions)
 
 
-def _admit_local(token: str) -> Response | None:
-    """Admits a request with the token, if it comes from a page of this machine."""
+def _admit_local(token: str, sessions: "_Sessions") -> Response | None:
+    """Admits a request with the token or of a session, if it comes from a page of this machine."""
     name = request.host.rsplit(":", 1)[0] if request.host.count(":") != 0 else request.host
     origin = request.headers.get("Origin")
     if name not in LOCAL_NAMES or (origin and origin != request.host_url.rstrip("/")):
@@ -54,18 +63,64 @@ def _admit_local(token: str) -> Response | None:
     cookie = f"sheetrack-{request.host.rsplit(':', 1)[-1]}"
     offered = request.args.get("token")
     if offered and hmac.compare_digest(offered.encode(), token.encode()) and request.method == "GET":
-        answer = redirect(request.path)
-        answer.set_cookie(cookie, token, httponly=True, samesite="Strict")
+        session = sessions.begin()
+        # The browser keeps what is behind # for the page alone; page.js stores it.
+        answer = redirect(f"{request.path}#{KEY_MARK}{sessions.key(session)}")
+        answer.set_cookie(cookie, session, httponly=True, samesite="Strict")
         return answer
-    given = _bearer() or request.cookies.get(cookie, "")
-    if not hmac.compare_digest(given.encode(), token.encode()):
+    session = request.cookies.get(cookie, "")
+    if bearer := _bearer():
+        if not hmac.compare_digest(bearer.encode(), token.encode()):
+            raise _token_needed()
+    elif not sessions.has(session):
+        raise _token_needed()
+    elif request.method not in _READING and not sessions.fits(session, request.headers.get(KEY_HEADER, "")):
         error = RefusedError(
-            "This address needs its token.", "Open the address that `sheetrack up` printed, token included."
+            "This page may look, but not change anything.",
+            "Open the address that `sheetrack up` printed, token included.",
         )
-        error.status, error.code = 401, "token_needed"
+        error.code = "key_needed"
         raise error
     g.person = this_user()
     return None
+
+
+def _token_needed() -> RefusedError:
+    error = RefusedError(
+        "This address needs its token.", "Open the address that `sheetrack up` printed, token included."
+    )
+    error.status, error.code = 401, "token_needed"
+    return error
+
+
+class _Sessions:
+    """Browsers that opened the address with the token, each with a random name of its own.
+
+    A cookie of 127.0.0.1 is sent to every port there, also to the server of another user of this machine. So
+    it is not the token, and it opens only what changes nothing. Changes need the session's key too, which a
+    browser shows to pages of this port alone. Both hold until the token changes, also when the backend has
+    been started again.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+
+    def begin(self) -> str:
+        name = secrets.token_urlsafe(24)
+        return f"{name}.{self._signed('session', name)}"
+
+    def has(self, session: str) -> bool:
+        name, _, signature = session.partition(".")
+        return hmac.compare_digest(signature.encode(), self._signed("session", name).encode())
+
+    def key(self, session: str) -> str:
+        return self._signed("key", session)
+
+    def fits(self, session: str, key: str) -> bool:
+        return hmac.compare_digest(key.encode(), self.key(session).encode())
+
+    def _signed(self, kind: str, text: str) -> str:
+        return hmac.new(self._token, f"{kind} {text}".encode(), hashlib.sha256).hexdigest()
 
 
 class _PublicAddress:

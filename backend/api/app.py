@@ -13,13 +13,14 @@ from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from markupsafe import escape
 from pydantic import ValidationError
 from sqlalchemy.exc import DatabaseError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from backend.api import routes
 from backend.api.access import guard
+from backend.api.document import completed
 from backend.database import database_error
 from backend.errors import InvalidError, SheetrackError
-from backend.reply import ErrorReply, Fault, reply
+from backend.reply import PLAIN_POLICY, ErrorReply, Fault, reply
 from backend.settings import sentence
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,6 @@ def create_app(sheetrack: object, token: str) -> OpenAPI:
         info=Info(title="Sheetrack", version="1"),
         doc_ui=False,
         static_folder=None,
-        responses={"4XX": ErrorReply, "5XX": ErrorReply},
         validation_error_callback=_invalid,
     )
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
@@ -56,12 +56,13 @@ def create_app(sheetrack: object, token: str) -> OpenAPI:
 
     @app.get("/openapi.json", doc_ui=False)
     def document() -> Response:
-        return jsonify(app.api_doc)
+        return jsonify(completed(app.api_doc))
 
     _with_parts(partial(guard, app, token), sheetrack)
 
     @app.after_request
     def harden(answer: Response) -> Response:
+        answer.headers.setdefault("Content-Security-Policy", PLAIN_POLICY)
         answer.headers.setdefault("X-Content-Type-Options", "nosniff")
         answer.headers.setdefault("Referrer-Policy", "no-referrer")
         answer.headers.setdefault("Cache-Control", "no-store")
@@ -121,4 +122,7 @@ def _http_fault(error: HTTPException) -> Response:
     code, message, hint = _HTTP_SENTENCES.get(status, ("failed", error.description or error.name, ""))
     fault = SheetrackError(message, hint)
     fault.status, fault.code = status, code
-    return _fault(fault)
+    answer = _fault(fault)
+    if isinstance(error, MethodNotAllowed):
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return answer

@@ -6,9 +6,7 @@ import click
 
 from backend.cli.show import say, show_json, show_table
 from backend.jobs import architectures as networks
-from backend.service import doctor as health
 from backend.service.wiring import Sheetrack
-from backend.sheets.xlsx import write_workbook
 from backend.tabs.jobs import jobs_table
 from backend.tabs.results import results_table
 from backend.tabs.servers import servers_table
@@ -45,13 +43,19 @@ def jobs(*, limit: int, is_json: bool) -> None:
 
 
 @click.command()
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="How many of them.")
 @as_json
-def results(*, is_json: bool) -> None:
-    """Shows every finished run, the newest first."""
+def results(*, limit: int, is_json: bool) -> None:
+    """Shows the finished runs, the newest first."""
     sheetrack = Sheetrack()
     sheetrack.results.collect()
-    found = sheetrack.jobs.results()
-    show_json(found) if is_json else show_table(results_table(found, sheetrack.results.broken()))
+    found = sheetrack.jobs.results(limit)
+    if is_json:
+        show_json(found)
+        return
+    show_table(results_table(found, sheetrack.results.broken()))
+    if (count := len(sheetrack.jobs.result_ids())) > len(found):
+        say(f"{len(found)} of {count:,} runs; more with --limit", err=True)
 
 
 @click.command()
@@ -76,6 +80,8 @@ def architectures(*, is_json: bool) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export(*, file: Path) -> None:
     """Writes all tabs, with their pictures, into an .xlsx FILE."""
+    from backend.sheets.xlsx import write_workbook  # noqa: PLC0415 - the other commands do not pay for it
+
     sheetrack = Sheetrack()
     sheetrack.results.collect()
     sheetrack.display.show_jobs()
@@ -88,7 +94,9 @@ def export(*, file: Path) -> None:
 @as_json
 def doctor(*, is_json: bool) -> None:
     """Checks everything that is needed, and names what to do."""
-    findings = health.examine()
+    from backend.service.doctor import examine  # noqa: PLC0415 - the other commands do not pay for it
+
+    findings = examine()
     if is_json:
         show_json(findings)
     else:

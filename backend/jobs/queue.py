@@ -61,13 +61,21 @@ class Queue:
         """The unexpected error in the last placement of each job."""
 
     def launch(self, server: str, recipe: Recipe, requested_by: str, key: str | None = None) -> Job:
-        """Stores the job; it starts when the server admits it. The same `key` launches once.
+        """Stores the job; it starts when the server admits it. The same `key` of a person launches once.
 
         Raises:
             NotFoundError: there is no such server.
             InvalidError: there is no such architecture or data.
+            ConflictError: the person launched something else with this key.
         """
-        job = self.queue(server, self.checked(server, recipe), requested_by, key)
+        wanted = self.checked(server, recipe)
+        # Neither a name nor a header has a line break: no two people share a key.
+        job = self.queue(server, wanted, requested_by, f"{requested_by}\n{key}" if key else None)
+        if (job.server, job.recipe) != (server, wanted):
+            raise ConflictError(
+                f"Another training was launched with this key: {job.id}, {job.recipe.title} on {job.server}.",
+                "Use a new key for a new launch.",
+            )
         self._on_jobs_changed()
         return job
 

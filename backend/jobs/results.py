@@ -41,8 +41,8 @@ class Results:
         self._on_results_changed = on_results_changed
         self._collecting = threading.Lock()
         self._broken: dict[str, tuple[State, BrokenResult]] = {}
-        self._unreadable: set[str] | None = None
-        """Results whose stored form cannot be read: they are read from their folders again."""
+        self._read_again: set[str] = set()
+        """Results whose stored form could not be read, and that were read from their folders again."""
 
     def collect(self) -> list[Result]:
         """Stores and publishes every finished run that is not stored yet, launched or trained directly.
@@ -51,12 +51,11 @@ class Results:
         """
         with self._collecting:
             known = self._store.result_ids()
-            if self._unreadable is None:
-                self._unreadable = known - {result.run for result in self._store.results()}
+            unreadable = self._store.unreadable_results() - self._read_again
             before, self._broken = self._broken, {}
             found: dict[str, Result] = {}
             for folder in self._finished():
-                if folder.id in known and folder.id not in self._unreadable:
+                if folder.id in known and folder.id not in unreadable:
                     continue
                 state = _state(folder.result_file)
                 if folder.id in before and before[folder.id][0] == state:
@@ -70,8 +69,8 @@ class Results:
                 else:
                     if content:
                         found[folder.id] = self._result(folder, content)
-                        self._store.add_result(found[folder.id], replace=folder.id in self._unreadable)
-            self._unreadable -= found.keys()
+                        self._store.add_result(found[folder.id], replace=folder.id in unreadable)
+            self._read_again |= unreadable & found.keys()
             changed = {
                 *found,
                 *(run for run in before | self._broken if before.get(run) != self._broken.get(run)),

@@ -16,11 +16,21 @@ from backend.jobs.job import Job, JobState
 from backend.jobs.result import Result
 from backend.jobs.rows import JobRow, ResultRow, SweepRow, job_of, result_of, state_of, sweep_of
 from backend.jobs.sweep import Sweep
+from models.result import RunResult
 
 log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
 
+_INCOMPLETE_RESULTS = sa.text(
+    "SELECT run FROM results WHERE CASE WHEN json_valid(content) THEN "  # noqa: S608 - names of our own fields
+    + " OR ".join(
+        f"json_type(content, '$.{name}') IS NULL"
+        for name, field in RunResult.model_fields.items()
+        if field.is_required()
+    )
+    + " ELSE 1 END"
+)
 _UNFINISHED = [state.value for state in JobState if not state.is_over]
 
 
@@ -31,6 +41,8 @@ class JobStore:
         self._database = database
         self._reading = database.execution_options(reading=True)
         self._logged: set[str] = set()
+        self._unreadable: set[str] = set()
+        """The results that could not be read when they were read."""
 
     # Jobs
 
@@ -178,26 +190,37 @@ class JobStore:
         with self._database.begin() as connection:
             return bool(connection.execute(added).rowcount)
 
-    def results(self, limit: int | None = None) -> list[Result]:
-        """The newest first."""
-        query = sa.select(ResultRow).order_by(ResultRow.finished_at.desc(), ResultRow.run).limit(limit)
-        return self._read(query, result_of)
+    def results(self, limit: int | None = None, offset: int = 0) -> list[Result]:
+        """The newest first, without the newest `offset`."""
+        query = sa.select(ResultRow).order_by(ResultRow.finished_at.desc(), ResultRow.run)
+        query = query.limit(limit).offset(offset)
+        return self._read(query, result_of, self._unreadable)
+
+    def unreadable_results(self) -> set[str]:
+        """The runs whose stored result lacks something, or could not be read by `results`. Reads no result."""
+        with self._reading.connect() as connection:
+            return self._unreadable | set(connection.scalars(_INCOMPLETE_RESULTS))
 
     def result_ids(self) -> set[str]:
         with self._reading.connect() as connection:
             return set(connection.scalars(sa.select(ResultRow.run)))
 
-    def _read(self, query: sa.Select[Any], content_of: Callable[[Any], Content]) -> list[Content]:
-        """The content of each row that can be read."""
+    def _read(
+        self, query: sa.Select[Any], content_of: Callable[[Any], Content], unreadable: set[str] | None = None
+    ) -> list[Content]:
+        """The content of each row that can be read; the names of the other runs are added to `unreadable`."""
         found: list[Content] = []
         with self._reading.connect() as connection:
             rows = connection.execute(query)
             while True:
+                row = None
                 try:
                     if (row := rows.fetchone()) is None:
                         return found
                     found.append(content_of(row))
                 except (ValueError, TypeError, OverflowError) as error:
+                    if unreadable is not None and row is not None:
+                        unreadable.add(row.run)
                     self._log_once(f"a stored row cannot be read: {error}")
 
     def _log_once(self, fault: str) -> None:

@@ -3,6 +3,8 @@
 // Requests are synchronous, as in Google.
 {
   const scope = /** @type {any} */ (self);
+  /** The key of the session, which page.js stored. @type {string | null} */
+  let sessionKey = null;
 
   /** @param {any} request */
   const fetchNow = ({ url, method = 'get', headers = {}, contentType, payload, timeoutSeconds }) => {
@@ -10,6 +12,7 @@
     request.open(method.toUpperCase(), url, false);
     request.timeout = timeoutSeconds * 1000;
     if (contentType) request.setRequestHeader('Content-Type', contentType);
+    if (sessionKey) request.setRequestHeader('X-Sheetrack-Key', sessionKey);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.send(payload ?? null);
     return { getResponseCode: () => request.status, getContentText: () => request.responseText };
@@ -17,7 +20,7 @@
 
   scope.UrlFetchApp = { fetchAll: (/** @type {any[]} */ requests) => requests.map(fetchNow) };
   scope.PropertiesService = { getScriptProperties: () => ({ getProperty: () => location.origin }) };
-  scope.ScriptApp = { getIdentityToken: () => null }; // the session cookie identifies the person
+  scope.ScriptApp = { getIdentityToken: () => null }; // the session's cookie and key identify the person
   scope.LockService = { getUserLock: () => ({ tryLock: () => true, releaseLock() {} }) }; // the idempotency key is enough here
   scope.SpreadsheetApp = {
     getActive: () => ({

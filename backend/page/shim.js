@@ -22,7 +22,7 @@ const google = (() => {
       worker.terminate();
       handlers.onFailure?.(new Error('The backend does not answer. Start it with "sheetrack up".'), handlers.object);
     };
-    worker.postMessage({ name, given });
+    worker.postMessage({ name, given, key: localStorage.getItem('sheetrack-key') });
   }
 
   /** Google takes neither dates nor functions. @param {unknown} value */

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import httpx
+from sqlalchemy import Engine
 
 from backend.database import open_database
 from backend.errors import SheetrackError
@@ -11,6 +12,7 @@ from backend.jobs.engines.ray import absent, ray_jobs
 from backend.servers.reservations import HOW_TO_WRITE_DATES, not_set_up, problems_text
 from backend.servers.reservations_tab import reservations
 from backend.servers.server import read_servers
+from backend.service.lock import is_served
 from backend.service.wiring import open_google
 from backend.settings import Home
 from backend.sheets import Sheet
@@ -19,6 +21,11 @@ from backend.tabs.names import SERVERS
 from backend.tabs.outbox import Outbox
 
 _NOT_SET_UP = "not set up in settings.toml"
+
+
+def _store(home: Home) -> Engine:
+    """The database of the home; a check leaves its schema as it is while a backend works with it."""
+    return open_database(home.store_file, is_served=lambda: is_served(home))
 
 
 def google_sheet(home: Home) -> str:
@@ -32,7 +39,7 @@ def google_sheet(home: Home) -> str:
         said = [f"{title!r} can be read and written by {sheet.account}", *sheet.remarks()]
     finally:
         sheet.close()
-    if waiting := len(Outbox(open_database(home.store_file)).waiting()):
+    if waiting := len(Outbox(_store(home)).waiting()):
         said.append(f"{waiting} tabs wait to be published")
     return ". ".join(sentence.rstrip(".") for sentence in said)
 
@@ -48,7 +55,7 @@ def reserved(home: Home) -> str:
     if settings is None:
         return _NOT_SET_UP
     google = open_google(home, everything.google) if everything.google else None
-    sheet: Sheet = google or Workbook(open_database(home.store_file), home.peoples_tabs, SERVERS)
+    sheet: Sheet = google or Workbook(_store(home), home.peoples_tabs, SERVERS)
     try:
         known, problems = reservations(sheet.read(settings.tab), settings, sheet.zone)
         errors = sheet.errors()

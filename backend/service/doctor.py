@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.database import open_database
+from backend.database import SCHEMA, look_into, open_database
 from backend.errors import SheetrackError, note_failure
 from backend.jobs.architectures import measure
 from backend.jobs.store import JobStore
@@ -17,6 +17,8 @@ from backend.probe.sampler import Sampler
 from backend.servers.reasons import other_gpus
 from backend.servers.server import read_servers
 from backend.service import connections as connection
+from backend.service.file_system import HOW_TO_LEAVE, network_file_system, network_sentence
+from backend.service.store_copies import how_to_restore, newest_copy
 from backend.settings import Home
 
 _ENOUGH_DISK_GIB = 5
@@ -92,9 +94,13 @@ def _finding(what: str, check: Check, home: Home) -> Finding:
 
 
 def _home(home: Home) -> str:
-    home.path.mkdir(parents=True, exist_ok=True)
+    home.make()
     if not os.access(home.path, os.W_OK):
         raise SheetrackError(f"{home.path} cannot be written.", "Set SHEETRACK_HOME to another folder.")
+    if home.is_open_to_others():
+        raise SheetrackError(
+            f"Other users of this machine may look into {home.path}.", f"Run `chmod 700 {home.path}`."
+        )
     return str(home.path)
 
 
@@ -115,8 +121,23 @@ def _servers(home: Home) -> str:
 
 
 def _store(home: Home) -> str:
-    results = len(JobStore(open_database(home.store_file)).result_ids())
-    return f"{home.store_file}, {results} results"
+    file = home.store_file
+    if not file.exists():
+        return f"{file} is made at the first start"
+    revision, damage = look_into(file)
+    if damage:
+        raise SheetrackError(f"{file} is damaged: {damage}.", how_to_restore(file))
+    if revision is None or revision < SCHEMA:
+        return f"{file} was made by an older Sheetrack; `sheetrack up` brings it up to date"
+    results = len(JobStore(open_database(file)).result_ids())
+    latest = newest_copy(file)
+    return f"{file}, {results:,} results; {f'newest copy {latest}' if latest else 'no copy yet'}"
+
+
+def _file_system(home: Home) -> str:
+    if kind := network_file_system(home.path):
+        raise SheetrackError(network_sentence(home.path, kind), HOW_TO_LEAVE)
+    return f"{home.path} lies on a disk of this machine"
 
 
 def _readings(home: Home) -> str:
@@ -163,6 +184,7 @@ def _training(_home: Home) -> str:
 
 CHECKS: dict[str, Check] = {
     "Disk": _disk,
+    "File system": _file_system,
     "Settings": _settings,
     "Servers": _servers,
     "Store": _store,

@@ -1,5 +1,6 @@
 """The periodic jobs and their intervals. One that fails is logged and runs again; it stops no other."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -37,6 +38,7 @@ class Periodic:
         publisher: Publisher,
         reservations: Reservations | None,
         notifier: Notifier | None,
+        copy_store: Callable[[], None],
     ) -> None:
         self._refresh = refresh
         self._readings = readings
@@ -64,6 +66,8 @@ class Periodic:
         # The first refresh brings what the agents read while no backend ran; means are made of all of it.
         every(60, self.summarize)
         every(_HOUR, self.show_usage, after=0)
+        # Looked for every hour: a machine that sleeps at night has its copy too.
+        every(_HOUR, copy_store, after=120)
         for prune in (self.prune_readings, self.prune_history, self.prune_incidents):
             every(6 * _HOUR, prune, after=60)
 

@@ -10,12 +10,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from waitress import wasyncore
-from waitress.server import create_server
-
-from backend.api.app import create_app
+from backend.api.app import LARGEST_BODY_BYTES, create_app
+from backend.api.http_server import HttpServer
 from backend.errors import ConflictError, SheetrackError
 from backend.jobs.architectures import architectures
+from backend.service.file_system import network_file_system, network_sentence
 from backend.service.lock import only_backend
 from backend.service.wiring import Sheetrack
 from backend.settings import Home, private_text
@@ -23,6 +22,7 @@ from backend.settings import Home, private_text
 log = logging.getLogger(__name__)
 
 ADDRESS = "127.0.0.1"
+_MOST_CONNECTIONS = 250
 
 
 @contextmanager
@@ -34,35 +34,36 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
     """
     home = sheetrack.home
     with only_backend(home):
+        sheetrack.serves = True
         _log_to_file(home)
+        if not home.close_to_others():
+            log.warning(
+                "Other users of this machine may look into %s. Run: chmod 700 %s", home.path, home.path
+            )
+        if kind := network_file_system(home.path):
+            log.warning("%s", network_sentence(home.path, kind))
         app = create_app(sheetrack, token := _token(home))
-        sockets: dict[int, object] = {}
-        server = create_server(
+        server = HttpServer(
             app,
-            map=sockets,
-            sockets=[_listen(port)],
+            _listen(port),
             threads=8,
-            ident="Sheetrack",
-            # Requests from elsewhere come through a tunnel or proxy on this machine.
-            trusted_proxy=ADDRESS,
-            trusted_proxy_headers={"x-forwarded-for"},
+            largest_body_bytes=2 * LARGEST_BODY_BYTES,  # the app explains what is a little too large
+            most_connections=_MOST_CONNECTIONS,
+            trusted_proxy=ADDRESS,  # requests from elsewhere come through a tunnel or proxy on this machine
         )
-        thread = threading.Thread(target=server.run, name="http", daemon=True)
-        thread.start()
+        server.start()
         # The first person to open the sidebar must not wait until a lab's own networks are measured.
         asking = threading.Thread(target=_ask_for_architectures, name="architectures")
         asking.start()
         try:
             sheetrack.periodic.start()
-            yield f"http://{ADDRESS}:{server.effective_port}/?token={token}"
+            yield f"http://{ADDRESS}:{server.port}/?token={token}"
         finally:
             sheetrack.periodic.stop()
-            # In the thread that waits on them: another would close sockets while it waits on them.
-            server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets))
-            thread.join()
-            server.task_dispatcher.shutdown()
+            server.close()
             asking.join()
             sheetrack.close()
+            sheetrack.serves = False
 
 
 def _listen(port: int) -> socket.socket:

@@ -29,7 +29,8 @@ from backend.servers.server import Server
 from backend.servers.server_list import Servers
 from backend.servers.state import ServerStatus
 from backend.servers.status import Status
-from backend.service.periodic import Periodic
+from backend.service.lock import is_served
+from backend.service.store_copies import keep_daily_copy
 from backend.settings import GoogleSettings, Home, PeopleSettings, RaySettings
 from backend.sheets.workbook import Workbook
 from backend.tabs.display import SHOWN_FINISHED_JOBS, Display
@@ -37,8 +38,10 @@ from backend.tabs.names import SERVERS
 from backend.tabs.outbox import Outbox
 from backend.tabs.publisher import Publisher
 from backend.tabs.refresh import Refresh
+from backend.times import now
 
 if TYPE_CHECKING:
+    from backend.service.periodic import Periodic
     from backend.sheets.google.sheet import GoogleSheet
 
 
@@ -52,6 +55,9 @@ class Sheetrack:
     def __init__(self, home: Home | None = None) -> None:
         self.home = home or Home()
         self.settings = self.home.settings()
+        self.home.make()
+        self.serves = False
+        """Whether this process holds the lock of the home."""
         self.servers = Servers(self.home, self._check)
         self._opening = threading.Lock()
         self._google: GoogleSheet | None = None
@@ -66,7 +72,7 @@ class Sheetrack:
 
     @cached_property
     def database(self) -> sa.Engine:
-        return open_database(self.home.store_file)
+        return open_database(self.home.store_file, is_served=lambda: not self.serves and is_served(self.home))
 
     @cached_property
     def readings(self) -> Readings:
@@ -202,7 +208,9 @@ class Sheetrack:
             self.notifier.follow(servers, self.jobs.finished_jobs(SHOWN_FINISHED_JOBS))
 
     @cached_property
-    def periodic(self) -> Periodic:
+    def periodic(self) -> "Periodic":
+        from backend.service.periodic import Periodic  # noqa: PLC0415 - only a backend that serves needs it
+
         return Periodic(
             self.settings,
             refresh=self.refresh,
@@ -216,7 +224,12 @@ class Sheetrack:
             publisher=self.publisher,
             reservations=self.reservations,
             notifier=self.notifier,
+            copy_store=self.copy_store,
         )
+
+    def copy_store(self) -> None:
+        """Copies the store, once a day."""
+        keep_daily_copy(self.database, self.home.store_file, now().date())
 
     @cached_property
     def identify(self) -> Identify | None:

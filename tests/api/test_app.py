@@ -86,7 +86,8 @@ def test_a_person_without_the_token_is_told_in_words(address: str) -> None:
 def test_the_address_lets_a_browser_in_and_hides_the_token(address: str) -> None:
     with httpx.Client(timeout=60) as browser:
         answer = browser.get(address)
-        assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/#key=")
         assert "HttpOnly" in answer.headers["Set-Cookie"]
         page = browser.get(address.split("?", maxsplit=1)[0])
         assert page.status_code == 200
@@ -197,6 +198,33 @@ def test_a_launch_is_stored_once_per_key_and_can_be_cancelled(
     ended = api.post(f"/api/jobs/{job['id']}/cancel").json()
     assert ended["state"] == "cancelled"
     assert api.post(f"/api/jobs/{job['id']}/cancel").json() == ended
+
+
+@pytest.mark.parametrize("change", [{"epochs": 2}, {"name": "another"}, {"dropout": 0.25}, {"depth": 5}])
+def test_a_key_that_launched_something_else_is_refused(
+    api: httpx.Client, sheetrack: Sheetrack, change: dict[str, object]
+) -> None:
+    headers = {"Idempotency-Key": f"key-of-{next(iter(change))}"}
+    job = api.post("/api/jobs", json=launch_body(), headers=headers).json()
+    answer = api.post("/api/jobs", json=launch_body(**change), headers=headers)
+    assert (answer.status_code, error(answer)["code"]) == (409, "conflict")
+    assert job["id"] in error(answer)["message"]
+    assert [stored.id for stored in sheetrack.jobs.unfinished_jobs()] == [job["id"]]
+    assert [folder.name for folder in sheetrack.home.runs.iterdir()].count(job["id"]) == 1
+    api.post(f"/api/jobs/{job['id']}/cancel")
+    assert api.post("/api/jobs", json=launch_body(), headers=headers).json()["state"] == "cancelled"
+
+
+def test_each_person_has_keys_of_their_own(sheetrack: Sheetrack) -> None:
+    recipe = Recipe.model_validate(launch_body()["recipe"])
+    jobs = [
+        sheetrack.queue.launch("here", recipe, person, "the-same-key") for person in ("kim", "lee", "kim")
+    ]
+    assert [job.requested_by for job in jobs] == ["kim", "lee", "kim"]
+    assert jobs[0] == jobs[2]
+    assert jobs[0].id != jobs[1].id
+    for job in jobs:
+        sheetrack.queue.cancel(job.id, "the test")
 
 
 def test_hostile_text_comes_back_as_text(api: httpx.Client) -> None:

@@ -80,12 +80,19 @@ def open_page(new_page: Callable[..., Page], address: str) -> Callable[..., Page
 
     def opened(path: str = "/", **size: int) -> Page:
         page = new_page(**size)
-        page.context.request.get(f"{address}/?token={TOKEN}")  # sets the session's cookie
+        let_in(page, address)
         page.clock.install()
         page.goto(address + path)
         return page
 
     return opened
+
+
+def let_in(page: Page, address: str) -> None:
+    """Gives the window what opening the address with the token gives it: the session's cookie and key."""
+    answer = page.context.request.get(f"{address}/?token={TOKEN}", max_redirects=0)
+    key = answer.headers["location"].partition("#key=")[2]
+    page.add_init_script(f"try {{ localStorage.setItem('sheetrack-key', '{key}'); }} catch {{}}")
 
 
 @pytest.fixture

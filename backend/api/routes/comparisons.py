@@ -5,6 +5,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 from werkzeug.security import safe_join
 
+from backend.api.document import png
 from backend.errors import NotFoundError
 from backend.settings import Home
 
@@ -19,7 +20,7 @@ def routes(home: Home) -> APIBlueprint:
         "comparisons", __name__, url_prefix="/api/comparisons", abp_tags=[Tag(name="comparisons")]
     )
 
-    @blueprint.get("/<a>/<b>.png")
+    @blueprint.get("/<a>/<b>.png", responses={200: png("The picture")})
     def picture(path: ComparisonPath) -> Response:
         """The picture of a comparison of two runs."""
         file = safe_join(str(home.comparisons), path.a, f"{path.b}.png")

@@ -4,6 +4,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from prometheus_client.metrics_core import GaugeMetricFamily
 
+from backend.api.document import binary
 from backend.jobs.job import JobState
 from backend.jobs.store import JobStore
 from backend.notifications.notifier import Notifier
@@ -16,7 +17,7 @@ from backend.tabs.refresh import Refresh
 def routes(refresh: Refresh, jobs: JobStore, outbox: Outbox, notifier: Notifier | None) -> APIBlueprint:
     blueprint = APIBlueprint("metrics", __name__, abp_tags=[Tag(name="metrics")])
 
-    @blueprint.get("/metrics")
+    @blueprint.get("/metrics", responses={200: binary("The metrics", "text/plain")})
     def show_metrics() -> Response:
         """All servers and jobs, and what is not published yet, for Prometheus."""
         servers = refresh.servers()

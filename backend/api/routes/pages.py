@@ -13,7 +13,11 @@ _ROOT = Path(__file__).parents[3]
 WEB = _ROOT / "backend" / "page"
 ADD_ON = _ROOT / "apps_script"
 
+_WORKER = "host.js"
+
 _INCLUDE = re.compile(r"<\?!= include_?\('(\w+)'\);? \?>")
+_WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+"""A worker has the policy of its own script."""
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; media-src 'self'; frame-src 'self'; worker-src 'self'; "
@@ -32,7 +36,10 @@ def routes() -> Blueprint:
 
     @blueprint.get("/web/<path:name>")
     def web(name: str) -> Response:
-        return send_from_directory(WEB, name)
+        answer = send_from_directory(WEB, name)
+        if name == _WORKER:
+            answer.headers["Content-Security-Policy"] = _WORKER_POLICY
+        return answer
 
     @blueprint.get("/apps_script/<name>.js")
     def add_on(name: str) -> Response:
@@ -41,7 +48,8 @@ def routes() -> Blueprint:
     @blueprint.get("/sidebar")
     def sidebar() -> Response:
         """Sidebar.html as Google evaluates it, with `google.script` from shim.js."""
-        page = _evaluated("Sidebar").replace("<head>", '<head><script src="/web/shim.js"></script>', 1)
+        ours = "".join(f'<script src="/web/{name}.js"></script>' for name in ("session", "shim"))
+        page = _evaluated("Sidebar").replace("<head>", f"<head>{ours}", 1)
         scripts = " ".join(
             f"'{_digest(text)}'" for text in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
         )

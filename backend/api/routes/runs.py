@@ -1,10 +1,12 @@
 import re
 from pathlib import Path
+from typing import Annotated
 
 from flask import Response, send_file
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from backend.api.document import binary, png
 from backend.errors import NotFoundError
 from backend.jobs.result import BrokenResult, Result
 from backend.jobs.results import Results
@@ -29,8 +31,14 @@ class ClipPath(RunPath):
     file: str
 
 
+class Page(BaseModel):
+    limit: Annotated[int, Field(ge=1, le=1000, description="How many finished runs")] = 100
+    offset: Annotated[int, Field(ge=0, le=10**9, description="How many newer ones are left out")] = 0
+
+
 class RunsReply(BaseModel):
     runs: list[Result]
+    total: Annotated[int, Field(description="How many finished runs there are")]
     broken: list[BrokenResult]
 
 
@@ -52,9 +60,15 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
         return folder
 
     @blueprint.get("", responses={200: RunsReply})
-    def list_runs() -> Response:
-        """Every finished run, and those whose result cannot be read; the newest first."""
-        return reply(RunsReply(runs=jobs.results(), broken=results.broken()))
+    def list_runs(query: Page) -> Response:
+        """A page of the finished runs, and those whose result cannot be read; the newest first."""
+        return reply(
+            RunsReply(
+                runs=jobs.results(query.limit, query.offset),
+                total=len(jobs.result_ids()),
+                broken=results.broken(),
+            )
+        )
 
     @blueprint.get("/<run>", responses={200: RunReply})
     def show_run(path: RunPath) -> Response:
@@ -71,7 +85,7 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
             )
         )
 
-    @blueprint.get("/<run>/figures/<name>.png")
+    @blueprint.get("/<run>/figures/<name>.png", responses={200: png("The picture")})
     def figure(path: FigurePath) -> Response:
         """A picture of the run."""
         folder = folder_of(path.run)
@@ -80,7 +94,7 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
             raise NotFoundError(f"Run {folder.id} has no picture {path.name!r}.", "It may not be drawn yet.")
         return send_file(file, mimetype="image/png", max_age=60)
 
-    @blueprint.get("/<run>/clips/<word>/<file>.wav")
+    @blueprint.get("/<run>/clips/<word>/<file>.wav", responses={200: binary("The sound", "audio/wav")})
     def clip(path: ClipPath) -> Response:
         """The sound of a clip that the run was tested on."""
         folder = folder_of(path.run)

@@ -1,0 +1,130 @@
+"""Who is let in at the address of this machine, over a real server on loopback."""
+
+from collections.abc import Iterator
+from http.cookies import SimpleCookie
+from pathlib import Path
+
+import httpx
+import pytest
+
+from backend.api.access import KEY_HEADER
+from backend.service.serving import serving
+from backend.service.wiring import Sheetrack
+from backend.settings import Home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return Home(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def opened(home: Home) -> Iterator[str]:
+    """The address of a backend with its token."""
+    sheetrack = Sheetrack(home)
+    with serving(sheetrack, 0) as opened:
+        sheetrack.periodic.stop()
+        yield opened
+
+
+def base(opened: str) -> str:
+    return opened.split("/?", maxsplit=1)[0]
+
+
+def session(opened: str) -> tuple[dict[str, str], str]:
+    """The cookie and the key of a browser that opens the address."""
+    answer = httpx.get(opened, timeout=60)
+    cookie = SimpleCookie(answer.headers["Set-Cookie"])
+    return {name: morsel.value for name, morsel in cookie.items()}, answer.headers["Location"].split("#key=")[
+        1
+    ]
+
+
+PAUSE = "/api/sweeps/ch32/pause"
+
+
+def test_each_browser_has_a_session_of_its_own_that_tells_nothing_of_the_token(opened: str) -> None:
+    token = opened.split("token=")[1]
+    (first, first_key), (second, second_key) = session(opened), session(opened)
+    assert first != second
+    assert first_key != second_key
+    for text in (*first.values(), *second.values(), first_key, second_key):
+        assert token not in text
+        assert (
+            httpx.get(base(opened) + "/", headers={"Authorization": f"Bearer {text}"}, timeout=60).status_code
+            == 401
+        )
+
+
+def test_a_cookie_alone_looks_and_changes_nothing(opened: str) -> None:
+    cookies, key = session(opened)
+    _, another = session(opened)
+    with httpx.Client(base_url=base(opened), cookies=cookies, timeout=60) as thief:
+        assert thief.get("/api/jobs").status_code == 200
+        for headers in ({}, {KEY_HEADER: ""}, {KEY_HEADER: another}, {KEY_HEADER: "ä".encode()}):
+            answer = thief.post(PAUSE, headers=headers)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "key_needed")
+        assert thief.delete("/api/servers/here/maintenance").status_code == 403
+        assert key not in thief.get("/").text
+        assert thief.post(PAUSE, headers={KEY_HEADER: key}).json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("value", ["", "x", ".", "x.y", "a" * 5000, "x.", ".y"])
+def test_what_is_no_session_opens_nothing(opened: str, value: str) -> None:
+    name = f"sheetrack-{httpx.URL(opened).port}"
+    answer = httpx.get(base(opened) + "/api/jobs", cookies={name: value}, timeout=60)
+    assert answer.status_code == 401
+
+
+def test_the_token_itself_is_no_cookie(opened: str) -> None:
+    name, token = f"sheetrack-{httpx.URL(opened).port}", opened.split("token=")[1]
+    assert httpx.get(base(opened) + "/api/jobs", cookies={name: token}, timeout=60).status_code == 401
+
+
+def test_a_session_outlives_the_backend_and_ends_with_the_token(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with serving(Sheetrack(home), 0) as opened:
+        (cookie,) = session(opened)[0].values()
+        port = httpx.URL(opened).port or 0
+
+    def status() -> int:
+        with serving(Sheetrack(home), port) as opened:
+            cookies = {f"sheetrack-{port}": cookie}
+            return httpx.get(base(opened) + "/api/jobs", cookies=cookies, timeout=60).status_code
+
+    assert status() == 200
+    home.token_file.unlink()
+    assert status() == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/sidebar",
+        "/api/jobs",
+        "/api/nothing",
+        "/metrics",
+        "/openapi.json",
+        "/web/page.js",
+        "/web/host.js",
+    ],
+)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_every_answer_says_what_may_run_and_who_may_show_it(opened: str, path: str, is_known: bool) -> None:
+    headers = {"Authorization": f"Bearer {opened.split('token=')[1]}"} if is_known else {}
+    for accept in ("*/*", "text/html"):
+        answer = httpx.get(base(opened) + path, headers=headers | {"Accept": accept}, timeout=60)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        is_shown = path == "/sidebar" and is_known
+        assert ("frame-ancestors 'self'" if is_shown else "frame-ancestors 'none'") in policy
+    assert "frame-ancestors 'none'" in httpx.get(opened, timeout=60).headers["Content-Security-Policy"]
+
+
+def test_the_home_is_its_owners_alone(tmp_path: Path) -> None:
+    new, old = Home(tmp_path / "new"), Home(tmp_path / "old")
+    old.path.mkdir(mode=0o755)
+    for home in (new, old):
+        with serving(Sheetrack(home), 0):
+            assert home.path.stat().st_mode & 0o777 == 0o700
