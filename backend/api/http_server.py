@@ -55,6 +55,7 @@ class HttpServer:
             sockets=[listener],
             ident="Sheetrack",
             max_request_body_size=largest_body_bytes,
+            outbuf_overflow=16 * 1024 * 1024,  # an answer waits in memory, not in a file
             inbuf_overflow=2 * largest_body_bytes,  # no body of a stranger is written to the disk
             max_request_header_size=_LONGEST_HEADER_BYTES,
             channel_timeout=SILENT_SECONDS,

@@ -135,6 +135,8 @@ class Reservations:
         self._sheet = sheet
         self._settings = settings
         self._known: list[Reservation] = []
+        self.times_read = 0
+        """How often the tab was read."""
         self.error = ""
         """What was wrong the last time: the tab, its rows or the columns beside it. Empty if nothing was."""
 
@@ -160,6 +162,7 @@ class Reservations:
             errors.append(str(error))
             log.warning("reservations are not up to date: %s", error)
         self.error = " ".join(errors)
+        self.times_read += 1
 
     def shown_on(self, servers: Sequence[ServerStatus]) -> list[ServerStatus]:
         """The servers, each with its reservation, the best to take first."""

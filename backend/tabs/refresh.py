@@ -36,6 +36,7 @@ class Refresh:
         self._on_refreshed = on_refreshed
         self._refreshing = threading.Lock()
         self._ended_seconds = -math.inf
+        self._rounds = 0
 
     def __call__(self, fresh_seconds: float = 0) -> None:
         """Reads every server and shows what was read, unless a refresh ended less than `fresh_seconds` ago.
@@ -52,7 +53,16 @@ class Refresh:
             self._publisher.publish([servers_table(servers, reservations=bool(self._reservations))])
             if self._on_refreshed:
                 self._on_refreshed(servers)
+            self._rounds += 1
             self._ended_seconds = time.monotonic()
+
+    def stamp(self) -> object:
+        """Equal as long as the other functions tell the same, but for the time that passes.
+
+        Within a round it stays as it is, and before the first one has ended it is None.
+        """
+        read = self._reservations.times_read if self._reservations else 0
+        return (self._rounds, read, *self.sheet_errors()) if self._rounds else None
 
     def servers(self) -> Sequence[ServerStatus]:
         """Every server as it is now, with its reservation, the one to take first."""

@@ -69,6 +69,16 @@ def test_a_cookie_alone_looks_and_changes_nothing(opened: str) -> None:
         assert thief.post(PAUSE, headers={KEY_HEADER: key}).json()["error"]["code"] == "not_found"
 
 
+@pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example", "///evil.example"])
+def test_the_key_goes_to_no_other_site(opened: str, path: str) -> None:
+    token = opened.split("token=")[1]
+    client = httpx.Client(timeout=60)
+    request = httpx.Request("GET", base(opened), extensions={"target": f"{path}?token={token}".encode()})
+    answer = client.send(request)
+    client.close()
+    assert not answer.headers.get("Location", "/").startswith(("//", "/\\"))
+
+
 @pytest.mark.parametrize("value", ["", "x", ".", "x.y", "a" * 5000, "x.", ".y"])
 def test_what_is_no_session_opens_nothing(opened: str, value: str) -> None:
     name = f"sheetrack-{httpx.URL(opened).port}"

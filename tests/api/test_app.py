@@ -20,6 +20,7 @@ from backend.settings import Home
 from backend.times import now
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests import examples
 from tests.patience import wait_until
 from tests.servers.agents import free_port, token_file
 from tests.speech import write_words
@@ -336,6 +337,42 @@ def test_refresh_asks_now_or_shares_the_round_that_just_ended(
     assert second > first
     [server] = api.post("/api/refresh").json()["servers"]
     assert datetime.fromisoformat(server["snapshot"]["at"]) == read_at() >= second
+
+
+def test_the_answer_about_servers_is_made_once_a_round(api: httpx.Client, sheetrack: Sheetrack) -> None:
+    sheetrack.refresh()
+    first, second = (api.get("/api/servers") for _ in range(2))
+    assert first.content == second.content
+    assert first.headers["ETag"] == second.headers["ETag"]
+    unchanged = api.get("/api/servers", headers={"If-None-Match": first.headers["ETag"]})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    sheetrack.refresh()
+    third = api.get("/api/servers", headers={"If-None-Match": first.headers["ETag"]})
+    assert third.json()["updated_at"] > first.json()["updated_at"]
+    assert third.headers["Content-Encoding"] == "gzip"
+    # A command beside the backend is seen at once too.
+    sheetrack.maintenances.begin("here", "new disks", "lee")
+    assert api.get("/api/servers").json()["servers"][0]["verdict"]["reason"] == "new disks (lee)"
+    sheetrack.maintenances.end("here")
+
+
+def test_runs_are_given_in_pages(api: httpx.Client, sheetrack: Sheetrack) -> None:
+    stored = [
+        examples.result(f"r{place}", finished_at=examples.NOON + timedelta(hours=place)) for place in range(5)
+    ]
+    for result in stored:
+        sheetrack.jobs.add_result(result)
+
+    def page(**query: int) -> tuple[list[str], int]:
+        content = api.get("/api/runs", params=query).json()
+        return [run["run"] for run in content["runs"]], content["total"]
+
+    assert page() == (["r4", "r3", "r2", "r1", "r0"], 5)
+    assert page(limit=2) == (["r4", "r3"], 5)
+    assert page(limit=2, offset=4) == (["r0"], 5)
+    assert page(offset=9) == ([], 5)
+    for query in ({"limit": 0}, {"limit": 1001}, {"offset": -1}, {"limit": "all"}):
+        assert api.get("/api/runs", params=query).status_code == 400
 
 
 def test_maintenance_is_said_and_ended(api: httpx.Client) -> None:

@@ -1,14 +1,17 @@
 """The backend as people run it: `sheetrack up` as a process, killed and started again."""
 
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
+from flask import Flask
 
 from backend.api import access
+from backend.api.http_server import HttpServer
 from backend.jobs.engines import ProcessState
 from backend.jobs.job import JobState
 from backend.service.serving import serving
@@ -108,6 +111,26 @@ def test_a_broken_home_is_told_in_one_sentence_and_left_as_it_is(
     assert sentence in answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 1
     assert (home.path / file).read_text() == content
+
+
+def test_requests_to_agents_leave_no_lines_in_the_log(home: Home) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    elsewhere = HttpServer(Flask(__name__), listener, threads=2, largest_body_bytes=1000, most_connections=9)
+    elsewhere.start()
+    home.make()
+    (home.path / "agent.token").touch(mode=0o600)
+    (home.path / "agent.token").write_text("a-token-of-the-agent")
+    home.servers_file.write_text(
+        f'[[server]]\nname = "ada"\nagent = "http://127.0.0.1:{elsewhere.port}"\ntoken_file = "agent.token"\n'
+    )
+    sheetrack = Sheetrack(home)
+    with serving(sheetrack, 0):
+        for _ in range(3):
+            sheetrack.refresh()
+        [server] = sheetrack.status.current()
+        assert "HTTP 404" in server.verdict.reason
+    elsewhere.close()
+    assert "HTTP" not in home.log_file.read_text()
 
 
 def test_strangers_behind_one_proxy_are_told_apart(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

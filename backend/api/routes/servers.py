@@ -4,14 +4,17 @@ from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from backend.reply import reply
+from backend.api.kept_answer import KeptAnswer
 from backend.servers.maintenance import Maintenances
 from backend.servers.reservations import NotSetUp
 from backend.servers.state import ServerStatus
 from backend.tabs.refresh import Refresh
 from backend.times import now
 
+_NOT_CHANGED = {"description": "The client has this answer, as its If-None-Match says."}
 _SHARED_SECONDS = 2.0
+_KEPT_SECONDS = 15.0
+"""How long an answer is given again where no round of readings ends: then servers become stale in it."""
 
 
 class ServerPath(BaseModel):
@@ -37,17 +40,22 @@ class MaintenanceBody(BaseModel):
 def routes(refresh: Refresh, maintenances: Maintenances) -> APIBlueprint:
     blueprint = APIBlueprint("servers", __name__, url_prefix="/api", abp_tags=[Tag(name="servers")])
 
-    def shown() -> Response:
-        return reply(
-            ServersReply(
-                updated_at=now(),
-                servers=list(refresh.servers()),
-                not_set_up=refresh.not_set_up(),
-                sheet_errors=refresh.sheet_errors(),
-            )
+    def made() -> ServersReply:
+        return ServersReply(
+            updated_at=now(),
+            servers=list(refresh.servers()),
+            not_set_up=refresh.not_set_up(),
+            sheet_errors=refresh.sheet_errors(),
         )
 
-    @blueprint.get("/servers", responses={200: ServersReply})
+    kept = KeptAnswer(made, _KEPT_SECONDS)
+
+    def shown() -> Response:
+        # A round of readings that is in progress shows when it has ended.
+        stamp = refresh.stamp()
+        return kept.response(None if stamp is None else (stamp, maintenances.known()))
+
+    @blueprint.get("/servers", responses={200: ServersReply, 304: _NOT_CHANGED})
     def list_servers() -> Response:
         """Every server as it is now, the best one first."""
         return shown()
