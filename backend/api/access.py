@@ -54,11 +54,15 @@ def guard(app: Flask, token: str, settings: Settings, identify: Identify | None)
         return _admit_local(token, sessions)
 
 
+def is_local() -> bool:
+    """Whether the request was sent to this machine's own address."""
+    return (request.host.rsplit(":", 1)[0] if ":" in request.host else request.host) in LOCAL_NAMES
+
+
 def _admit_local(token: str, sessions: "_Sessions") -> Response | None:
     """Admits a request with the token or of a session, if it comes from a page of this machine."""
-    name = request.host.rsplit(":", 1)[0] if request.host.count(":") != 0 else request.host
     origin = request.headers.get("Origin")
-    if name not in LOCAL_NAMES or (origin and origin != request.host_url.rstrip("/")):
+    if not is_local() or (origin and origin != request.host_url.rstrip("/")):
         raise RefusedError("Requests from other sites are refused.", "Open the address that was printed.")
     cookie = f"sheetrack-{request.host.rsplit(':', 1)[-1]}"
     offered = request.args.get("token")

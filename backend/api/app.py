@@ -16,8 +16,9 @@ from sqlalchemy.exc import DatabaseError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from backend.api import routes
-from backend.api.access import guard
+from backend.api.access import guard, is_local
 from backend.api.document import completed
+from backend.api.packing import packed
 from backend.database import database_error
 from backend.errors import InvalidError, SheetrackError
 from backend.reply import PLAIN_POLICY, ErrorReply, Fault, reply
@@ -66,7 +67,7 @@ def create_app(sheetrack: object, token: str) -> OpenAPI:
         answer.headers.setdefault("X-Content-Type-Options", "nosniff")
         answer.headers.setdefault("Referrer-Policy", "no-referrer")
         answer.headers.setdefault("Cache-Control", "no-store")
-        return answer
+        return answer if is_local() else packed(answer)
 
     @app.errorhandler(SheetrackError)
     def explain(error: SheetrackError) -> Response:

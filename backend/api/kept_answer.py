@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from flask import Response, request
 from pydantic import BaseModel
 
-_LEVEL = 1
-"""The quickest compression: readings shrink to a tenth."""
+from backend.api.packing import LEVEL, accepts_gzip
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class KeptAnswer:
     def response(self, stamp: object) -> Response:
         """The answer, without a body where the client has it already; made again for another `stamp` or None."""
         made = self._current(stamp)
-        is_packed = request.accept_encodings.quality("gzip") > 0
+        is_packed = accepts_gzip()
         answer = Response(made.packed if is_packed else made.plain, mimetype="application/json")
         if is_packed:
             answer.headers["Content-Encoding"] = "gzip"
@@ -60,5 +59,5 @@ class KeptAnswer:
             until=time.monotonic() + self._most_seconds,
             tag=hashlib.blake2b(plain, digest_size=12).hexdigest(),
             plain=plain,
-            packed=gzip.compress(plain, _LEVEL),
+            packed=gzip.compress(plain, LEVEL),
         )
