@@ -303,6 +303,8 @@ def test_servers_tell_their_verdict_and_history(api: httpx.Client, sheetrack: Sh
     assert 0 < history["points"][-1]["memory_used_percent"] <= 100
     assert history["usage"] == []
     past = {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}
+    for moment in ("9660974", "0", "yesterday", "2026-01-01", "2026-01-01T00:00:00"):
+        assert "since" in error(api.get("/api/servers/here/history", params={"since": moment}))["message"]
     assert "before it begins" in error(api.get("/api/servers/here/history", params=past))["message"]
     assert "Servers" in [tab["name"] for tab in api.get("/api/tables").json()["tables"]]
 
@@ -385,7 +387,13 @@ def test_maintenance_is_said_and_ended(api: httpx.Client) -> None:
     assert ended.json()["servers"][0]["verdict"]["state"] != "maintenance"
     assert api.delete(path).status_code == 200
     assert api.post("/api/servers/nowhere/maintenance", json={"reason": "why"}).status_code == 404
-    for body in ({}, {"reason": " "}, {"reason": "why", "until": "2020-01-01T00:00:00Z"}, {"until": None}):
+    for body in (
+        {},
+        {"reason": " "},
+        {"reason": "why", "until": "2020-01-01T00:00:00Z"},
+        {"reason": "why", "until": 9999999999},
+        {"until": None},
+    ):
         assert api.post(path, json=body).status_code == 400
 
 

@@ -3,9 +3,9 @@ from typing import Annotated
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from backend.api.routes.servers import ServerPath
+from backend.api.routes.servers import Moment, ServerPath
 from backend.errors import InvalidError, NotFoundError
 from backend.reply import reply
 from backend.servers.history import History, Usage
@@ -16,8 +16,8 @@ from backend.times import now
 
 
 class Span(BaseModel):
-    since: Annotated[AwareDatetime | None, Field(description="By default an hour before `until`")] = None
-    until: Annotated[AwareDatetime | None, Field(description="By default now")] = None
+    since: Annotated[Moment | None, Field(description="By default an hour before `until`")] = None
+    until: Annotated[Moment | None, Field(description="By default now")] = None
 
 
 class HistoryReply(BaseModel):

@@ -1,8 +1,9 @@
+import re
 from typing import Annotated
 
 from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from backend.api.kept_answer import KeptAnswer
 from backend.servers.maintenance import Maintenances
@@ -21,6 +22,16 @@ class ServerPath(BaseModel):
     name: str
 
 
+def _written(value: object) -> object:
+    """Refuses a number, which pydantic would take for seconds since 1970."""
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+        raise ValueError("a moment is written like 2026-11-22T14:02:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+
+
 class ServersReply(BaseModel):
     updated_at: AwareDatetime
     servers: list[ServerStatus]
@@ -34,7 +45,7 @@ class MaintenanceBody(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     reason: Annotated[str, Field(min_length=1, max_length=200)]
-    until: Annotated[AwareDatetime | None, Field(description="By default until a person ends it")] = None
+    until: Annotated[Moment | None, Field(description="By default until a person ends it")] = None
 
 
 def routes(refresh: Refresh, maintenances: Maintenances) -> APIBlueprint:
