@@ -31,7 +31,7 @@ def test_the_copies_of_a_week_are_kept(home: Home) -> None:
 
 def test_a_backend_copies_its_store(home: Home) -> None:
     sheetrack = Sheetrack(home)
-    names = {job.name for job in sheetrack.periodic._scheduler.get_jobs()}
+    names = {thread.name for thread in sheetrack.periodic._timers._threads}
     assert "Sheetrack.copy_store" in names
     sheetrack.close()
 
