@@ -73,7 +73,10 @@ class RemoteAgent:
             # An hour of a large server takes longer to read than other agents may be kept waiting.
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, self._missed, body, since)
-        except (InvalidError, ValidationError, TimeoutError, httpx.HTTPError):
+        except (TimeoutError, httpx.HTTPError):
+            await self.close()
+            return []
+        except (InvalidError, ValidationError):
             return []
 
     def _missed(self, body: bytes, since: datetime) -> list[Snapshot]:
@@ -88,8 +91,10 @@ class RemoteAgent:
         return [found[at] for at in sorted(found)]
 
     async def close(self) -> None:
-        if "_client" in self.__dict__:
-            await self._client.aclose()
+        """Closes all connections. The next request opens a new one."""
+        client: httpx.AsyncClient | None = self.__dict__.pop("_client", None)
+        if client:
+            await client.aclose()
 
     async def _attempt(self) -> Snapshot:
         try:
@@ -113,6 +118,8 @@ class RemoteAgent:
         except httpx.ConnectError as error:
             return self._not_connected(error)
         except (TimeoutError, httpx.HTTPError):
+            # httpcore loses some connections of requests that are cut off: they would stay open for ever.
+            await self.close()
             return self._failed(Failure.AGENT_DOWN, "agent not answering")
         return snapshot.model_copy(
             update={"server": self._server.name, "at": now(), "failure": None, "failure_text": None}

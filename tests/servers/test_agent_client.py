@@ -1,19 +1,28 @@
 """Answers of agents that are too large, packed, or partly broken."""
 
+import asyncio
 import gzip
 import json
+import random
+import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from backend.probe.snapshot import Failure, Snapshot
+from backend.servers import agent_client
+from backend.servers.agent_client import RemoteAgent
 from backend.servers.poller import Poller
 from backend.servers.server import Server
 from backend.times import now
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.agents import Answer, answering, say, token_file
 
 
@@ -113,3 +122,41 @@ def test_a_long_history_is_taken_up_in_part(tmp_path: Path) -> None:
     found = history(tmp_path, many)
     assert len(found) == 1000
     assert found[-1].at == begin + timedelta(seconds=2899)
+
+
+def test_readings_that_are_cut_off_leave_no_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(7)
+    talks: set[asyncio.Task[object] | None] = set()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.add(asyncio.current_task())
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                await asyncio.sleep(0.01 * chance.random())
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + bytes(1000))
+                await asyncio.sleep(0.01 * chance.random())
+                writer.write(bytes(1000))
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def most_connections() -> int:
+        listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+        port = listening.sockets[0].getsockname()[1]
+        server = Server(name="ada", agent=f"http://127.0.0.1:{port}", token_file=token_file(tmp_path))
+        most = 0
+        with ThreadPoolExecutor(1) as threads:
+            agent = RemoteAgent(server, ssl.create_default_context(), threads)
+            for _ in range(300):
+                monkeypatch.setattr(agent_client, "ATTEMPT_SECONDS", 0.03 * chance.random())
+                await agent.sample()
+                known = psutil.Process().net_connections("tcp")
+                most = max(most, sum(bool(each.raddr) and each.raddr.port == port for each in known))
+            await agent.close()
+        listening.close()
+        await asyncio.wait([task for task in talks if task], timeout=PATIENCE_SECONDS)
+        return most
+
+    assert asyncio.run(most_connections()) <= 2  # one may just be closing
