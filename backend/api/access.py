@@ -68,7 +68,7 @@ def _admit_local(token: str, sessions: "_Sessions") -> Response | None:
     offered = request.args.get("token")
     if offered and hmac.compare_digest(offered.encode(), token.encode()) and request.method == "GET":
         session = sessions.begin()
-        # The browser keeps what is behind # for the page alone; page.js stores it.
+        # The browser keeps what is behind # for the page alone; session.js stores it.
         path = request.path.lstrip("/\\")  # what begins with two slashes is an address elsewhere
         answer = redirect(f"/{path}#{KEY_MARK}{sessions.key(session)}")
         answer.set_cookie(cookie, session, httponly=True, samesite="Strict")

@@ -129,6 +129,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     error_task_class = _ErrorTask
     is_known = False
     """Whether a whole request came over it."""
+    last_activity: float
+    """In seconds since 1970, as waitress counts."""
     _began = 0.0
 
     def __init__(self, server: "_Server", *given: Any, **named: Any) -> None:

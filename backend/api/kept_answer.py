@@ -43,7 +43,9 @@ class KeptAnswer:
         answer.headers["Vary"] = "Accept-Encoding"
         answer.headers["Cache-Control"] = "private, no-cache"
         answer.set_etag(f"{made.tag}-gzip" if is_packed else made.tag)
-        return answer.make_conditional(request) if request.method in ("GET", "HEAD") else answer
+        if request.method in ("GET", "HEAD"):
+            answer.make_conditional(request)
+        return answer
 
     def _current(self, stamp: object) -> _Made:
         with self._making:

@@ -16,7 +16,8 @@ def accepts_gzip() -> bool:
 
 def packed(answer: Response) -> Response:
     """The answer, packed if it is a large text and the client takes it so. Pictures and sounds are packed already."""
-    is_text = answer.mimetype == "application/json" or answer.mimetype.startswith("text/")
+    kind = answer.mimetype or ""
+    is_text = kind == "application/json" or kind.startswith("text/")
     if not is_text or answer.direct_passthrough or "Content-Encoding" in answer.headers or not accepts_gzip():
         return answer
     content = answer.get_data()
