@@ -3,7 +3,7 @@
 // Requests are synchronous, as in Google.
 {
   const scope = /** @type {any} */ (self);
-  /** The key of the session, which page.js stored. @type {string | null} */
+  /** The key of the session, which session.js stored. @type {string | null} */
   let sessionKey = null;
 
   /** @param {any} request */
@@ -34,7 +34,8 @@
   const ours = new Set(Object.getOwnPropertyNames(scope));
   scope.importScripts('/apps_script/Backend.js', '/apps_script/Sidebar.js');
 
-  scope.onmessage = (/** @type {MessageEvent} */ { data: { name, given } }) => {
+  scope.onmessage = (/** @type {MessageEvent} */ { data: { name, given, key } }) => {
+    sessionKey = key;
     try {
       if (ours.has(name) || !Object.hasOwn(scope, name)) throw new Error(`The add-on has no function ${name}.`);
       scope.postMessage({ answer: scope[name](...given) ?? null });
