@@ -33,6 +33,14 @@ function fetchPng_(path) {
   return send_([{ path }])[0].getBlob();
 }
 
+/**
+ * @param {string} path
+ * @throws {Error} as askBackend_
+ */
+function fetchText_(path) {
+  return send_([{ path }])[0].getContentText();
+}
+
 /** @returns {string} without a slash at its end; empty when it is not set */
 function backendAddress_() {
   return (PropertiesService.getScriptProperties().getProperty('backend') ?? '').replace(/\/+$/, '');

@@ -65,12 +65,28 @@ function getChoices() {
 }
 
 /**
- * @param {{ key: string, server: string, recipe: object }} request with the same key it launches one job,
- *   however often it is sent
+ * @param {{ key: string, server: string, recipe?: object, command?: object }} request a training, or a program of the
+ *   lab's own; with the same key it launches one job, however often it is sent
  * @returns the job
  */
-function launchTraining({ key, server, recipe }) {
-  return launchOnce_({ path: '/api/jobs', method: 'post', body: { server, recipe }, key });
+function launchTraining({ key, ...body }) {
+  return launchOnce_({ path: '/api/jobs', method: 'post', body, key });
+}
+
+/**
+ * @param {string} id
+ * @returns the last lines of the job's log, its size, and what keeps it from being the newest
+ */
+function getLog(id) {
+  return askBackend_([{ path: `/api/jobs/${encodeURIComponent(id)}/log?lines=200` }])[0];
+}
+
+/**
+ * @param {string} id
+ * @returns {string} the whole log of the job
+ */
+function getWholeLog(id) {
+  return fetchText_(`/api/jobs/${encodeURIComponent(id)}/log.txt`);
 }
 
 /**

@@ -100,6 +100,10 @@ class PeopleSettings(BaseModel):
     ] = ()
     see: Annotated[tuple[str, ...], Field(description="Who may look: addresses or Workspace domains")] = ()
     launch: Annotated[tuple[str, ...], Field(description="Who may launch and cancel as well")] = ()
+    commands: Annotated[
+        tuple[str, ...],
+        Field(description="Who may also run programs of their own, with all rights of the backend's user"),
+    ] = ()
     requests_per_minute: Annotated[int, Field(ge=10, le=100_000, description="Of each person")] = 300
 
     @property

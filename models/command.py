@@ -4,7 +4,8 @@ import re
 import shlex
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 _LONGEST_TITLE = 60
 _QUOTED = re.compile(r"""'[^']*'|"(\\.|[^"\\])*"|\\.""", re.DOTALL)
@@ -17,6 +18,9 @@ class Command(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(max_length=100, description="A label for people; changes nothing")] = ""
+    shell: Annotated[bool, Field(description="Let /bin/sh run it: pipes, variables, several commands")] = (
+        False
+    )
     command: Annotated[
         str,
         Field(
@@ -37,40 +41,37 @@ class Command(BaseModel):
         str,
         Field(max_length=100, description="A Python or conda environment of servers.toml; empty: none"),
     ] = ""
-    shell: Annotated[bool, Field(description="Let /bin/sh run it: pipes, variables, several commands")] = (
-        False
-    )
 
     @field_validator("name", "folder", "environment")
     @classmethod
     def _one_line(cls, text: str) -> str:
         if any(ord(character) < 32 or ord(character) == 127 for character in text):
-            raise ValueError("must not contain control characters")
+            raise _wrong("must not contain control characters")
         return text.strip()
+
+    @field_validator("folder")
+    @classmethod
+    def _is_full(cls, text: str) -> str:
+        if not text.startswith(("/", "~")):
+            raise _wrong("give a full path, such as /home/kim/study, or one that begins with ~")
+        return text
 
     @field_validator("command")
     @classmethod
-    def _is_text(cls, text: str) -> str:
+    def _can_be_started(cls, text: str, known: ValidationInfo) -> str:
         if "\0" in text or not text.strip():
-            raise ValueError("name a program")
-        return text.strip()
-
-    @model_validator(mode="after")
-    def _can_be_started(self) -> "Command":
-        if not self.folder.startswith(("/", "~")):
-            raise ValueError("folder: give a full path, such as /home/kim/study, or one that begins with ~")
-        if self.shell:
-            return self
+            raise _wrong("name a program")
+        if known.data.get("shell"):
+            return text.strip()
         try:
-            shlex.split(self.command)
+            shlex.split(text)
         except ValueError:
-            raise ValueError("command: a quote is not closed") from None
-        if found := _NEEDS_SHELL.search(_QUOTED.sub("x", self.command)):
-            raise ValueError(
-                f"command: {found[0].strip()!r} means something to a shell only; "
-                "put it into quotes, or ask for a shell"
+            raise _wrong("a quote is not closed") from None
+        if found := _NEEDS_SHELL.search(_QUOTED.sub("x", text)):
+            raise _wrong(
+                f"{found[0].strip()} means something to a shell only; put it into quotes, or ask for a shell"
             )
-        return self
+        return text.strip()
 
     @property
     def arguments(self) -> list[str]:
@@ -83,3 +84,7 @@ class Command(BaseModel):
         words = " ".join((self.name or self.command).split())
         shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)
         return shown if len(shown) <= _LONGEST_TITLE else f"{shown[: _LONGEST_TITLE - 1].rstrip()}…"
+
+
+def _wrong(message: str) -> PydanticCustomError:
+    return PydanticCustomError("command", "{message}", {"message": message})

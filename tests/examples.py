@@ -17,6 +17,18 @@ def recipe(**changes: Any) -> Recipe:
     return Recipe(data="/data/speech", depth=8, dropout=0.75, batch_norm=False).model_copy(update=changes)
 
 
+def recipe_of(job: Job) -> Recipe:
+    """The recipe of a job that trains."""
+    assert job.recipe
+    return job.recipe
+
+
+def training_of(result: Result) -> RunResult:
+    """The content of a training's result."""
+    assert isinstance(result.content, RunResult)
+    return result.content
+
+
 def job(name: str = "r1", **changes: Any) -> Job:
     plain = Job(id=name, server="gpu1", recipe=recipe(), requested_by="kim", submitted_at=NOON)
     return plain.model_copy(update=changes)

@@ -49,7 +49,8 @@ def guard(app: Flask, token: str, settings: Settings, identify: Identify | None)
     @app.before_request
     def admit() -> Response | None:
         if public and request.host.casefold() == public.host:
-            g.person = public.admitted().name
+            person = public.admitted()
+            g.person, g.may_run_commands = person.name, person.role is Role.COMMANDS
             return None
         return _admit_local(token, sessions)
 
@@ -86,7 +87,7 @@ def _admit_local(token: str, sessions: "_Sessions") -> Response | None:
         )
         error.code = "key_needed"
         raise error
-    g.person = this_user()
+    g.person, g.may_run_commands = this_user(), True
     return None
 
 

@@ -15,6 +15,8 @@ class Role(StrEnum):
     SEE = "see"
     LAUNCH = "launch"
     """See, launch and cancel."""
+    COMMANDS = "commands"
+    """All that, and run programs of their own."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def admit(claims: Mapping[str, Any], people: PeopleSettings) -> Person:
         )
     # An address alone proves no membership: only Google Workspace states the domain of a person.
     domain = str(claims.get("hd", "")).casefold()
-    for role in (Role.LAUNCH, Role.SEE):
+    for role in (Role.COMMANDS, Role.LAUNCH, Role.SEE):
         listed = {entry.casefold().removeprefix("@") for entry in getattr(people, role)}
         if email in listed or (domain and domain in listed and email.endswith(f"@{domain}")):
             return Person(email, role)

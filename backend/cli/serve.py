@@ -17,6 +17,7 @@ from backend.cli.show import say
 from backend.cli.train import run_models
 from backend.errors import SheetrackError
 from backend.jobs.job import Job, JobState
+from backend.jobs.result import trainings
 from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
 from backend.sheets.xlsx import write_workbook
@@ -106,7 +107,7 @@ def _launch_and_follow(address: str, server: str, data: Path) -> Job:
             TimeRemainingColumn(),
             console=Console(stderr=True),
         ) as bar:
-            line = bar.add_task(job.recipe.title, total=1)
+            line = bar.add_task(job.work.title, total=1)
             while not job.state.is_over:
                 threading.Event().wait(1)
                 job = _job(api.get(f"/jobs/{job.id}"))
@@ -133,7 +134,7 @@ def _job(answer: httpx.Response) -> Job:
 
 
 def _tell(sheetrack: Sheetrack, job: Job, address: str) -> None:
-    result = next(result for result in sheetrack.jobs.results() if result.run == job.id).content
+    result = {each.run: run for each, run in trainings(sheetrack.jobs.results())}[job.id]
     file = sheetrack.home.path / "demonstration.xlsx"
     write_workbook(file, sheetrack.workbook.tables(), sheetrack.display.picture_file)
     say(

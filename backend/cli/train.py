@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from backend.cli.command_options import COMMAND_OPTIONS, command_from, command_options
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options
 from backend.cli.show import say, show_json
@@ -17,6 +18,8 @@ from backend.jobs.job import JobState
 from backend.service.lock import is_served
 from backend.service.wiring import Sheetrack
 from backend.settings import Home, this_user
+from models.command import Command
+from models.recipe import Recipe
 from models.run_folder import RunFolder
 from models.run_reader import BrokenRunError, read_recipe, read_result
 
@@ -85,18 +88,34 @@ def run_models(*arguments: str) -> None:
 
 
 @click.command()
-@click.option("--server", required=True, help="Where to train.")
+@click.option("--server", required=True, help="Where it runs.")
+@command_options
 @recipe_options
 @as_json
 def launch(*, server: str, is_json: bool, **options: Any) -> None:
-    """Queues a training of ARCHITECTURE on a server; the backend starts it when the server has room."""
-    sheetrack, recipe = Sheetrack(), recipe_from(options)
-    recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
-    job = sheetrack.queue.launch(server, recipe, this_user())
+    """Queues a training of ARCHITECTURE, or a program of your own, on a server.
+
+    The backend starts it when the server has room. A program is given with --command and gets no shell unless
+    you ask for one. What it writes into the folder $SHEETRACK_RUN is shown: history.jsonl, result.json, figures.
+    """
+    sheetrack = Sheetrack()
+    job = sheetrack.queue.launch(server, _work(sheetrack, server, options), this_user())
     if is_json:
         show_json(job)
     else:
-        say(f"{job.id} is queued on {job.server}: {job.recipe.title}")
+        say(f"{job.id} is queued on {job.server}: {job.work.title}")
+
+
+def _work(sheetrack: Sheetrack, server: str, options: dict[str, Any]) -> Recipe | Command:
+    """What is to be launched. Raises: click.UsageError: the options do not fit together."""
+    known = sheetrack.servers.get(server)
+    chosen = {name: options.pop(name) for name in COMMAND_OPTIONS}
+    if chosen["command"] is not None:
+        return command_from(chosen, options, is_here=known is not None and known.is_here)
+    if any(chosen.values()):
+        raise click.UsageError("--folder, --environment and --shell belong to --command.")
+    recipe = recipe_from(options)
+    return recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
 
 
 @click.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from backend.errors import InvalidError
+from backend.jobs.result import trainings
 from backend.jobs.store import JobStore
 from backend.settings import Home
 from models import places
@@ -58,8 +59,8 @@ def data_sets(home: Home, store: JobStore) -> list[DataSet]:
     for folder in sorted(home.data.glob("*/")):
         synthetic = True if (folder / "synthetic.json").exists() else None
         sets[str(folder)] = DataSet(name=folder.name, path=str(folder), synthetic=synthetic)
-    for result in store.results(limit=_LATEST_RESULTS):
-        facts, path = result.content.data, result.content.recipe.data
+    for _, training in trainings(store.results(limit=_LATEST_RESULTS)):
+        facts, path = training.data, training.recipe.data
         if path in sets:
             sets[path] = sets[path].model_copy(update={"synthetic": facts.synthetic})
         elif Path(path).is_dir():

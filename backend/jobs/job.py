@@ -1,9 +1,10 @@
-"""A request to run a Recipe on a Server, and what became of it."""
+"""A request to run a Recipe or a Command on a Server, and what became of it."""
 
 from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from models.command import Command
 from models.recipe import Recipe
 from models.result import Progress
 
@@ -38,7 +39,10 @@ class Job(BaseModel):
 
     id: str
     server: str
-    recipe: Recipe
+    recipe: Recipe | None = None
+    """The training that it runs."""
+    command: Command | None = None
+    """The program of the lab's own that it runs; it has either this or a recipe."""
     requested_by: str
     submitted_at: AwareDatetime
     state: JobState = JobState.QUEUED
@@ -51,3 +55,12 @@ class Job(BaseModel):
     progress: Progress = Progress()
     sweep: str | None = None
     """The sweep that it belongs to."""
+
+    @property
+    def work(self) -> Recipe | Command:
+        """What it runs."""
+        return self.command or self.recipe or UNREADABLE
+
+
+UNREADABLE = Recipe(name="The stored recipe cannot be read.", architecture="unknown", data="unknown")
+"""Stands for a recipe or a command that cannot be read: the job is shown, and followed where it runs already."""

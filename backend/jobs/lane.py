@@ -8,16 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.errors import ConflictError, SheetrackError, UnavailableError
+from backend.jobs.ending import why_it_ended
 from backend.jobs.engines import Engine, LostError, ProcessState
-from backend.jobs.job import Job, JobState
+from backend.jobs.job import UNREADABLE, Job, JobState
 from backend.jobs.placement import no_longer_trains
 from backend.jobs.results import Results
-from backend.jobs.rows import UNREADABLE
 from backend.jobs.store import JobStore
 from backend.times import now
+from models.program_reader import read_any_progress, read_any_result
 from models.result import Progress
 from models.run_folder import RunFolder
-from models.run_reader import BrokenRunError, read_progress
+from models.run_reader import BrokenRunError
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ class Lane:
             return self._change(job, state=JobState.LOST, reason=lost.message)
 
     def _start(self, job: Job, engine: Engine) -> Job:
-        if job.recipe == UNREADABLE:
+        if job.work == UNREADABLE:
             return self._finish(job, JobState.FAILED, UNREADABLE.name)
         fault = self._faults.get(job.id)
         if fault and engine.poll(job) is ProcessState.EXITED:
@@ -166,14 +167,13 @@ class Lane:
 
     def _finish(self, job: Job, state: JobState, reason: str = "") -> Job:
         """Stores that the job is over: done where it left a result, else `state`, if need be with its last words."""
-        result_file = RunFolder(self._runs / job.id).result_file
-        if result_file.exists():
+        if _has_result(RunFolder(self._runs / job.id), state):
             self._results.collect()
             state, reason = JobState.DONE, ""
             if job.id not in self._store.result_ids():
                 state, reason = JobState.FAILED, self._results.fault(job.id)
         elif not reason and self._engine:
-            reason = _last_words(self._engine.log(job))
+            reason = why_it_ended(self._engine.ending(job), self._engine.log(job))
         progress, _ = self._progress(job)
         return self._store.change_job(job, state=state, reason=reason, progress=progress, ended_at=now())
 
@@ -181,7 +181,7 @@ class Lane:
         """How far the training is, and what is wrong with the file that says so."""
         folder = RunFolder(self._runs / job.id)
         try:
-            return read_progress(folder), ""
+            return read_any_progress(folder), ""
         except BrokenRunError as error:
             return job.progress, f"{folder.progress_file} cannot be read: {error.broken.reason}"
 
@@ -203,6 +203,12 @@ def _without_detail(job: Job) -> str:
     return job.reason.split(_DETAIL)[0]
 
 
-def _last_words(log_tail: str) -> str:
-    lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
-    return " · ".join(lines[-3:])[:500] if lines else "it ended without a word in its log"
+def _has_result(folder: RunFolder, otherwise: JobState) -> bool:
+    """Whether the job has done what it was to do. A program that was to end needs a result to be done."""
+    if not folder.command_file.exists():
+        return folder.result_file.exists()
+    try:
+        result = read_any_result(folder)
+    except BrokenRunError:
+        return True  # the collection of results says what is wrong
+    return result is not None and (otherwise is not JobState.CANCELLED or folder.result_file.exists())

@@ -23,6 +23,8 @@ from backend.servers.server import Server
 from backend.servers.state import Verdict
 from backend.settings import Home
 from backend.times import now
+from models.command import Command
+from models.places import expanded
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 
@@ -60,20 +62,22 @@ class Queue:
         self._faults: dict[str, str] = {}
         """The unexpected error in the last placement of each job."""
 
-    def launch(self, server: str, recipe: Recipe, requested_by: str, key: str | None = None) -> Job:
+    def launch(self, server: str, work: Recipe | Command, requested_by: str, key: str | None = None) -> Job:
         """Stores the job; it starts when the server admits it. The same `key` of a person launches once.
 
         Raises:
             NotFoundError: there is no such server.
-            InvalidError: there is no such architecture or data.
+            InvalidError: there is no such architecture, data, folder or environment.
             ConflictError: the person launched something else with this key.
         """
-        wanted = self.checked(server, recipe)
+        wanted = (
+            self.checked(server, work) if isinstance(work, Recipe) else self.checked_command(server, work)
+        )
         # Neither a name nor a header has a line break: no two people share a key.
         job = self.queue(server, wanted, requested_by, f"{requested_by}\n{key}" if key else None)
-        if (job.server, job.recipe) != (server, wanted):
+        if (job.server, job.work) != (server, wanted):
             raise ConflictError(
-                f"Another training was launched with this key: {job.id}, {job.recipe.title} on {job.server}.",
+                f"Another job was launched with this key: {job.id}, {job.work.title} on {job.server}.",
                 "Use a new key for a new launch.",
             )
         self._on_jobs_changed()
@@ -86,37 +90,66 @@ class Queue:
             NotFoundError: there is no such server.
             InvalidError: nothing trains there, or there is no such architecture or data.
         """
-        if server not in self._servers:
-            raise NotFoundError(
-                f"There is no server {server!r}.", f"Choose one of {', '.join(self._servers)}."
-            )
-        if server not in self._engines:
-            others = ", ".join(self._engines) or "none yet"
-            raise InvalidError(
-                f"{server} is only watched: it takes no trainings.", f"Those that do: {others}."
-            )
+        self._check_server(server)
         recipe = architectures.check(recipe)
         if self._servers[server].is_here:
             return recipe.model_copy(update={"data": str(data_folder(self._home, recipe.data))})
         check_elsewhere(server, recipe.data)
         return recipe
 
+    def checked_command(self, server: str, command: Command) -> Command:
+        """The command; where the server is this machine, with its folder found.
+
+        Raises:
+            NotFoundError: there is no such server.
+            InvalidError: nothing runs there, or it has no such environment or folder.
+        """
+        self._check_server(server)
+        known = self._servers[server]
+        if command.environment and command.environment not in known.environments:
+            others = ", ".join(known.environments) or "none yet"
+            raise InvalidError(
+                f"{server} has no environment {command.environment!r}.",
+                f"servers.toml names these there: {others}.",
+            )
+        if not known.is_here:
+            return command
+        folder = expanded(command.folder)
+        if not folder.is_dir():
+            raise InvalidError(f"There is no folder {command.folder!r} on {server}.", "Give its full path.")
+        return command.model_copy(update={"folder": str(folder)})
+
+    def _check_server(self, server: str) -> None:
+        if server not in self._servers:
+            raise NotFoundError(
+                f"There is no server {server!r}.", f"Choose one of {', '.join(self._servers)}."
+            )
+        if server not in self._engines:
+            others = ", ".join(self._engines) or "none yet"
+            raise InvalidError(f"{server} is only watched: it takes no jobs.", f"Those that do: {others}.")
+
     def queue(
-        self, server: str, recipe: Recipe, requested_by: str, key: str | None = None, sweep: str | None = None
+        self,
+        server: str,
+        work: Recipe | Command,
+        requested_by: str,
+        key: str | None = None,
+        sweep: str | None = None,
     ) -> Job:
-        """Stores a job with a checked recipe, and publishes nothing."""
-        folder = RunFolder.create(self._home.runs, recipe)
+        """Stores a job with a checked recipe or command, and publishes nothing."""
+        folder = RunFolder.create(self._home.runs, work)
         job = Job(
             id=folder.id,
             server=server,
-            recipe=recipe,
+            recipe=work if isinstance(work, Recipe) else None,
+            command=work if isinstance(work, Command) else None,
             requested_by=requested_by,
             submitted_at=now(),
             sweep=sweep,
         )
         stored = self._store.add_job(job, key)
         if stored.id != job.id:
-            folder.recipe_file.unlink()
+            folder.work_file(work).unlink()
             folder.path.rmdir()
         return stored
 

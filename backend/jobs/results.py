@@ -14,13 +14,14 @@ from backend.jobs.store import JobStore
 from backend.servers.server import Server, this_machine
 from backend.settings import Home, this_user
 from backend.times import now
-from models.result import RunResult
+from models.program_reader import read_any_result, read_any_run
+from models.result import ProgramResult, RunResult
 from models.run_folder import RunFolder, is_run_id
-from models.run_reader import BrokenRunError, read_result, read_run
+from models.run_reader import BrokenRunError
 
 log = logging.getLogger(__name__)
 
-State = tuple[int, ...] | None
+State = tuple[int, ...]
 """Changes when a file changes."""
 
 
@@ -47,7 +48,8 @@ class Results:
     def collect(self) -> list[Result]:
         """Stores and publishes every finished run that is not stored yet, launched or trained directly.
 
-        A run whose result cannot be read is published as broken.
+        A run whose result cannot be read is published as broken. A program of the lab's own is finished when it
+        has ended well, whatever it has written before.
         """
         with self._collecting:
             known = self._store.result_ids()
@@ -57,12 +59,12 @@ class Results:
             for folder in self._finished():
                 if folder.id in known and folder.id not in unreadable:
                     continue
-                state = _state(folder.result_file)
+                state = (*_state(folder.result_file), *_state(folder.exit_file))
                 if folder.id in before and before[folder.id][0] == state:
                     self._broken[folder.id] = before[folder.id]
                     continue
                 try:
-                    content = read_result(folder)
+                    content = read_any_result(folder)
                 except BrokenRunError as error:
                     log.warning("%s", error)
                     self._broken[folder.id] = (state, self._broken_result(folder))
@@ -88,10 +90,13 @@ class Results:
         """Why the result of a run could not be read when runs were last collected; empty where it could."""
         if run not in self._broken:
             return ""
-        file = RunFolder(self._home.runs / run).result_file
+        folder = RunFolder(self._home.runs / run)
         _, result = self._broken[run]
-        reason = next((each.reason for each in result.broken if each.file == file.name), "")
-        return f"{file} cannot be read: {reason}"
+        for file in (folder.result_file, folder.exit_file):
+            for each in result.broken:
+                if each.file == file.name:
+                    return f"{file} cannot be read: {each.reason}"
+        return f"{folder.result_file} cannot be read"
 
     def _finished(self) -> list[RunFolder]:
         try:
@@ -99,10 +104,17 @@ class Results:
         except OSError:
             return []
         folders = [RunFolder(path) for path in paths if is_run_id(path.name)]
-        return [folder for folder in folders if os.path.lexists(folder.result_file)]
+        return [
+            folder
+            for folder in folders
+            if os.path.lexists(folder.exit_file if folder.command_file.exists() else folder.result_file)
+        ]
 
-    def _result(self, folder: RunFolder, content: RunResult) -> Result:
+    def _result(self, folder: RunFolder, content: RunResult | ProgramResult) -> Result:
         job = self._job(folder.id)
+        if isinstance(content, ProgramResult) and content.seconds is None and job and job.started_at:
+            seconds = max(0.0, (content.finished_at - job.started_at).total_seconds())
+            content = content.model_copy(update={"seconds": round(seconds, 1)})
         return Result(
             run=folder.id,
             server=job.server if job else self._this_server(),
@@ -112,13 +124,14 @@ class Results:
         )
 
     def _broken_result(self, folder: RunFolder) -> BrokenResult:
-        job, content = self._job(folder.id), read_run(folder)
+        job, content = self._job(folder.id), read_any_run(folder)
         return BrokenResult(
             run=folder.id,
             server=job.server if job else None,
             requested_by=job.requested_by if job else None,
             finished_at=_written_at(folder.result_file),
             recipe=content.recipe,
+            command=content.command,
             broken=tuple(content.broken),
         )
 
@@ -136,7 +149,7 @@ def _state(file: Path) -> State:
     try:
         facts = file.stat()
     except OSError:
-        return None
+        return ()
     return (facts.st_ino, facts.st_mode, facts.st_size, facts.st_mtime_ns)
 
 

@@ -4,18 +4,16 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Row
-from backend.jobs.job import Job, JobState
+from backend.jobs.job import UNREADABLE, Job, JobState
 from backend.jobs.result import Result
 from backend.jobs.sweep import Sweep
+from models.command import Command
 from models.recipe import Recipe
-from models.result import Progress, RunResult
-
-UNREADABLE = Recipe(name="The stored recipe cannot be read.", architecture="unknown", data="unknown")
-"""Stands for a recipe that cannot be read: the job is shown, and followed where it runs already."""
+from models.result import ProgramResult, Progress, RunResult
 
 
 class JobRow(Row):
@@ -27,6 +25,8 @@ class JobRow(Row):
     state: Mapped[str]
     reason: Mapped[str]
     recipe: Mapped[str]
+    """JSON; `null` where the job runs a command."""
+    command: Mapped[str | None]
     requested_by: Mapped[str]
     submitted_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -58,10 +58,12 @@ def sweep_of(row: Any) -> Sweep:
 
 def job_of(row: Any) -> Job:
     state, fault = state_of(row.state)
+    command = _command(row.command) if row.command else None
     return Job(
         id=row.id,
         server=row.server,
-        recipe=_recipe(row.recipe),
+        recipe=None if command else _recipe(row.recipe),
+        command=command,
         requested_by=row.requested_by,
         submitted_at=row.submitted_at,
         state=state,
@@ -90,11 +92,22 @@ def _recipe(stored: str) -> Recipe:
         return UNREADABLE
 
 
+@lru_cache(maxsize=20_000)
+def _command(stored: str) -> Command | None:
+    try:
+        return Command.model_validate_json(stored)
+    except ValidationError:
+        return None
+
+
 def _progress(stored: str) -> Progress:
     try:
         return Progress.model_validate_json(stored)
     except ValidationError:
         return Progress()
+
+
+_CONTENT: TypeAdapter[RunResult | ProgramResult] = TypeAdapter(RunResult | ProgramResult)
 
 
 def result_of(row: Any) -> Result:
@@ -103,5 +116,5 @@ def result_of(row: Any) -> Result:
         server=row.server,
         requested_by=row.requested_by,
         finished_at=row.finished_at,
-        content=RunResult.model_validate_json(row.content),
+        content=_CONTENT.validate_json(row.content),
     )

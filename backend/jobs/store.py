@@ -49,8 +49,9 @@ class JobStore:
     def add_job(self, job: Job, key: str | None = None) -> Job:
         """Stores `job`; where a job with the same idempotency `key` exists, returns that one instead."""
         values = {
-            **job.model_dump(exclude={"recipe", "progress"}),
-            "recipe": job.recipe.model_dump_json(),
+            **job.model_dump(exclude={"recipe", "command", "progress"}),
+            "recipe": job.recipe.model_dump_json() if job.recipe else "null",
+            "command": job.command.model_dump_json() if job.command else None,
             "progress": job.progress.model_dump_json(),
             "key": key,
         }

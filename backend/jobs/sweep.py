@@ -145,7 +145,7 @@ def trials(sweep: Sweep, jobs: Sequence[Job], measured: Mapping[str, Measured]) 
 
     `measured` are the finished runs on the sweep's data by `training_key`, whichever launch they came from.
     """
-    latest = {training_key(job.recipe): job for job in jobs}
+    latest = {training_key(job.recipe): job for job in jobs if job.recipe}
     recipes = [(recipe, training_key(recipe)) for recipe in sweep.grid.recipes(sweep.recipe)]
     return [Trial(recipe, measured.get(key), latest.get(key)) for recipe, key in recipes]
 

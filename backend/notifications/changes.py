@@ -102,7 +102,7 @@ def _server(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding
 
 
 def _ended(job: Job) -> str:
-    text = f"{job.requested_by}: job {job.id} ({job.recipe.title}) on {job.server} is over: {job.state}"
+    text = f"{job.requested_by}: job {job.id} ({job.work.title}) on {job.server} is over: {job.state}"
     return f"{text}, {job.reason}" if job.reason else text
 
 

@@ -22,16 +22,24 @@ export function drawCell(tag, cell, column) {
   const element = make(tag);
   const namesServer = tag === 'th' && column.title === 'Server' && typeof cell === 'string';
   element.append(...(namesServer ? [link(cell, serverAddress(cell))] : content(cell, column)));
+  if (tag === 'th' && column.title === 'Job' && cell instanceof Object) {
+    const log = link('log', jobAddress(cell.text));
+    log.setAttribute('aria-label', `Log of ${cell.text}`);
+    element.append(' ', log);
+  }
   const isDrawn = cell instanceof Object && (cell.kind === 'bars' || cell.kind === 'spark');
   if (!isDrawn && element.textContent.length > LONG) element.className = 'long';
   return element;
 }
 
+/** Where the page of a job is. @param {string} id */
+export const jobAddress = (id) => `#job/${encodeURIComponent(id)}`;
+
 /** Where a server's own page is: no tab's address has a slash. @param {string} name */
 export const serverAddress = (name) => `#server/${encodeURIComponent(name)}`;
 
 /** @param {string} words @param {string} address */
-function link(words, address) {
+export function link(words, address) {
   const element = make('a', words);
   element.href = address;
   return element;

@@ -1,7 +1,8 @@
 // The workbook: one tab at a time, or one server. It is updated while it is visible.
 
-import { make, serverAddress } from './cells.js';
+import { jobAddress, make, serverAddress } from './cells.js';
 import { ago } from './formats.js';
+import { drawJob } from './job.js';
 import { drawServer, since } from './server.js';
 import { drawTable, morphChildren } from './table.js';
 
@@ -10,6 +11,7 @@ const HISTORY_MS = 10_000;
 const TIMEOUT_MS = 10_000;
 
 const SERVER = serverAddress('');
+const JOB = jobAddress('');
 
 /** @param {string} id @returns {any} */
 const at = (id) => document.getElementById(id);
@@ -49,8 +51,11 @@ const namesServer = () => location.hash.startsWith(SERVER);
 /** The server that the address names, if any. */
 const wantedServer = () => (namesServer() && decoded(location.hash.slice(SERVER.length))) || null;
 
-/** The tab that the address names; the first one where it names none, or a server. */
-const wanted = () => (!namesServer() && decoded(location.hash.slice(1))) || tabs[0]?.name || '';
+/** The job that the address names, if any. */
+const wantedJob = () => (location.hash.startsWith(JOB) && decoded(location.hash.slice(JOB.length))) || null;
+
+/** The tab that the address names; the first one where it names none, or a server or a job. */
+const wanted = () => (!namesServer() && !location.hash.startsWith(JOB) && decoded(location.hash.slice(1))) || tabs[0]?.name || '';
 
 async function refresh() {
   clearTimeout(asksAgain);
@@ -59,8 +64,9 @@ async function refresh() {
     tabs = workbook.tables;
     document.title = at('title').textContent = workbook.title;
     drawTabs();
-    const server = wantedServer();
-    await (server === null ? drawSheet() : lookAtServer(server));
+    const [server, job] = [wantedServer(), wantedJob()];
+    if (job !== null) await lookAtJob(job);
+    else await (server === null ? drawSheet() : lookAtServer(server));
     answeredAt = Date.now();
     notice('');
   } catch (error) {
@@ -80,7 +86,7 @@ async function drawSheet() {
     morphChildren(at('sheet'), [make('p', words, 'empty')]);
   } else if (shown.name !== name || shown.updatedAt !== tab.updated_at) {
     const { table, updated_at: updatedAt } = await get(`/api/tables/${encodeURIComponent(name)}`);
-    if (name !== wanted() || wantedServer() !== null) return;
+    if (name !== wanted() || wantedServer() !== null || wantedJob() !== null) return;
     if (shown.name === name) {
       morphChildren(at('sheet'), drawTable(table));
     } else {
@@ -106,6 +112,21 @@ async function lookAtServer(name) {
     shown = { name: address, updatedAt };
   }
   drawLooked();
+  at('sheet').setAttribute('aria-busy', 'false');
+}
+
+/** Shows a job with its log, which stays at its end where it was there. @param {string} id */
+async function lookAtJob(id) {
+  const address = location.hash;
+  const path = `/api/jobs/${encodeURIComponent(id)}`;
+  const [job, log] = await Promise.all([get(path), get(`${path}/log`)]);
+  if (address !== location.hash) return;
+  const before = shown.name === address && at('log');
+  const isAtEnd = !before || before.scrollHeight - before.scrollTop - before.clientHeight < 8;
+  if (!before) at('sheet').replaceChildren();
+  morphChildren(at('sheet'), drawJob(job, log));
+  if (isAtEnd) at('log').scrollTop = at('log').scrollHeight;
+  shown = { name: address, updatedAt: new Date().toISOString() };
   at('sheet').setAttribute('aria-busy', 'false');
 }
 

@@ -14,6 +14,8 @@ from backend.settings import Home, address_fault, private_text, read_toml
 SERVER_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 TOKEN_VARIABLE = "SHEETRACK_AGENT_TOKEN"  # noqa: S105 - a name, not a secret
 
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
 
 class Server(BaseModel):
     """A machine from `servers.toml`."""
@@ -35,6 +37,10 @@ class Server(BaseModel):
     ray: Annotated[
         bool, Field(description="Whether jobs run there, through the Ray cluster of settings.toml")
     ] = False
+    environments: Annotated[
+        dict[EnvironmentName, Annotated[str, Field(pattern=r"^[/~]", max_length=1000)]],
+        Field(description="The Python and conda environments that jobs can name: name and folder there"),
+    ] = {}
     maintenance: Annotated[
         str, Field(max_length=200, description="Why the server must not be used now; empty: it may be used")
     ] = ""

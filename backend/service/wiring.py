@@ -13,6 +13,7 @@ from backend.database import open_database
 from backend.errors import InvalidError
 from backend.jobs.engines import Engine
 from backend.jobs.engines.local import LocalEngine
+from backend.jobs.logs import Logs
 from backend.jobs.queue import Queue
 from backend.jobs.results import Results
 from backend.jobs.standings import Standings
@@ -182,6 +183,10 @@ class Sheetrack:
         )
 
     @cached_property
+    def logs(self) -> Logs:
+        return Logs(self.home, self.engines, self.jobs)
+
+    @cached_property
     def sweeps(self) -> Sweeps:
         return Sweeps(
             self.servers,
@@ -253,7 +258,7 @@ class Engines(Mapping[str, Engine]):
         self._home = home
         self._settings = settings
         self._servers = servers
-        self._local = LocalEngine(home.runs)
+        self._local = LocalEngine(home.runs, self._environments_here)
         self._making = threading.Lock()
         self._rays: list[tuple[list[Server], Engine]] = []
         """Engines for the servers that were there at some time; what an older one does still ends well."""
@@ -276,6 +281,9 @@ class Engines(Mapping[str, Engine]):
         for _, engine in self._rays:
             engine.close()
         self._local.close()
+
+    def _environments_here(self) -> Mapping[str, str]:
+        return next((server.environments for server in self._servers.values() if server.is_here), {})
 
     def _ray(self, settings: RaySettings) -> Engine:
         from backend.jobs.engines.ray import RayEngine  # noqa: PLC0415 - httpx takes 0.2 s to import

@@ -21,9 +21,9 @@ from backend.tabs.results import results_table
 from backend.tabs.run import run_table, unreadable_run_table
 from backend.tabs.sweeps import FineTuning
 from backend.tabs.usage import usage_table
+from models.program_reader import read_any_run
 from models.result import BrokenFile
 from models.run_folder import RunFolder
-from models.run_reader import read_run
 
 SHOWN_FINISHED_JOBS = 100
 SHOWN_COMPARISONS = 10
@@ -133,7 +133,7 @@ class Display:
     def _run_tab(self, run: Result | BrokenResult) -> Table:
         folder = RunFolder(self._home.runs / run.run)
         changed = folder.changed()
-        content = read_run(folder)
+        content = read_any_run(folder)
         self._read[run.run] = (changed, content.broken)
         if isinstance(run, BrokenResult):
             return unreadable_run_table(run.model_copy(update={"broken": tuple(content.broken)}))
@@ -144,6 +144,7 @@ class Display:
             predictions=content.predictions,
             filters=content.filters,
             broken=content.broken,
+            metrics=content.metrics,
         )
 
     def _has_changed(self, run: str) -> bool:

@@ -35,7 +35,7 @@ def jobs_table(unfinished: Sequence[Job], finished: Sequence[Job]) -> Table:
     )
     running_first = sorted(unfinished, key=lambda job: not job.state.holds_server)
     rows = tuple(_job_row(job) for job in [*running_first, *finished])
-    section = Section(columns=columns, rows=rows, empty="No training has been launched yet.")
+    section = Section(columns=columns, rows=rows, empty="No job has been launched yet.")
     return Table(name=JOBS, rank=Rank.JOBS, sections=(section,))
 
 
@@ -44,7 +44,7 @@ def _job_row(job: Job) -> tuple[Cell, ...]:
     tab = run_tab(job.id) if job.state is JobState.DONE else None
     return (
         Text(text=job.id, tab=tab),
-        Text(text=job.recipe.title, note=job.recipe.name),
+        _work(job),
         job.server,
         Text(text=job.state.value, tone=_JOB_TONES[job.state], note=job.reason),
         f"{progress.epoch} of {progress.epochs}" if progress.epoch and progress.epochs else None,
@@ -54,3 +54,8 @@ def _job_row(job: Job) -> tuple[Cell, ...]:
         iso(job.submitted_at),
         iso(job.ended_at) if job.ended_at else None,
     )
+
+
+def _work(job: Job) -> Text:
+    """A recipe has its name beside it; the title of a command is its name."""
+    return Text(text=job.work.title, note=job.recipe.name if job.recipe else "")

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from statistics import mean, stdev
 
-from backend.jobs.result import Result
+from backend.jobs.result import Result, trainings
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text
 from backend.tabs.names import LEADERBOARD, Rank
 from backend.tabs.results import data_name
@@ -27,7 +27,10 @@ def leaderboard_table(results: Sequence[Result]) -> Table:
         Column(title="Data", width=24),
         Column(title="Again", width=60),
     )
-    rows = [*map(_published_row, published.results()), *map(_measured_row, _by_recipe(results))]
+    rows = [
+        *map(_published_row, published.results()),
+        *map(_measured_row, _by_recipe([run for _, run in trainings(results)])),
+    ]
     ranked = tuple(row for _, row in sorted(rows, key=lambda entry: -entry[0]))
     note = (
         f"Published rows are {published.SOURCE}: Speech Commands v0.02, clips of a full second only. "
@@ -84,11 +87,10 @@ def _measured_row(runs: list[RunResult]) -> tuple[float, tuple[Cell, ...]]:
     return (mean(full) if full else everything), cells
 
 
-def _by_recipe(results: Sequence[Result]) -> list[list[RunResult]]:
+def _by_recipe(runs: Sequence[RunResult]) -> list[list[RunResult]]:
     """Runs that differ in nothing but their seed and label, on the same data."""
     groups: dict[str, list[RunResult]] = {}
-    for result in results:
-        run = result.content
+    for run in runs:
         same = run.recipe.model_dump_json(exclude={"seed", "name", "data"})
         groups.setdefault(f"{run.data.hash} {same}", []).append(run)
     return list(groups.values())

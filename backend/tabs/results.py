@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from backend.jobs.result import BrokenResult, Result
+from backend.jobs.result import BrokenResult, Result, trainings
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text
 from backend.tabs.names import RESULTS, Rank, run_tab
 from backend.times import iso
-from models.result import BrokenFile, RunResult
+from models.result import BrokenFile, ProgramResult, RunResult
 
 
 def results_table(
@@ -35,8 +35,9 @@ def results_table(
         Column(title="Server", width=12),
         Column(title="By", width=12),
         Column(title="Finished", format="time", width=18),
+        Column(title="Metrics", width=40),
     )
-    best = max((result.content.test_accuracy for result in results), default=None)
+    best = max((run.test_accuracy for _, run in trainings(results)), default=None)
     files = broken or {}
     rows = [
         *((result.finished_at, _result_row(result, best, files.get(result.run, ()))) for result in results),
@@ -44,13 +45,15 @@ def results_table(
     ]
     newest_first = sorted(rows, key=lambda row: row[0], reverse=True)
     section = Section(
-        columns=columns, rows=tuple(row for _, row in newest_first), empty="No training has finished yet."
+        columns=columns, rows=tuple(row for _, row in newest_first), empty="No run has finished yet."
     )
     return Table(name=RESULTS, rank=Rank.RESULTS, sections=(section,))
 
 
 def _result_row(result: Result, best: float | None, broken: Sequence[BrokenFile]) -> tuple[Cell, ...]:
     run = result.content
+    if isinstance(run, ProgramResult):
+        return _program_row(result, run, broken)
     is_best = run.test_accuracy == best
     return (
         _run(result.run, broken),
@@ -66,18 +69,64 @@ def _result_row(result: Result, best: float | None, broken: Sequence[BrokenFile]
         result.server,
         result.requested_by,
         iso(result.finished_at),
+        None,
     )
 
 
+def _program_row(result: Result, run: ProgramResult, broken: Sequence[BrokenFile]) -> tuple[Cell, ...]:
+    """The metrics that a training has too stand in its columns, the others as text."""
+    validation, parameters, epochs = (
+        number_of(run.metrics, *names)
+        for names in (("validation_accuracy", "val_accuracy"), ("parameters",), ("epochs",))
+    )
+    return (
+        _run(result.run, broken),
+        run.title,
+        run.accuracy,
+        None,
+        validation,
+        parameters,
+        epochs,
+        None,
+        run.seconds,
+        None,
+        result.server,
+        result.requested_by,
+        iso(result.finished_at),
+        metrics_in_words(run.metrics) or None,
+    )
+
+
+def number_of(metrics: Mapping[str, float | str | None], *names: str) -> float | None:
+    """The first metric of these names that is a number."""
+    values = (metrics.get(name) for name in names)
+    return next((value for value in values if isinstance(value, int | float)), None)
+
+
+def metrics_in_words(metrics: Mapping[str, float | str | None]) -> str:
+    """Such as `accuracy 0.93 · f1 0.91`."""
+    return " · ".join(f"{name} {metric_in_words(value)}" for name, value in metrics.items())
+
+
+def metric_in_words(value: float | str | None) -> str:
+    """A number with up to six significant digits; whole numbers exactly."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if value == int(value) and abs(value) < 2**53 else f"{value:.6g}"
+
+
 def _unreadable_row(result: BrokenResult) -> tuple[Cell, ...]:
-    recipe = result.recipe
+    work = result.work
     return (
         _run(result.run, result.broken),
-        Text(text=recipe.title, note=recipe.name) if recipe else None,
+        Text(text=work.title, note=work.name) if work else None,
         *[None] * 8,
         result.server,
         result.requested_by,
         iso(result.finished_at),
+        None,
     )
 
 

@@ -6,6 +6,7 @@ from backend.jobs.result import BrokenResult, Result
 from backend.sheets.table import Cell, Column, Number, Picture, Section, Spark, Table, Text
 from backend.tabs.leaderboard import train_command
 from backend.tabs.names import Rank, run_tab
+from backend.tabs.program_run import program_curves, program_facts
 from backend.tabs.results import data_name
 from backend.tabs.run_sections import (
     broken_files,
@@ -14,7 +15,7 @@ from backend.tabs.run_sections import (
     first_filters,
     wrong_predictions,
 )
-from models.result import BrokenFile, Epoch, Filter, Prediction, RunResult
+from models.result import BrokenFile, Epoch, Filter, MetricLine, Prediction, ProgramResult, RunResult
 
 
 def run_table(
@@ -25,18 +26,20 @@ def run_table(
     predictions: Sequence[Prediction] = (),
     filters: Sequence[Filter] = (),
     broken: Sequence[BrokenFile] = (),
+    metrics: Sequence[MetricLine] = (),
 ) -> Table:
-    """Everything about one run: facts, broken files, curve, confusion matrix, filters, wrong clips, pictures."""
+    """Everything about one run: facts, broken files, curve, confusion matrix, filters, wrong clips, pictures.
+
+    `metrics` are the lines of the history of a program of the lab's own.
+    """
     run = result.content
-    sections = [
-        _facts(result),
-        *broken_files(broken),
-        _curves(run, history),
-        confusion_matrix(run),
-        confusions(run),
-        *first_filters(filters),
-        *wrong_predictions(result.run, predictions),
-    ]
+    if isinstance(run, ProgramResult):
+        sections = [*program_facts(result, run), *broken_files(broken), *program_curves(metrics)]
+    else:
+        sections = [_facts(result, run), *broken_files(broken), _curves(run, history)]
+    if run.confusion_matrix is not None:
+        sections += [confusion_matrix(run, run.confusion_matrix), confusions(run, run.confusion_matrix)]
+    sections += [*first_filters(filters), *wrong_predictions(result.run, predictions)]
     if figures:
         pictures = tuple(
             Picture(
@@ -54,9 +57,9 @@ def run_table(
 
 def unreadable_run_table(result: BrokenResult) -> Table:
     """What is known of a run whose result cannot be read, and why it cannot."""
-    recipe = result.recipe
+    recipe, work = result.recipe, result.work
     rows: tuple[tuple[Cell, ...], ...] = (
-        ("Training", Text(text=recipe.title, note=recipe.name) if recipe else None),
+        ("Training", Text(text=work.title, note=work.name) if work else None),
         ("Server", result.server),
         ("Requested by", result.requested_by),
         ("Again", train_command(recipe) if recipe else None),
@@ -70,8 +73,7 @@ def unreadable_run_table(result: BrokenResult) -> Table:
     )
 
 
-def _facts(result: Result) -> Section:
-    run = result.content
+def _facts(result: Result, run: RunResult) -> Section:
     accuracy_note = f"of {run.test_clips:,} clips"
     full_note = f"of {run.test_clips_full_length:,} clips"
     rows: list[tuple[Cell, ...]] = [

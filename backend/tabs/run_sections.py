@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from backend.sheets.table import Column, Section, Sound, Spark, Text
-from models.result import BrokenFile, Filter, Prediction, RunResult
+from models.result import BrokenFile, Filter, Matrix, Prediction, ProgramResult, RunResult
 
 _SHOWN_CONFUSIONS = 10
 _SHOWN_WRONG = 50
@@ -24,9 +24,10 @@ def broken_files(broken: Sequence[BrokenFile]) -> list[Section]:
     ]
 
 
-def confusion_matrix(run: RunResult) -> Section:
-    note = f"{run.test_clips:,} test clips; rows are the labels, columns the predictions."
-    return matrix_section("Confusion matrix", note, run.words, run.confusion_matrix)
+def confusion_matrix(run: RunResult | ProgramResult, matrix: Matrix) -> Section:
+    clips = sum(map(sum, matrix))
+    note = f"{clips:,} test clips; rows are the labels, columns the predictions."
+    return matrix_section("Confusion matrix", note, run.words, matrix)
 
 
 def matrix_section(title: str, note: str, words: Sequence[str], matrix: Sequence[Sequence[int]]) -> Section:
@@ -48,10 +49,10 @@ def matrix_section(title: str, note: str, words: Sequence[str], matrix: Sequence
     )
 
 
-def confusions(run: RunResult) -> Section:
+def confusions(run: RunResult | ProgramResult, matrix: Matrix) -> Section:
     wrong = sorted(
         (-count, label, prediction)
-        for row, label in zip(run.confusion_matrix, run.words, strict=True)
+        for row, label in zip(matrix, run.words, strict=True)
         for count, prediction in zip(row, run.words, strict=True)
         if label != prediction and count
     )

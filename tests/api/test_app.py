@@ -21,6 +21,7 @@ from backend.times import now
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests import examples
+from tests.examples import recipe_of
 from tests.patience import wait_until
 from tests.servers.agents import free_port, token_file
 from tests.speech import write_words
@@ -277,7 +278,7 @@ def test_sweeps_are_started_listed_paused_and_resumed(api: httpx.Client, sheetra
     read_data(sheetrack)
     (sweep,) = api.get("/api/sweeps").json()["sweeps"]
     sweep["queued"] = [cell["job"]["id"] for cell in sweep["cells"]]
-    jobs = [sheetrack.jobs.job(job).recipe for job in sweep["queued"]]
+    jobs = [recipe_of(sheetrack.jobs.job(job)) for job in sweep["queued"]]
     assert [(recipe.depth, recipe.batch_norm) for recipe in jobs] == [(3, False), (3, True)]
     assert api.post("/api/sweeps", json=body).status_code == 202
     read_data(sheetrack)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import sqlalchemy as sa
 
 from backend.errors import UnavailableError
-from backend.jobs.engines import Engine, ProcessState
+from backend.jobs.engines import Engine, LogPart, ProcessState
 from backend.jobs.job import Job, JobState
 from backend.jobs.queue import Queue
 from backend.jobs.results import Results
@@ -24,6 +24,7 @@ class ScriptedEngine:
     def __init__(self) -> None:
         self.running: set[str] = set()
         self.calls: list[str] = []
+        self.endings: dict[str, str] = {}
         self.on_start: Callable[[Job], object] = lambda _: None
         self.on_poll: Callable[[Job], object] = lambda _: None
         self.on_stop: Callable[[Job], object] = lambda _: None
@@ -44,6 +45,14 @@ class ScriptedEngine:
 
     def log(self, job: Job) -> str:
         return f"the last words of {job.id}"
+
+    def ending(self, job: Job) -> str:
+        return self.endings.get(job.id, "")
+
+    def read_log(self, job: Job, start: int, most_bytes: int) -> LogPart:
+        content = self.log(job).encode()
+        first = max(0, len(content) + start) if start < 0 else start
+        return LogPart(content[first : first + most_bytes], first, len(content))
 
     def close(self) -> None: ...
 

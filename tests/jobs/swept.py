@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from backend.jobs.job import Job, JobState
-from backend.jobs.result import Result
+from backend.jobs.result import Result, trainings
 from backend.jobs.sweep import Grid, Measured, Sweep, SweepView, cells, training_key, trials
 from models.recipe import Recipe
 from models.result import DataFacts
@@ -42,9 +42,9 @@ def waiting(name: str, state: JobState = JobState.QUEUED, **changes: object) -> 
 def view(asked: Sweep, jobs: Sequence[Job] = (), results: Sequence[Result] = ()) -> SweepView:
     """The sweep with its cells, where all results are on its data."""
     measured = {
-        training_key(run.content.recipe): Measured(
-            run.run, run.content.test_accuracy, run.content.test_accuracy_full_length
+        training_key(content.recipe): Measured(
+            run.run, content.test_accuracy, content.test_accuracy_full_length
         )
-        for run in results
+        for run, content in trainings(results)
     }
     return SweepView(**dict(asked), cells=cells(trials(asked, jobs, measured)))

@@ -9,8 +9,7 @@ import sqlalchemy as sa
 
 from backend.database import SCHEMA, database_error, open_database
 from backend.errors import ConflictError, NotFoundError, UnavailableError
-from backend.jobs.job import Job, JobState
-from backend.jobs.rows import UNREADABLE
+from backend.jobs.job import UNREADABLE, Job, JobState
 from backend.jobs.store import JobStore
 from backend.probe.snapshot import Snapshot
 from backend.servers.readings import Readings
@@ -133,8 +132,8 @@ def test_reasons_are_noted_of_what_still_waits(store: JobStore) -> None:
 
 def test_what_was_cancelled_and_never_seen_to_end_is_cancelling(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
-    row = job("r1").model_dump(mode="json", exclude={"recipe", "progress"})
-    row |= {"recipe": job("r1").recipe.model_dump_json(), "progress": "{}", "submitted_at": 0, "ended_at": 1}
+    row = job("r1").model_dump(mode="json", exclude={"recipe", "command", "progress"})
+    row |= {"recipe": job("r1").work.model_dump_json(), "progress": "{}", "submitted_at": 0, "ended_at": 1}
     row |= {"state": "cancelled", "reason": "cancelled by lee, and ended as soon as it can be: Ray is away."}
     database_of(file, "0008", "jobs", row)
     database = open_database(file)

@@ -10,12 +10,14 @@ from backend.cli import sheetrack as command_line
 from backend.database import open_database
 from backend.errors import InvalidError, NotFoundError
 from backend.jobs.job import JobState
+from backend.jobs.result import trainings
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import Grid
 from backend.jobs.sweeps import Sweeps
 from backend.service.wiring import Sheetrack
 from models.recipe import Recipe
 from tests import examples
+from tests.examples import recipe_of
 from tests.jobs.following import advance_until
 from tests.jobs.scripted import ScriptedEngine, ScriptedLab
 from tests.jobs.swept import sweep
@@ -45,7 +47,7 @@ def test_a_store_of_the_first_version_gets_sweeps_and_keeps_its_jobs(tmp_path: P
 def test_each_training_is_queued_once_however_alike_they_look(lab: ScriptedLab, sweeps: Sweeps) -> None:
     grid = Grid(depths=(8,), dropouts=(0.1234561, 0.1234562), batch_norms=(False,))
     started = sweeps.start("gpu1", Recipe(data="speech"), grid, "kim")
-    queued = [lab.store.job(job).recipe for job in started.queued]
+    queued = [recipe_of(lab.store.job(job)) for job in started.queued]
     assert [recipe.dropout for recipe in queued] == [0.1234561, 0.1234562]
     assert [recipe.title for recipe in queued] == ["ch32 · 8 · DO(0.1234561)", "ch32 · 8 · DO(0.1234562)"]
     assert sweeps.start("gpu1", Recipe(data="speech"), grid, "kim").queued == []
@@ -111,15 +113,15 @@ def test_a_sweep_runs_pauses_grows_and_measures_nothing_twice(
     ended = sheetrack.jobs.finished_jobs(5)
     assert [job.state for job in ended] == [JobState.DONE] * 2, [job.reason for job in ended]
     accuracy = {
-        result.content.recipe.batch_norm: result.content.test_accuracy_full_length
-        for result in sheetrack.jobs.results()
+        content.recipe.batch_norm: content.test_accuracy_full_length
+        for _, content in trainings(sheetrack.jobs.results())
     }
     assert row[1:] == [accuracy[False], accuracy[True]]
     grown = run_command(*first[:2], "2-3", *first[3:])
     assert isinstance(grown, dict)
     assert grown["id"] == started["id"]
     assert [cell["accuracy_full_length"] for cell in grown["cells"]] == [None, None, *row[1:]]
-    assert [sheetrack.jobs.job(job).recipe.depth for job in grown["queued"]] == [2, 2]
+    assert [recipe_of(sheetrack.jobs.job(job)).depth for job in grown["queued"]] == [2, 2]
     sheetrack.queue.cancel(grown["queued"][0], "kim")
     # Without --data the only data set there is.
     again = run_command("ch32", "--depth", "2-3", "--dropout", "0.25", "--server", here, "--epochs", "1")

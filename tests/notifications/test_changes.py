@@ -114,8 +114,8 @@ def test_a_job_that_ended_is_reported_once_to_the_person_who_launched_it() -> No
         reported.append(texts)
     assert reported == [
         [
-            f"kim: job r1 ({done.recipe.title}) on gpu1 is over: done",
-            f"lee: job r2 ({failed.recipe.title}) on gpu1 is over: failed, no memory",
+            f"kim: job r1 ({done.work.title}) on gpu1 is over: done",
+            f"lee: job r2 ({failed.work.title}) on gpu1 is over: failed, no memory",
         ],
         [], [], [], [],
     ]  # fmt: skip

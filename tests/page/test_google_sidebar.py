@@ -13,6 +13,7 @@ from backend.servers.server import this_machine
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from tests.apps_script.add_on import opened
+from tests.examples import recipe_of
 from tests.page.conftest import backend, refresh
 from tests.patience import PATIENCE_MILLISECONDS
 from tests.speech import write_words
@@ -43,25 +44,25 @@ def test_a_training_is_launched_followed_and_opened_and_another_cancelled(
         jobs = google_page.locator("#jobs > li")
         expect(jobs).to_contain_text(["ch64 · 4 · DO(0.5)+BN"])
         (first,) = sheetrack.jobs.unfinished_jobs()
-        assert (first.server, first.recipe.architecture, first.recipe.depth) == (here, "ch64", 4)
+        assert (first.server, recipe_of(first).architecture, recipe_of(first).depth) == (here, "ch64", 4)
 
         google_page.get_by_label("Layers", exact=True).select_option("5")
         google_page.get_by_label("Epochs").fill("1000")
         google_page.locator("#launch").click()
         expect(jobs).to_have_count(2)
         (second,) = (job for job in sheetrack.jobs.unfinished_jobs() if job.id != first.id)
-        google_page.get_by_role("button", name=f"Cancel {second.recipe.title} on {here}").click()
+        google_page.get_by_role("button", name=f"Cancel {second.work.title} on {here}").click()
         google_page.get_by_role("button", name="Cancel job").click()
-        expect(jobs.filter(has_text=second.recipe.title)).to_contain_text("cancelled")
+        expect(jobs.filter(has_text=second.work.title)).to_contain_text("cancelled")
         assert sheetrack.jobs.job(second.id).state is JobState.CANCELLED
 
-        done = jobs.filter(has_text=first.recipe.title)
+        done = jobs.filter(has_text=first.work.title)
         expect(done).to_contain_text("done", timeout=PATIENCE_MILLISECONDS)
         assert {job.id for job in sheetrack.jobs.finished_jobs(20)} == {first.id, second.id}
         assert sheetrack.jobs.unfinished_jobs() == []
         sheet.change(cell={"row": 1, "column": 1, "text": "", "tab": f"Run {first.id}"})
         with google_page.expect_response("**/showTab"):
-            done.get_by_role("button", name=f"Results of {first.recipe.title}").click()
+            done.get_by_role("button", name=f"Results of {first.work.title}").click()
         assert sheet.seen()["active"] == f"Run {first.id}"
 
 

@@ -15,6 +15,7 @@ from backend.jobs.sweep import Grid
 from backend.servers.state import State, Verdict
 from backend.times import now
 from models.recipe import Recipe
+from tests.examples import recipe_of
 from tests.page.conftest import refresh, settle
 from tests.page.lab import Lab
 from tests.page.runs import RUN
@@ -124,7 +125,7 @@ def test_a_double_click_launches_one_job(sidebar: Page, lab: Lab) -> None:
     expect(sidebar.locator("#answer")).to_contain_text("Launched on gpu2")
     expect(sidebar.locator("#jobs > li")).to_have_count(5)
     assert lab.requests.count("POST /api/jobs") == 1
-    assert [job.recipe.epochs for job in new_jobs(lab)] == [3]
+    assert [recipe_of(job).epochs for job in new_jobs(lab)] == [3]
 
 
 def test_a_slow_double_click_launches_one_job(sidebar: Page, lab: Lab) -> None:

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from backend.jobs.job import JobState
 from backend.times import now
+from tests.examples import recipe_of
 from tests.jobs import swept
 from tests.page.accessibility import violations
 from tests.page.conftest import refresh
@@ -59,7 +60,7 @@ def test_a_grid_is_queued_once(form: Page, lab: Lab) -> None:
     (sweep,) = lab.jobs.sweeps()
     assert sweep.recipe.epochs == 3
     jobs = lab.jobs.jobs_of(sweep.id)
-    chosen = {(job.recipe.depth, job.recipe.dropout, job.recipe.batch_norm) for job in jobs}
+    chosen = {(each.depth, each.dropout, each.batch_norm) for each in map(recipe_of, jobs)}
     assert len(jobs) == len(chosen) == 12
     assert chosen == {(d, p, n) for d in (7, 8, 9) for p in (0.25, 0.75) for n in (False, True)}
     expect(form.locator("#jobs > li").filter(has_text="Fine-tuning ch32")).to_contain_text("0 of 12 done")

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
@@ -6,6 +7,8 @@ from pydantic import BaseModel
 
 from backend.jobs.sweep import Grid
 from backend.reply import reply
+from backend.servers.server import Server
+from models.command import Command
 from models.recipe import Recipe
 
 
@@ -14,15 +17,26 @@ class FormReply(BaseModel):
 
     recipe: dict[str, dict[str, Any]]
     grid: dict[str, dict[str, Any]]
+    command: dict[str, dict[str, Any]]
+    environments: dict[str, list[str]]
+    """The names of the Python and conda environments of each server that has some."""
 
 
-def routes() -> APIBlueprint:
+def routes(servers: Mapping[str, Server]) -> APIBlueprint:
     blueprint = APIBlueprint("form", __name__, url_prefix="/api", abp_tags=[Tag(name="choices")])
 
     @blueprint.get("/form", responses={200: FormReply})
     def show_form() -> Response:
-        """The defaults and limits of a recipe, and of the grid of a sweep."""
-        recipe, grid = (model.model_json_schema()["properties"] for model in (Recipe, Grid))
-        return reply(FormReply(recipe=recipe, grid=grid))
+        """The defaults and limits of a recipe, of the grid of a sweep, and of a program of the lab's own."""
+        recipe, grid, command = (model.model_json_schema()["properties"] for model in (Recipe, Grid, Command))
+        environments = {name: sorted(known.environments) for name, known in servers.items()}
+        return reply(
+            FormReply(
+                recipe=recipe,
+                grid=grid,
+                command=command,
+                environments={name: names for name, names in environments.items() if names},
+            )
+        )
 
     return blueprint

@@ -1,13 +1,17 @@
+from itertools import chain
 from typing import Annotated
 
 from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.jobs.job import Job, JobState
+from backend.errors import InvalidError, RefusedError
+from backend.jobs.job import UNREADABLE, Job, JobState
+from backend.jobs.logs import Logs, LogTail
 from backend.jobs.queue import Queue
 from backend.jobs.store import JobStore
 from backend.reply import reply
+from models.command import Command
 from models.recipe import Recipe
 
 
@@ -17,6 +21,10 @@ class JobPath(BaseModel):
 
 class Limit(BaseModel):
     limit: Annotated[int, Field(ge=1, le=1000, description="How many finished jobs")] = 20
+
+
+class Lines(BaseModel):
+    lines: Annotated[int, Field(ge=1, le=2000, description="How many of the last lines")] = 200
 
 
 class LaunchHeader(BaseModel):
@@ -30,7 +38,16 @@ class LaunchBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     server: Annotated[str, Field(min_length=1, max_length=63)]
-    recipe: Recipe
+    recipe: Recipe | None = None
+    command: Command | None = None
+    """A program of the lab's own, in place of a recipe."""
+
+    @property
+    def work(self) -> Recipe | Command:
+        """Raises: InvalidError: there is neither a recipe nor a command, or both."""
+        if (self.recipe is None) == (self.command is None):
+            raise InvalidError("A job runs either a recipe or a command.", "Send one of the two.")
+        return self.command or self.recipe or UNREADABLE
 
 
 class JobReply(Job):
@@ -42,7 +59,7 @@ class JobsReply(BaseModel):
     jobs: list[JobReply]
 
 
-def routes(queue: Queue, jobs: JobStore) -> APIBlueprint:
+def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
     blueprint = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", abp_tags=[Tag(name="jobs")])
 
     @blueprint.get("", responses={200: JobsReply})
@@ -52,8 +69,13 @@ def routes(queue: Queue, jobs: JobStore) -> APIBlueprint:
 
     @blueprint.post("", responses={201: JobReply})
     def launch(header: LaunchHeader, body: LaunchBody) -> Response:
-        """Launches a training."""
-        job = queue.launch(body.server, body.recipe, g.person, header.key)
+        """Launches a training or a program of the lab's own."""
+        if body.command and not g.may_run_commands:
+            raise RefusedError(
+                f"{g.person} may launch trainings, but no programs of their own.",
+                "Ask the person who runs the backend to add it to people.commands in settings.toml.",
+            )
+        job = queue.launch(body.server, body.work, g.person, header.key)
         return reply(_view(job), 201)
 
     @blueprint.get("/<job_id>", responses={200: JobReply})
@@ -66,11 +88,25 @@ def routes(queue: Queue, jobs: JobStore) -> APIBlueprint:
         """Ends a job and the whole tree of its processes."""
         return reply(_view(queue.cancel(path.job_id, g.person)))
 
+    @blueprint.get("/<job_id>/log", responses={200: LogTail})
+    def show_log(path: JobPath, query: Lines) -> Response:
+        """The last lines of a job's log."""
+        return reply(logs.tail(path.job_id, query.lines))
+
+    @blueprint.get("/<job_id>/log.txt")
+    def download_log(path: JobPath) -> Response:
+        """The whole log of a job, as it is now."""
+        parts = logs.whole(path.job_id)
+        first = next(parts, b"")  # what is wrong is known before the answer begins
+        answer = Response(chain([first], parts), mimetype="text/plain")
+        answer.headers["Content-Disposition"] = f'attachment; filename="{path.job_id}.log"'
+        return answer
+
     return blueprint
 
 
 def _view(job: Job, place: int | None = None) -> JobReply:
-    return JobReply(**dict(job), title=job.recipe.title, place_in_queue=place)
+    return JobReply(**dict(job), title=job.work.title, place_in_queue=place)
 
 
 def _views(shown: list[Job]) -> list[JobReply]:

@@ -13,9 +13,10 @@ from backend.jobs.results import Results
 from backend.jobs.store import JobStore
 from backend.reply import reply
 from backend.settings import Home
-from models.result import BrokenFile, Epoch, RunContent, RunResult
+from models.command import Command
+from models.program_reader import read_any_run
+from models.result import BrokenFile, Epoch, MetricLine, ProgramResult, RunContent, RunResult
 from models.run_folder import RunFolder, is_run_id
-from models.run_reader import read_run
 
 
 class RunPath(BaseModel):
@@ -44,8 +45,11 @@ class RunsReply(BaseModel):
 
 class RunReply(BaseModel):
     run: str
-    result: RunResult | None
+    result: RunResult | ProgramResult | None
+    command: Command | None
     history: list[Epoch]
+    metrics: list[MetricLine]
+    """The lines of the history of a program of the lab's own."""
     figures: list[str]
     broken: list[BrokenFile]
 
@@ -74,12 +78,14 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
     def show_run(path: RunPath) -> Response:
         """One run, finished or not, and its files that cannot be read."""
         folder = folder_of(path.run)
-        content = read_run(folder)
+        content = read_any_run(folder)
         return reply(
             RunReply(
                 run=folder.id,
                 result=content.result,
+                command=content.command,
                 history=content.history,
+                metrics=content.metrics,
                 figures=content.figures,
                 broken=content.broken,
             )
@@ -99,7 +105,7 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
         """The sound of a clip that the run was tested on."""
         folder = folder_of(path.run)
         name = f"{path.word}/{path.file}.wav"
-        content = read_run(folder)
+        content = read_any_run(folder)
         is_tested = any(row.clip == name for row in content.predictions)
         sound = _sound(content, name) if is_tested else None
         if sound is None:

@@ -1,7 +1,10 @@
-"""The Engine seam: where jobs run. Every engine runs `python -m models train RUN_FOLDER`."""
+"""The Engine seam: where jobs run.
+
+Every engine runs `python -m models train RUN_FOLDER`, or `run` in place of `train` for a command.
+"""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from backend.errors import UnavailableError
 from backend.jobs.job import Job
@@ -16,6 +19,14 @@ class ProcessState(StrEnum):
 
 class LostError(UnavailableError):
     """The service that knows does not answer. Lost is not stopped: the training may still run."""
+
+
+class LogPart(NamedTuple):
+    """Some bytes of a log, where they begin, and how long the log is now."""
+
+    content: bytes
+    start: int
+    size: int
 
 
 class Engine(Protocol):
@@ -46,7 +57,17 @@ class Engine(Protocol):
         """
 
     def log(self, job: Job) -> str:
-        """The last lines that the training wrote, as far as they are known here."""
+        """The last lines that the job wrote, as far as they are known here."""
+
+    def ending(self, job: Job) -> str:
+        """How the processes of a job that has exited ended, in words; empty: not known."""
+
+    def read_log(self, job: Job, start: int, most_bytes: int) -> LogPart:
+        """A part of the log from byte `start` on; a negative `start` counts from the end.
+
+        Raises:
+            LostError: it cannot be read now.
+        """
 
     def close(self) -> None:
         """Closes connections. Trainings continue."""

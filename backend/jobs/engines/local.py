@@ -1,19 +1,26 @@
-"""Trainings as process groups on this machine. They outlive the backend."""
+"""Jobs as process groups on this machine. They outlive the backend."""
 
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 from pydantic import ValidationError
 
 from backend.errors import UnavailableError
-from backend.jobs.engines import LostError, ProcessState
+from backend.jobs.ending import noted_ending, rebooted
+from backend.jobs.engines import LogPart, LostError, ProcessState
+from backend.jobs.engines.log_file import part_of
+from backend.jobs.engines.steps import steps
 from backend.jobs.job import Job
 from models import file_lock, run_lock
+from models.kernel_log import MemoryWatch
 from models.process import Identity, command, identify, lower_priority
+from models.result import ended
 from models.run_folder import RunFolder
 from models.run_lock import AlreadyTrainingError, RunLock
 
@@ -28,8 +35,13 @@ class LocalEngine:
     start: a backend that is killed in the middle of it leaves a training that is found.
     """
 
-    def __init__(self, runs: Path) -> None:
+    def __init__(self, runs: Path, environments: Callable[[], Mapping[str, str]] = dict) -> None:
+        """`environments` gives the folders of this machine's Python and conda environments, by name."""
         self._runs = runs
+        self._environments = environments
+        self._memory: dict[str, MemoryWatch] = {}
+        self._statuses: dict[str, tuple[int, int]] = {}
+        """PID and status of the children of this process that have ended, by job."""
         self._children: dict[str, str] = {}
         """Handles of what this process started, by job: they stay as zombies until it waits for them."""
 
@@ -37,6 +49,7 @@ class LocalEngine:
         folder = RunFolder(self._runs / job.id)
         if running := self._processes(job):
             return _handle(min(process.pid for process in running))
+        program = command(*steps(job, self._environments()), str(folder.path))
         try:
             lock = RunLock(folder.lock_file)
         except AlreadyTrainingError:
@@ -44,8 +57,9 @@ class LocalEngine:
         except OSError as error:
             raise _not_started(error) from error
         try:
-            pid = _spawned(command("train", str(folder.path)), folder, lock)
+            pid = _spawned(program, folder, lock)
             lock.note(pid)
+            self._memory[job.id] = MemoryWatch()
             handle = self._children[job.id] = _handle(pid)
         except OSError as error:
             raise _not_started(error) from error
@@ -98,10 +112,29 @@ class LocalEngine:
         """Collects the exit status of a child that has ended: it would stay as a zombie."""
         if handle := self._children.pop(job.id, None):
             with suppress(ChildProcessError):
-                os.waitpid(Identity.model_validate_json(handle).pid, os.WNOHANG)
+                pid, status = os.waitpid(Identity.model_validate_json(handle).pid, os.WNOHANG)
+                if pid:
+                    self._statuses[job.id] = (pid, status)
 
     def log(self, job: Job) -> str:
         return RunFolder(self._runs / job.id).log_tail()
+
+    def ending(self, job: Job) -> str:
+        folder = RunFolder(self._runs / job.id)
+        memory = self._memory.pop(job.id, None)
+        if noted := noted_ending(folder):
+            return noted
+        if reboot := rebooted(job, datetime.fromtimestamp(psutil.boot_time(), UTC)):
+            return reboot
+        pid, status = self._statuses.pop(job.id, (0, 0))
+        if not pid:
+            return ""
+        code = os.waitstatus_to_exitcode(status)
+        cause = memory.cause(pid) if memory and code == -signal.SIGKILL else ""
+        return ended(code if code >= 0 else None, -code if code < 0 else None, cause)
+
+    def read_log(self, job: Job, start: int, most_bytes: int) -> LogPart:
+        return part_of(RunFolder(self._runs / job.id), start, most_bytes)
 
     def close(self) -> None: ...
 

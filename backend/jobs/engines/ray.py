@@ -1,4 +1,4 @@
-"""Trainings on other servers: started through Ray, followed through the agent of each server."""
+"""Jobs on other servers: started through Ray, followed through the agent of each server."""
 
 import json
 import math
@@ -6,18 +6,24 @@ import re
 import shlex
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import httpx
+from pydantic import ValidationError
 
 from backend.errors import UnavailableError
-from backend.jobs.engines import LostError, ProcessState
+from backend.jobs.ending import ended_on_ray, noted_ending, rebooted
+from backend.jobs.engines import LogPart, LostError, ProcessState
 from backend.jobs.engines.http_client import Remote, open_client
+from backend.jobs.engines.log_file import part_of
 from backend.jobs.engines.ray_jobs import RayJob, RayJobs
 from backend.jobs.engines.run_mirror import Mirror
+from backend.jobs.engines.steps import prefix
 from backend.jobs.job import Job
 from backend.jobs.run_files import RunFiles
+from backend.probe.snapshot import Snapshot
 from backend.servers.server import Server, read_agent_token
 from backend.settings import RaySettings, private_text
 from models.process import command
@@ -25,6 +31,7 @@ from models.run_folder import RunFolder
 
 GRACE_SECONDS = 5
 """Time that a training has to write a checkpoint before Ray kills it."""
+_SNAPSHOT_BYTES = 256 << 10
 _BETWEEN_SECONDS = 2.0
 """Time between two polls of a running training."""
 _ENVIRONMENT = {
@@ -41,18 +48,18 @@ class RayEngine:
         self._runs = runs
         self._client = open_client()
         self._jobs = ray_jobs(settings, home, self._client)
-        self._mirrors = {
-            server.name: Mirror(
-                Remote(
-                    self._client,
-                    f"The agent of {server.name}",
-                    server.agent or "",
-                    partial(read_agent_token, server.token_file),
-                ),
-                runs,
+        known = list(servers)
+        self._environments = {server.name: server.environments for server in known}
+        self._agents = {
+            server.name: Remote(
+                self._client,
+                f"The agent of {server.name}",
+                server.agent or "",
+                partial(read_agent_token, server.token_file),
             )
-            for server in servers
+            for server in known
         }
+        self._mirrors = {name: Mirror(agent, runs) for name, agent in self._agents.items()}
         self._rests_until: dict[str, float] = {}
         """When each running job is polled again, by the monotonic clock."""
 
@@ -64,10 +71,11 @@ class RayEngine:
         if self._jobs.job(job.id) is None:
             if job.server not in self._jobs.servers():
                 raise absent(job.server)
-            recipe = json.dumps(job.recipe.model_dump())
+            content = json.dumps(job.work.model_dump())
+            options = prefix(job, self._environments[job.server])
             # `exec`: Ray ends its own child with certainty, a grandchild not always.
-            training = shlex.join(["exec", *command("job", job.id, recipe, python="python")])
-            self._jobs.submit(job.id, training, job.server, _ENVIRONMENT)
+            words = ["exec", *command("job", *options, job.id, content, python="python")]
+            self._jobs.submit(job.id, shlex.join(words), job.server, _ENVIRONMENT)
         return job.id
 
     def poll(self, job: Job) -> ProcessState:
@@ -109,6 +117,25 @@ class RayEngine:
         except LostError as error:
             return error.message
         return _last_words(known.message or "") if known else "Ray does not know this job"
+
+    def ending(self, job: Job) -> str:
+        """As the program's own folder says, or the server's start, or Ray."""
+        if noted := noted_ending(RunFolder(self._runs / job.id)):
+            return noted
+        with suppress(LostError, ValidationError):
+            answer = self._agents[job.server].ask("/snapshot", _SNAPSHOT_BYTES)
+            host = Snapshot.model_validate_json(answer or b"").host
+            if reboot := rebooted(job, host.booted_at if host else None):
+                return reboot
+        with suppress(LostError):
+            if known := self._jobs.job(job.id):
+                return ended_on_ray(known.status, known.message or "")
+        return ""
+
+    def read_log(self, job: Job, start: int, most_bytes: int) -> LogPart:
+        """From the server's agent; where the server has no such run, what was brought here."""
+        there = self._agents[job.server].part(f"/runs/{job.id}/train.log", start, most_bytes)
+        return there or part_of(RunFolder(self._runs / job.id), start, most_bytes)
 
 
 def ray_jobs(settings: RaySettings, home: Path, client: httpx.Client) -> RayJobs:

@@ -17,7 +17,6 @@ from backend.jobs.engines import LostError
 from backend.jobs.engines.http_client import Remote
 from backend.jobs.job import Job
 from backend.jobs.run_files import RunFile, RunFiles
-from models.recipe import Recipe
 from models.run_folder import RunFolder, write_atomically
 
 log = logging.getLogger(__name__)
@@ -101,9 +100,10 @@ class Mirror:
     def _is_ours(self, job: Job) -> bool:
         """Whether the run of that name belongs to this job: names are short, and people train there too."""
         if job.id not in self._ours:
-            recipe = self._agent.ask(f"/runs/{job.id}/recipe.json", _LIST_BYTES)
+            name = RunFolder(self._runs / job.id).work_file(job.work).name
+            content = self._agent.ask(f"/runs/{job.id}/{name}", _LIST_BYTES)
             try:
-                if recipe is None or Recipe.model_validate_json(recipe) != job.recipe:
+                if content is None or type(job.work).model_validate_json(content) != job.work:
                     return False
             except ValidationError:
                 return False
@@ -116,13 +116,15 @@ def _wanted(folder: RunFolder, there: RunFiles, *, is_over: bool) -> list[RunFil
     names = {folder.environment_file, folder.history_file, folder.log_file, folder.progress_file}
     if is_over:
         names |= {folder.predictions_file, folder.analysis_file, folder.filters_file, folder.result_file}
+        names.add(folder.exit_file)
     wanted = [
         file
         for file in there.files
         if folder.path / file.name in names or (is_over and _FIGURE.fullmatch(file.name))
     ]
-    # In the order of writing, in which pictures are shown; the result last, because it marks a finished run.
-    wanted.sort(key=lambda file: (file.name == folder.result_file.name, file.modified_ns))
+    # In the order of writing, in which pictures are shown; last what marks a finished run.
+    marks = (folder.result_file.name, folder.exit_file.name)
+    wanted.sort(key=lambda file: (file.name in marks and marks.index(file.name) + 1, file.modified_ns))
     return wanted[-_MOST_FILES:]
 
 

@@ -21,12 +21,16 @@ from backend.service import connections as connection
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from backend.times import now
+from models.command import Command
+from models.program_reader import read_any_result
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from models.run_reader import read_history, read_predictions, read_progress, read_result
+from tests.examples import recipe_of
 from tests.jobs.ending import end_all
 from tests.jobs.engines.ray_cluster import NAMED_NOWHERE, SERVER, Cluster, ray_cluster
 from tests.jobs.following import advance_until, state, tab_column
+from tests.models.programs import RESULT
 from tests.patience import wait_until
 from tests.service.backends import backend, wait_for_state
 from tests.speech import write_words
@@ -82,6 +86,12 @@ class Place:
             submitted_at=now(),
             handle=None,
         )
+
+    def program(self, text: str) -> Job:
+        """A job that the engine may start; a shell runs `text`."""
+        command = Command(command=text, folder="/", shell=True)
+        folder = RunFolder.create(self.home.runs, command)
+        return Job(id=folder.id, server=self.server, command=command, requested_by="kim", submitted_at=now())
 
     def start(self, job: Job) -> Job:
         job = job.model_copy(update={"handle": self.engine.start(job)})
@@ -194,6 +204,48 @@ def test_what_never_started_is_gone(place: Place) -> None:
     place.engine.stop(job)
 
 
+def test_a_program_leaves_its_result_its_log_and_how_it_ended(place: Place) -> None:
+    job = place.start(
+        place.program(f"""echo "$SHEETRACK_RUN"; echo '{RESULT}' > "$SHEETRACK_RUN/result.json"; echo end""")
+    )
+    assert place.engine.start(job) == job.handle
+    place.wait_until_gone(job)
+    left, brought = place.there(job), place.here(job)
+    assert read_any_result(brought) == read_any_result(left) is not None
+    assert [file.name for file in brought.drawn()] == [file.name for file in left.drawn()] != []
+    assert place.engine.log(job) == f"{left.path.resolve()}\nend"
+    assert place.engine.ending(job) == "exit status 0"
+    end = place.engine.read_log(job, -4, 100)
+    assert (end.content, end.start, end.size) == (b"end\n", end.size - 4, left.log_file.stat().st_size)
+    assert place.engine.read_log(job, 1, 3).content == str(left.path.resolve()).encode()[1:4]
+    assert place.engine.read_log(job, end.size, 10).content == b""
+
+
+def test_a_program_that_fails_is_told_by_its_exit_status(place: Place) -> None:
+    job = place.start(place.program("echo oops; exit 3"))
+    place.wait_until_gone(job)
+    assert place.engine.ending(job) == "exit status 3"
+    assert read_any_result(place.here(job)) is None
+
+
+def test_a_restarted_backend_follows_a_program_and_ends_it_with_its_children(place: Place) -> None:
+    job = place.start(place.program("sleep 900 & echo $!; wait"))
+    place.wait_until(lambda: place.there(job).log_tail())
+    child = psutil.Process(int(place.there(job).log_tail()))
+    place.restart()
+    assert place.engine.poll(job) is ProcessState.RUNNING
+    place.engine.stop(job)
+    place.wait_until_gone(job)
+    place.wait_until(lambda: has_ended(child))
+
+
+def test_a_training_that_is_killed_is_told_by_the_signal(place: Place) -> None:
+    job = place.start(place.job(epochs=500))
+    place.trainer(job).kill()
+    place.wait_until_gone(job)
+    assert "signal 9" in place.engine.ending(job)
+
+
 @pytest.mark.ray
 def test_a_training_sees_the_whole_server_and_dies_with_whoever_runs_it(far: Place) -> None:
     job = far.start(far.job(epochs=500))
@@ -238,7 +290,7 @@ def test_a_job_is_lost_while_ray_is_away_and_published_once_when_it_is_back(
     far: Place, cluster: Cluster
 ) -> None:
     queue = far.parts.queue
-    job = queue.launch(SERVER, far.job(epochs=8).recipe, "kim")
+    job = queue.launch(SERVER, far.job(epochs=8).work, "kim")
     wait_until_told(far, job, JobState.RUNNING)
     cluster.wire.cut()
     try:
@@ -255,7 +307,7 @@ def test_a_job_is_lost_while_ray_is_away_and_published_once_when_it_is_back(
 
 @pytest.mark.ray
 def test_a_job_cancelled_while_ray_is_away_is_ended_when_it_is_back(far: Place, cluster: Cluster) -> None:
-    job = far.parts.queue.launch(SERVER, far.job(epochs=500).recipe, "kim")
+    job = far.parts.queue.launch(SERVER, far.job(epochs=500).work, "kim")
     wait_until_told(far, job, JobState.RUNNING)
     trainer = far.trainer(job)
     cluster.wire.cut()
@@ -266,7 +318,7 @@ def test_a_job_cancelled_while_ray_is_away_is_ended_when_it_is_back(far: Place, 
         reason = far.parts.jobs.job(job.id).reason
         assert "cancelled by lee; " in reason
         assert "does not answer" in reason
-        next_one = far.parts.queue.launch(SERVER, far.job().recipe, "kim")
+        next_one = far.parts.queue.launch(SERVER, far.job().work, "kim")
         far.parts.queue.advance()
         assert far.parts.jobs.job(next_one.id).reason == "another training runs on this server"
         far.parts.queue.cancel(next_one.id, "kim")
@@ -282,7 +334,7 @@ def test_a_server_that_ray_does_not_know_keeps_its_jobs_waiting(far: Place, clus
     with pytest.raises(UnavailableError, match="nowhere is not part of Ray's cluster"):
         far.engine.start(job)
     assert cluster.direct.get(f"/api/jobs/{job.id}").status_code == httpx.codes.NOT_FOUND
-    jobs = [far.parts.queue.launch(NAMED_NOWHERE, job.recipe, "kim") for _ in range(2)]
+    jobs = [far.parts.queue.launch(NAMED_NOWHERE, job.work, "kim") for _ in range(2)]
     for _ in range(2):
         far.parts.queue.advance()
     for waiting in jobs:
@@ -324,7 +376,7 @@ def test_a_token_that_ray_refuses(home: Home, cluster: Cluster) -> None:
 @pytest.mark.ray
 def test_another_run_of_the_same_name_is_left_alone(far: Place) -> None:
     job = far.job()
-    other = RunFolder.receive(far.far_home.runs, job.id, job.recipe.model_copy(update={"seed": 1}))
+    other = RunFolder.receive(far.far_home.runs, job.id, recipe_of(job).model_copy(update={"seed": 1}))
     other.result_file.write_text('{"whose": "somebody else\'s"}')
     job = far.start(job)
     far.wait_until_gone(job)
