@@ -7,6 +7,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+RUN_VARIABLE = "SHEETRACK_RUN"
+"""Names the run folder to the program and to all its children."""
+
 _LONGEST_TITLE = 60
 _QUOTED = re.compile(r"""'[^']*'|"(\\.|[^"\\])*"|\\.""", re.DOTALL)
 _NEEDS_SHELL = re.compile(r"[|;&<>`]|\$[\w{(]|^\s*\w+=")

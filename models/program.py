@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from models.command import Command
+from models.command import RUN_VARIABLE, Command
 from models.kernel_log import MemoryWatch
 from models.places import expanded
 from models.program_history import read_epochs
@@ -19,8 +19,6 @@ from models.result import Exit
 from models.run_folder import RunFolder, write_atomically
 from models.run_reader import BrokenRunError
 
-RUN_VARIABLE = "SHEETRACK_RUN"
-"""Names the run folder to the program and to all its children."""
 _NOT_STARTED = 127
 _SECRETS = ("SHEETRACK_AGENT_TOKEN",)
 _PR_SET_PDEATHSIG = 1

@@ -15,7 +15,7 @@ from backend.errors import InvalidError, SheetrackError
 from backend.jobs import models_cli
 from backend.service.wiring import Sheetrack
 from backend.times import iso, now
-from models.program import RUN_VARIABLE
+from models.command import RUN_VARIABLE
 from models.program_reader import draft_result
 from models.result import ProgramResult
 from models.run_folder import RunFolder, write_atomically

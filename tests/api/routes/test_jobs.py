@@ -51,8 +51,8 @@ def ask(client: FlaskClient, path: str, body: object = None, who: str = "") -> T
     return client.post(path, headers=headers, json=body)
 
 
-def command(folder: Path, **changes: object) -> dict[str, object]:
-    return {"server": "here", "command": {"command": "python train.py", "folder": str(folder)} | changes}
+def command(at: Path, **changes: object) -> dict[str, object]:
+    return {"server": "here", "command": {"command": "python train.py", "folder": str(at)} | changes}
 
 
 def message(answer: TestResponse, status: int) -> str:
@@ -74,7 +74,7 @@ def test_a_program_is_launched_like_a_training(client: FlaskClient, tmp_path: Pa
 def test_a_job_runs_one_thing(client: FlaskClient, tmp_path: Path) -> None:
     both = command(tmp_path) | {"recipe": recipe().model_dump(mode="json")}
     for body in (both, {"server": "here"}):
-        assert "either a recipe or a command" in message(ask(client, "/api/jobs", body), 422)
+        assert "either a recipe or a command" in message(ask(client, "/api/jobs", body), 400)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_job_runs_one_thing(client: FlaskClient, tmp_path: Path) -> None:
 def test_a_program_that_cannot_run_is_refused_and_leaves_nothing(
     client: FlaskClient, sheetrack: Sheetrack, tmp_path: Path, changes: dict[str, object], why: str
 ) -> None:
-    assert why in message(ask(client, "/api/jobs", command(tmp_path, **changes)), 422)
+    assert why in message(ask(client, "/api/jobs", command(tmp_path, **changes)), 400)
     assert sheetrack.jobs.unfinished_jobs() == []
     assert not sheetrack.home.runs.exists()
 
