@@ -52,7 +52,7 @@ def run(folder: RunFolder, prefix: str = "") -> int:
             signal.signal(number, lambda *_: None)
         memory = MemoryWatch()
         try:
-            process = _start(folder, command, prefix, lock.descriptor)
+            process = _start(folder, command, prefix, lock)
         except StartError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
             ended = Exit(reason=str(error), ended_at=_now())
