@@ -53,6 +53,21 @@ class Terminal:
     def answer(self, question: str, line: str = "") -> None:
         self.type(question, f"{line}\n")
 
+    def interrupt(self, after: str) -> int:
+        """Presses Ctrl-C once `after` is shown; returns the exit code.
+
+        Presses it again until the command says that it stops, as a person does: Python's `input` misses an
+        interrupt that comes after it has looked for one and before it waits for keys.
+        """
+        self.see(after)
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while "Stopped." not in self.shown and time.monotonic() < until:
+            os.write(self._ours, b"\x03")
+            pressed = time.monotonic()
+            while "Stopped." not in self.shown and time.monotonic() < pressed + 5:
+                self._more(1)
+        return self.end()
+
     def see(self, text: str) -> str:
         """Waits until `text` is shown, after what was waited for last; returns all up to there."""
         until = time.monotonic() + _PATIENCE_SECONDS

@@ -129,8 +129,7 @@ def test_stopped_in_the_middle_it_has_set_nothing(home: Home, server: SheetsServ
     with Terminal(home.path, "connect", "google") as terminal:
         terminal.answer("Address of the spreadsheet", ADDRESS)
         terminal.answer("Number", "")
-        terminal.type("Address of the web app", "\x03")
-        assert terminal.end() == 130
+        assert terminal.interrupt("Address of the web app") == 130
     assert not home.settings_file.exists()
     assert server.calls == []
 
