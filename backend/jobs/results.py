@@ -42,6 +42,8 @@ class Results:
         self._on_results_changed = on_results_changed
         self._collecting = threading.Lock()
         self._broken: dict[str, tuple[State, BrokenResult]] = {}
+        self._incomplete: set[str] | None = None
+        """The runs whose stored results lacked something at the start."""
         self._read_again: set[str] = set()
         """Results whose stored form could not be read, and that were read from their folders again."""
 
@@ -53,7 +55,9 @@ class Results:
         """
         with self._collecting:
             known = self._store.result_ids()
-            unreadable = self._store.unreadable_results() - self._read_again
+            if self._incomplete is None:
+                self._incomplete = self._store.incomplete_results()
+            unreadable = (self._incomplete | self._store.unreadable_results) - self._read_again
             before, self._broken = self._broken, {}
             found: dict[str, Result] = {}
             for folder in self._finished():

@@ -22,15 +22,13 @@ log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
 
+_REQUIRED = [name for name, field in RunResult.model_fields.items() if field.is_required()]
 _INCOMPLETE_RESULTS = sa.text(
-    "SELECT run FROM results WHERE CASE WHEN json_valid(content) THEN "  # noqa: S608 - names of our own fields
-    + " OR ".join(
-        f"json_type(content, '$.{name}') IS NULL"
-        for name, field in RunResult.model_fields.items()
-        if field.is_required()
-    )
-    + " ELSE 1 END"
-)
+    """
+    SELECT run FROM results WHERE CASE WHEN json_valid(content)
+    THEN (SELECT count(*) FROM json_each(content) WHERE key IN :names) < :count ELSE 1 END
+    """
+).bindparams(sa.bindparam("names", _REQUIRED, expanding=True), count=len(_REQUIRED))
 _UNFINISHED = [state.value for state in JobState if not state.is_over]
 
 
@@ -41,8 +39,8 @@ class JobStore:
         self._database = database
         self._reading = database.execution_options(reading=True)
         self._logged: set[str] = set()
-        self._unreadable: set[str] = set()
-        """The results that could not be read when they were read."""
+        self.unreadable_results: set[str] = set()
+        """The runs whose results were among those to be read, and could not be."""
 
     # Jobs
 
@@ -195,12 +193,12 @@ class JobStore:
         """The newest first, without the newest `offset`."""
         query = sa.select(ResultRow).order_by(ResultRow.finished_at.desc(), ResultRow.run)
         query = query.limit(limit).offset(offset)
-        return self._read(query, result_of, self._unreadable)
+        return self._read(query, result_of, self.unreadable_results)
 
-    def unreadable_results(self) -> set[str]:
-        """The runs whose stored result lacks something, or could not be read by `results`. Reads no result."""
+    def incomplete_results(self) -> set[str]:
+        """The runs whose stored result lacks a field. Quicker than reading the results."""
         with self._reading.connect() as connection:
-            return self._unreadable | set(connection.scalars(_INCOMPLETE_RESULTS))
+            return set(connection.scalars(_INCOMPLETE_RESULTS))
 
     def result_ids(self) -> set[str]:
         with self._reading.connect() as connection:

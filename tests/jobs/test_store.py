@@ -204,3 +204,35 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     engine = open_database(file)
     assert len(JobStore(engine).unfinished_jobs()) == 75
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "7", "null", '{"run": "r1"}', "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]"]
+)
+def test_results_that_lack_something_are_known_before_they_are_read(store: JobStore, content: str) -> None:
+    for run in ("r1", "r2"):
+        store.add_result(examples.result(run))
+    assert store.incomplete_results() == set()
+    with store._database.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE results SET content = :content WHERE run = 'r1'"), {"content": content}
+        )
+    assert store.incomplete_results() == {"r1"}
+    assert [result.run for result in store.results()] == ["r2"]
+
+
+def test_a_result_with_a_wrong_value_is_known_once_it_was_read(store: JobStore) -> None:
+    store.add_result(examples.result("r1"))
+    with store._database.begin() as connection:
+        connection.execute(sa.text("UPDATE results SET content = json_set(content, '$.epochs', -1)"))
+    assert store.incomplete_results() == set()
+    assert store.results() == []
+    assert store.unreadable_results == {"r1"}
+
+
+def test_results_come_in_pages(store: JobStore) -> None:
+    for place in range(4):
+        finished_at = examples.NOON + timedelta(hours=place)
+        store.add_result(examples.result(f"r{place}", finished_at=finished_at))
+    assert [result.run for result in store.results(limit=2, offset=1)] == ["r2", "r1"]
+    assert store.results(limit=2, offset=9) == []

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from backend.errors import InvalidError
+from backend.database import SCHEMA, look_into
+from backend.errors import InvalidError, UnavailableError
 from backend.service import wiring
+from backend.service.lock import only_backend
 from backend.service.wiring import Sheetrack, open_google
 from backend.settings import GoogleSettings, Home
 from tests.google.server import SheetsServer
+from tests.old_database import database_of
 
 if TYPE_CHECKING:
     from backend.sheets.google.sheet import GoogleSheet
@@ -112,3 +115,18 @@ def test_a_server_is_added_without_a_restart(home: Home) -> None:
         "name" in error and str(home.servers_file) in error for error in sheetrack.refresh.sheet_errors()
     )
     sheetrack.close()
+
+
+def test_a_command_changes_no_schema_under_a_backend(home: Home) -> None:
+    home.make()
+    database_of(home.store_file, "0008", "results", {"run": "r1", "server": "gpu1", "requested_by": "kim",
+                                                     "finished_at": 0, "content": "{}"})  # fmt: skip
+    with only_backend(home):
+        with pytest.raises(UnavailableError, match="A backend of another release of Sheetrack works with"):
+            _ = Sheetrack(home).database
+        assert look_into(home.store_file) == ("0008", "")
+        served = Sheetrack(home)
+        served.serves = True
+        assert served.jobs.result_ids() == {"r1"}
+        served.close()
+    assert look_into(home.store_file) == (SCHEMA, "")
