@@ -5,6 +5,7 @@ from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.api.document import binary
 from backend.errors import InvalidError, RefusedError
 from backend.jobs.job import UNREADABLE, Job, JobState
 from backend.jobs.logs import Logs, LogTail
@@ -93,7 +94,7 @@ def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
         """The last lines of a job's log."""
         return reply(logs.tail(path.job_id, query.lines))
 
-    @blueprint.get("/<job_id>/log.txt")
+    @blueprint.get("/<job_id>/log.txt", responses={200: binary("The whole log", "text/plain")})
     def download_log(path: JobPath) -> Response:
         """The whole log of a job, as it is now."""
         parts = logs.whole(path.job_id)
