@@ -19,6 +19,8 @@ from backend.sheets import Sheet
 from backend.sheets.workbook import Workbook
 from backend.tabs.names import SERVERS
 from backend.tabs.outbox import Outbox
+from backend.tabs.servers import servers_table
+from backend.text import listed
 
 _NOT_SET_UP = "not set up in settings.toml"
 
@@ -68,6 +70,12 @@ def reserved(home: Home) -> str:
         raise SheetrackError(" ".join(texts), HOW_TO_WRITE_DATES)
     if errors:
         raise SheetrackError(" ".join(errors), "Sheetrack's columns fill again once that is undone.")
+    titles = [column.title for column in servers_table([], reservations=True).sections[0].columns]
+    if unknown := [title for title in settings.show if title not in titles]:
+        sentence = f"{found}. The {SERVERS} tab has no column {unknown[0]!r} to show beside them."
+        raise SheetrackError(
+            sentence, f"Correct reservations.show in settings.toml; it has {listed(titles, 20)}."
+        )
     new = not_set_up(known, read_servers(home), datetime.now().astimezone())
     return "\n".join(
         [found, *(f"{one.name} is not set up yet; add to servers.toml:\n{one.lines}" for one in new)]

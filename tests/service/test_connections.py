@@ -16,3 +16,12 @@ def test_rows_of_reservations_that_are_not_understood_are_told(home: Home) -> No
     assert told.value.hint.startswith("Such a row reserves nothing.")
     tab.write_text("Server,Who,From,Until\ngpu1,Kim,,20261203\n")
     assert reserved(home).startswith("1 reservation in 'Servers.csv'\n")
+
+
+def test_a_column_that_the_servers_tab_does_not_have_is_told(home: Home) -> None:
+    home.peoples_tabs.mkdir(parents=True)
+    (home.peoples_tabs / "R.csv").write_text("Server,User\ngpu1,Kim\n")
+    home.settings_file.write_text('[reservations]\ntab = "R.csv"\nshow = ["Verdict", "Nonsense"]\n')
+    with pytest.raises(SheetrackError, match="The Servers tab has no column 'Nonsense'") as told:
+        reserved(home)
+    assert "Verdict, GPUs, Free GPU memory" in told.value.hint
