@@ -6,6 +6,7 @@ that fits no run), it is a `BrokenRunError` that names the file and the reason.
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,8 @@ _MOST_REASON = 300
 _OLD_COLUMNS = {"actual": "label", "heard": "prediction", "probability": "confidence"}
 _BEGINNINGS = {".png": b"\x89PNG\r\n\x1a\n", ".npz": b"PK", ".pt": b"PK"}
 """How files begin that are not read here."""
+
+_PICTURE_NAME = re.compile(r"\w{1,60}")
 
 _FILTERS = TypeAdapter(list[Filter])
 _PREDICTIONS = TypeAdapter(list[Prediction])
@@ -109,7 +112,9 @@ def drawn(folder: RunFolder, broken: list[BrokenFile]) -> list[str]:
     """The names of the run's pictures, in the order in which they are shown; adds to `broken` what is no picture."""
     figures = []
     for file in folder.drawn():
-        if reason := _fault(file):
+        is_named = _PICTURE_NAME.fullmatch(file.stem)
+        reason = _fault(file) if is_named else "name it with at most 60 letters, digits and underscores"
+        if reason:
             broken.append(BrokenFile(file=str(file.relative_to(folder.path)), reason=reason))
         else:
             figures.append(file.stem)

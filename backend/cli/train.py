@@ -20,7 +20,7 @@ from backend.service.wiring import Sheetrack
 from backend.settings import Home, this_user
 from models.command import Command
 from models.recipe import Recipe
-from models.run_folder import RunFolder
+from models.run_folder import RunFolder, is_run_id
 from models.run_reader import BrokenRunError, read_recipe, read_result
 
 _PATIENCE_SECONDS = 30
@@ -78,6 +78,13 @@ def _stopped_run(home: Home, run: str) -> RunFolder:
     folder = RunFolder(home.runs / run)
     if not folder.recipe_file.exists():
         raise NotFoundError(f"There is no run {run!r} in {home.runs}.", "`ls` there lists the runs.")
+    return folder
+
+
+def _run_folder(home: Home, run: str) -> RunFolder:
+    folder = RunFolder(home.runs / run)
+    if not is_run_id(run) or not folder.path.is_dir():
+        raise NotFoundError(f"There is no run {run!r} in {home.runs}.", "`ls` there shows what there is.")
     return folder
 
 
@@ -156,7 +163,7 @@ def figures(*, run: str, clip: str | None) -> None:
     """
     sheetrack = Sheetrack()
     chosen = ["--clip", clip] if clip else []
-    run_models("figures", str(_stopped_run(sheetrack.home, run).path), *chosen)
+    run_models("figures", str(_run_folder(sheetrack.home, run).path), *chosen)
     sheetrack.display.show_results(changed={run})
 
 

@@ -106,6 +106,23 @@ def test_numbers_of_any_name_are_the_history(tmp_path: Path) -> None:
     assert (progress.phase, progress.epoch, progress.validation_accuracy) == ("epoch 2", 2, 0.6)
 
 
+def test_a_picture_that_cannot_be_shown_is_named(tmp_path: Path) -> None:
+    folder = written(tmp_path, result=RESULT)
+    folder.figures.mkdir()
+    for name, picture in (
+        ("loss_1", b"\x89PNG\r\n\x1a\n"),
+        ("my plot", b"\x89PNG\r\n\x1a\n"),
+        ("text", b"no"),
+    ):
+        (folder.figures / f"{name}.png").write_bytes(picture)
+    content = read_any_run(folder)
+    assert content.figures == ["loss_1"]
+    assert sorted((each.file, each.reason) for each in content.broken) == [
+        ("figures/my plot.png", "name it with at most 60 letters, digits and underscores"),
+        ("figures/text.png", "it is no PNG file"),
+    ]
+
+
 def test_the_progress_that_a_program_writes_counts_first(tmp_path: Path) -> None:
     folder = written(tmp_path, history='{"loss": 1}\n')
     folder.progress_file.write_text('{"phase": "reading", "fraction": 0.25}')
