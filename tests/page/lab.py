@@ -159,6 +159,9 @@ class _LabRefresh(Refresh):
     def __call__(self, fresh_seconds: float = 0) -> None:
         self._read()
 
+    def stamp(self) -> None:
+        """None: the tests change the lab between any two requests."""
+
     def servers(self) -> list[ServerStatus]:
         return self._lab.current()
 
