@@ -8,6 +8,7 @@ function onOpen() {
     .addItem('Refresh now', 'refreshNow')
     .addItem('Launch training', 'openForm')
     .addItem('Show run here', 'showRunHere')
+    .addItem('Show one figure here', 'showFigureHere')
     .addSeparator()
     .addItem('Settings', 'openSettings')
     .addItem('Help', 'showHelp')
@@ -51,12 +52,32 @@ function openSettings() {
     ui.ButtonSet.OK_CANCEL,
   );
   if (answer.getSelectedButton() !== ui.Button.OK) return;
-  const address = answer.getResponseText().trim();
-  if (/^https:\/\/[^\s/]+/.test(address)) {
+  try {
+    const address = understoodAddress_(answer.getResponseText());
+    const refusal = tryAddress_(address);
     PropertiesService.getScriptProperties().setProperty('backend', address);
-  } else {
-    ui.alert('Settings', `"${address}" was not saved: an address begins with https://`, ui.ButtonSet.OK);
+    ui.alert('Settings', `Sheetrack answers at ${address}. ${refusal}`.trim(), ui.ButtonSet.OK);
+  } catch (error) {
+    ui.alert('Settings', `Not saved: ${error instanceof Error ? error.message : String(error)}`, ui.ButtonSet.OK);
   }
+}
+
+/**
+ * An address as people paste it: with blanks, quotation marks, or a slash at its end.
+ *
+ * @param {string} text
+ * @throws {Error} Google could not call it
+ */
+function understoodAddress_(text) {
+  const pasted = text.replace(/[\s<>"'\u200b-\u200f\u201c-\u201e\ufeff]/g, '').replace(/\/+$/, '');
+  const [, host, rest] = /^https:\/\/([^/?#]+)(.*)$/i.exec(pasted) ?? [];
+  if (!host) throw new Error(`"${pasted.slice(0, 100)}" is no address that begins with https://`);
+  if (rest) throw new Error(`the address ends behind ${host}; leave "${rest.slice(0, 100)}" away.`);
+  if (host.includes('@')) throw new Error('an address holds no user name or password.');
+  if (/^(localhost|[^:]*\.local|127\..*|10\..*|192\.168\..*|\[.*\])(:\d+)?$/i.test(host)) {
+    throw new Error(`Google's servers cannot reach ${host}. Use the address of the tunnel or proxy.`);
+  }
+  return `https://${host.toLowerCase()}`;
 }
 
 function showHelp() {
@@ -68,6 +89,7 @@ function showHelp() {
       'Refresh now: read all servers now, without waiting for the next round.',
       'Launch training: the sidebar with the form on top, for one training or a whole grid.',
       'Show run here: select a cell that names a run; its pictures appear beside it.',
+      'Show one figure here: the same, with one of its pictures.',
       'Settings: the address of your lab\'s backend.',
       'Sheetrack updates its tabs automatically. It never changes what you type into your own tabs.',
     ].join('\n\n'),

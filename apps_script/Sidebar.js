@@ -22,36 +22,9 @@ function include(file) {
   return HtmlService.createHtmlOutputFromFile(file).getContent();
 }
 
-/** What changes often: the servers, best first, the errors of the sheet, the newest jobs, the progress of sweeps. */
+/** All that the sidebar shows and that changes, in one call: servers, best first, errors of the sheet, jobs, sweeps. */
 function getSidebar() {
-  const [{ servers, not_set_up: notSetUp = [], sheet_errors: sheetErrors }, { jobs }, { sweeps }] = askBackend_([
-    { path: '/api/servers' },
-    { path: '/api/jobs?limit=20' },
-    { path: '/api/sweeps' },
-  ]);
-  return { servers, notSetUp, sheetErrors, jobs, sweeps: sweeps.map(standing_) };
-}
-
-/**
- * The progress of a sweep, without its cells, which would be most of the answer.
- *
- * @param {any} sweep
- */
-function standing_({ id, recipe, server, grid, cells, paused_by: pausedBy, preparing, fault }) {
-  const jobs = cells.map((/** @type {any} */ { job }) => job).filter(Boolean);
-  const failed = jobs.filter((/** @type {any} */ { state }) => state === 'failed');
-  return {
-    id,
-    server,
-    architecture: recipe.architecture,
-    done: cells.reduce((/** @type {number} */ sum, /** @type {any} */ { runs }) => sum + runs.length, 0),
-    trainings: cells.length * grid.seeds,
-    pausedBy,
-    cancelling: jobs.filter((/** @type {any} */ { state }) => state === 'cancelling').length,
-    preparing,
-    isOver: !preparing && jobs.every((/** @type {any} */ { state }) => ['done', 'failed', 'cancelled'].includes(state)),
-    fault: failed.length ? `${failed.length} failed: ${failed[0].reason}` : fault,
-  };
+  return askBackend_([{ path: '/api/sidebar' }])[0];
 }
 
 /** What the launch form offers: networks, data sets, and the defaults and limits of its fields. */
@@ -137,6 +110,11 @@ function setMaintenance(server, reason) {
  */
 function cancelJob(id) {
   return askBackend_([{ path: `/api/jobs/${encodeURIComponent(id)}/cancel`, method: 'post' }])[0];
+}
+
+/** @param {string} clientId of an add-on that asks to be let in; only the local page may do this */
+function acceptAddOn(clientId) {
+  askBackend_([{ path: `/api/add-ons/${encodeURIComponent(clientId)}/accept`, method: 'post' }]);
 }
 
 /** @param {string} name */

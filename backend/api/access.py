@@ -11,7 +11,8 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from werkzeug.wrappers import Response
 
-from backend.api.identity import Identify, Person, Role, TooOftenError
+from backend.api.identity import Identify, Person, Role, TooOftenError, UnknownAddOnError
+from backend.api.pairing import Pairing
 from backend.errors import RefusedError
 from backend.settings import PeopleSettings, Settings, this_user
 
@@ -30,8 +31,10 @@ STRANGERS_PER_MINUTE = 120
 _MOST_KNOWN_TOKENS = 1000
 
 
-def guard(app: Flask, token: str, settings: Settings, identify: Identify | None) -> None:
+def guard(app: Flask, token: str, settings: Settings, identify: Identify | None, pairing: Pairing) -> None:
     """Refuses every request to `app` that is not allowed; `g.person` is then the name of the person who sent it.
+
+    `g.is_local` says whether it came to the local address.
 
     Requests to the public address are limited, by person or by address. Those from this machine are not: all
     tabs of the local page are the same person.
@@ -41,14 +44,16 @@ def guard(app: Flask, token: str, settings: Settings, identify: Identify | None)
         token: opens the local address.
         settings: who the people are.
         identify: who sent an identity token to the public address; None: there is no such address.
+        pairing: notes the add-ons that are not known.
     """
     people = settings.people
     sessions = _Sessions(token)
-    public = _PublicAddress(people, identify) if people and identify else None
+    public = _PublicAddress(people, identify, pairing) if people and identify else None
 
     @app.before_request
     def admit() -> Response | None:
-        if public and request.host.casefold() == public.host:
+        g.is_local = not (public and request.host.casefold() == public.host)
+        if public and not g.is_local:
             person = public.admitted()
             g.person, g.may_run_commands = person.name, person.role is Role.COMMANDS
             return None
@@ -132,9 +137,10 @@ class _Sessions:
 class _PublicAddress:
     """Admits the people whom the lab has listed, by their Google identity only: the local token opens nothing here."""
 
-    def __init__(self, people: PeopleSettings, identify: Identify) -> None:
+    def __init__(self, people: PeopleSettings, identify: Identify, pairing: Pairing) -> None:
         self.host = people.public_host
         self._identify = identify
+        self._pairing = pairing
         self._rates = FixedWindowRateLimiter(MemoryStorage())
         self._of_person = RateLimitItemPerMinute(people.requests_per_minute, namespace="person")
         self._of_stranger = RateLimitItemPerMinute(STRANGERS_PER_MINUTE, namespace="stranger")
@@ -169,7 +175,9 @@ class _PublicAddress:
             raise TooOftenError("Too many requests without a valid identity came from your address.")
         try:
             person = self._identify(token)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, UnknownAddOnError) and error.person:
+                self._pairing.note(error.client_id, error.person)
             self._known.pop(digest, None)
             self._rates.hit(self._of_stranger, address)
             raise

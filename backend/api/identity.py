@@ -7,7 +7,9 @@ from typing import Any
 
 from backend.errors import RefusedError
 from backend.settings import PeopleSettings
+from backend.text import plain_text
 
+_LONGEST_NAME = 200
 ISSUERS = ("accounts.google.com", "https://accounts.google.com")
 
 
@@ -36,6 +38,22 @@ class UnknownError(RefusedError):
     code = "unknown_person"
 
 
+class UnknownAddOnError(RefusedError):
+    """Google has signed the request, for an add-on that is not known here."""
+
+    code = "unknown_add_on"
+
+    def __init__(self, client_id: str, person: str) -> None:
+        super().__init__(
+            f"The backend does not know this add-on yet (client ID {client_id}).",
+            "Accept it in the terminal of `sheetrack up` or on its page, then open the sidebar again. "
+            "A copied sheet has another client ID.",
+        )
+        self.client_id = client_id
+        self.person = person
+        """The address of its user, as far as Google has verified it; empty otherwise."""
+
+
 class TooOftenError(RefusedError):
     status = 429
     code = "too_often"
@@ -54,14 +72,13 @@ def admit(claims: Mapping[str, Any], people: PeopleSettings) -> Person:
         raise UnknownError(
             "The identity token was not issued by Google Accounts.", "Use the add-on's sidebar."
         )
+    email = str(claims.get("email", "")).casefold()
+    is_verified = bool(email) and claims.get("email_verified") is True
     audience = claims.get("aud")
     if audience not in people.audiences:
-        raise RefusedError(
-            f"Identity tokens of the script {audience} are not accepted here.",
-            "If it is your lab's, add that name to people.audiences in settings.toml (a copied sheet has its own).",
-        )
-    email = str(claims.get("email", "")).casefold()
-    if not email or claims.get("email_verified") is not True:
+        person = plain_text(email, _LONGEST_NAME) if is_verified and audience else ""
+        raise UnknownAddOnError(plain_text(str(audience or "unknown"), _LONGEST_NAME), person)
+    if not is_verified:
         raise RefusedError(
             f"Google has not verified the address {email or 'of this account'}.",
             "Verify it at myaccount.google.com, or use another account.",

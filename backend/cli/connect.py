@@ -4,7 +4,10 @@ from pathlib import Path
 
 import click
 
-from backend.cli.connect_google import connect_google, disconnect_google
+from backend.cli.connect_addon import connect_addon
+from backend.cli.connect_google import connect_google
+from backend.cli.connect_undo import disconnect_google
+from backend.cli.serve import port_option
 from backend.settings import Home
 
 file_option = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -34,3 +37,15 @@ def google(
         disconnect_google(Home(), address, relay, key)
     else:
         connect_google(Home(), address, relay, key, reservations)
+
+
+@connect.command()
+@click.argument("address", required=False)
+@click.option("--launch", multiple=True, metavar="MAIL", help="A Google account that may launch and cancel.")
+@port_option
+def addon(*, address: str | None, launch: tuple[str, ...], port: int) -> None:
+    """Connects the sidebar in Google: makes the add-on's files, and sets the ADDRESS at which Google finds this machine.
+
+    PORT is the one that `sheetrack up` serves.
+    """
+    connect_addon(Home(), address, launch, port)

@@ -1,22 +1,22 @@
 """The dialogue that connects the lab's spreadsheet. Each step is tried before the next, settings are written last."""
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from backend.cli.ask import ask, choose, confirm, done, failed, is_person
+from backend.cli.connect_addon import connect_addon
 from backend.cli.connect_reservations import choose_reservations
 from backend.cli.show import say
-from backend.errors import ConflictError, InvalidError, SheetrackError, UnavailableError
+from backend.errors import InvalidError, SheetrackError
 from backend.service.google_addresses import spreadsheet_id, web_app_address
-from backend.service.lock import is_served, only_backend
+from backend.service.lock import is_served
 from backend.service.relay_script import make_script
 from backend.service.settings_file import change_settings
 from backend.service.wiring import Sheetrack, open_google
-from backend.settings import GoogleSettings, Home, ReservationSettings, sentence, write_private
+from backend.settings import GoogleSettings, Home, ReservationSettings, write_private
 from backend.tabs.servers import servers_table
 
 if TYPE_CHECKING:
@@ -52,10 +52,15 @@ def connect_google(
         google = google.model_copy(update={"relay": web_app_address(relay)})
         make_script(home.path, google)
     elif key:
-        google = google.model_copy(update={"relay": None, "key_file": _kept_key(home, google, key)})
+        google = google.model_copy(update={"relay": None, "key_file": kept_key(home, google, key)})
     elif is_person() and not google.api_endpoint:
         google = _chosen_way(home, google, known)
-    elif google != known and not google.api_endpoint and not google.relay and not _has_key(home, google):
+    elif (
+        google != known
+        and not google.api_endpoint
+        and not google.relay
+        and not (home.path / google.key_file).exists()
+    ):
         file = _written_script(home, google)
         say(_STEPS.format(file=file))
         raise InvalidError(
@@ -69,7 +74,10 @@ def connect_google(
     finally:
         sheet.close()
     _write_settings(home, google, kept)
-    say("  For the sidebar inside Google see deploy/google.md.")
+    if is_person() and confirm("Set up the sidebar inside Google now?", default=False):
+        connect_addon(home, None, (), port=8000)
+    else:
+        say("  For the sidebar inside Google run: sheetrack connect addon")
 
 
 def _chosen_spreadsheet(known: GoogleSettings | None, address: str | None) -> GoogleSettings:
@@ -119,10 +127,6 @@ def _written_script(home: Home, google: GoogleSettings) -> Path:
     return file
 
 
-def _has_key(home: Home, google: GoogleSettings) -> bool:
-    return (home.path / google.key_file).exists()
-
-
 def _asked_key(home: Home, google: GoogleSettings) -> Path:
     place = home.path / google.key_file
 
@@ -130,13 +134,13 @@ def _asked_key(home: Home, google: GoogleSettings) -> Path:
         file = Path(answer).expanduser()
         if not file.is_file():
             raise InvalidError(f"There is no file {file}.", "deploy/google.md says how to get a key.")
-        return _kept_key(home, google, file)
+        return kept_key(home, google, file)
 
     default = str(place) if place.exists() else ""
     return ask("File of the service account's key (JSON)", "--key FILE", understand, default)
 
 
-def _kept_key(home: Home, google: GoogleSettings, key: Path) -> Path:
+def kept_key(home: Home, google: GoogleSettings, key: Path) -> Path:
     """Copies a key to where only its owner reads it; returns the setting that names the copy."""
     from backend.sheets.google.service_account import parse_key  # noqa: PLC0415 - half a second of imports
 
@@ -222,76 +226,3 @@ def _changes(before: BaseModel | None, after: BaseModel) -> dict[str, object]:
         for name, value in new.items()
         if name not in old or old[name] != value
     }
-
-
-def disconnect_google(home: Home, address: str | None, relay: str | None, key: Path | None) -> None:
-    """Removes all that Sheetrack added to the spreadsheet, then the connection from settings.toml.
-
-    Works without `[google]` in settings.toml where the options say what it said.
-
-    Raises:
-        ConflictError: `sheetrack up` runs on this home, and would bring everything back.
-        UnavailableError: the spreadsheet cannot be written.
-    """
-    try:
-        with only_backend(home):
-            _disconnect(home, _last_known(home, address, relay, key))
-    except ConflictError:
-        raise ConflictError(
-            f"`sheetrack up` runs on {home.path} and would bring everything back.", "Stop it, then try again."
-        ) from None
-
-
-def _disconnect(home: Home, google: GoogleSettings) -> None:
-    sheet = open_google(home, google)
-    try:
-        sheet.disconnect()
-    except UnavailableError as error:
-        raise UnavailableError(
-            error.message,
-            f"{error.hint} To leave the spreadsheet as it is, take [google] out of settings.toml.",
-        ) from None
-    finally:
-        sheet.close()
-    done("All that Sheetrack added is removed from the spreadsheet")
-    _forget(home)
-    secret = home.path / (google.relay_secret_file if google.relay else google.key_file)
-    if secret.exists():
-        say(f"  {secret} stays. Delete it if you do not connect again, and the relay's script with it.")
-
-
-def _forget(home: Home) -> None:
-    reservations = home.settings().reservations
-    sections: dict[str, None] = {"google": None}
-    if reservations and not reservations.tab.endswith(".csv"):
-        sections["reservations"] = None
-    change_settings(home, **sections)
-    done(f"{', '.join(f'[{name}]' for name in sections)} taken out of {home.settings_file}")
-
-
-def _last_known(home: Home, address: str | None, relay: str | None, key: Path | None) -> GoogleSettings:
-    """How to reach the spreadsheet: as the options say, else `[google]` alone, whatever else the file says."""
-    try:
-        content = tomllib.loads(home.settings_file.read_text(encoding="utf-8"))
-        known = GoogleSettings.model_validate(content["google"]) if "google" in content else None
-    except FileNotFoundError:
-        known = None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidError(
-            f"{home.settings_file} is not a TOML file: {error}.", "Correct it first."
-        ) from None
-    except ValidationError as error:
-        raise InvalidError(f"{home.settings_file}: google.{sentence(error)}.", "Correct it first.") from None
-    if known is None and address is None:
-        raise InvalidError(
-            "No spreadsheet is connected.",
-            "Name it: sheetrack connect google --undo ADDRESS, with --relay ADDRESS or --key FILE.",
-        )
-    google = known or GoogleSettings(spreadsheet=spreadsheet_id(address or ""))
-    if address and known and address.strip() != known.spreadsheet:
-        google = google.model_copy(update={"spreadsheet": spreadsheet_id(address)})
-    if relay:
-        return google.model_copy(update={"relay": web_app_address(relay)})
-    if key:
-        return google.model_copy(update={"relay": None, "key_file": _kept_key(home, google, key)})
-    return google

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from backend.cli.show import say
 from backend.cli.train import run_models
+from backend.cli.watch import watch
 from backend.errors import SheetrackError
 from backend.jobs.job import Job, JobState
 from backend.jobs.result import trainings
@@ -47,10 +48,16 @@ def up(*, port: int) -> None:
     Ctrl-C stops it; trainings continue.
     """
     stop_signal = _stop_signal()
-    sheetrack = Sheetrack()
-    with serving(sheetrack, port) as address:
-        say(f"Sheetrack is at {address}")
-        stop_signal.recv(1)
+    sheetrack: Sheetrack | None = Sheetrack()
+    is_first = True
+    while sheetrack:
+        with serving(sheetrack, port) as address:
+            port = urlsplit(address).port or port
+            say(
+                f"Sheetrack is at {address}" if is_first else f"{sheetrack.home.settings_file} is read again."
+            )
+            is_first = False
+            sheetrack = watch(sheetrack, stop_signal)
     say("Stopped. Trainings continue.", err=True)
 
 

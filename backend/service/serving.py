@@ -59,6 +59,7 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
             sheetrack.periodic.start()
             yield f"http://{ADDRESS}:{server.port}/?token={token}"
         finally:
+            sheetrack.google.leave()
             sheetrack.periodic.stop()
             server.close()
             asking.join()

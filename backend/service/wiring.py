@@ -1,14 +1,16 @@
 """The one place where real parts are chosen and joined."""
 
+import platform
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from backend.api.identity import Identify
+from backend.api.pairing import Pairing
 from backend.database import open_database
 from backend.errors import InvalidError
 from backend.jobs.engines import Engine
@@ -30,7 +32,10 @@ from backend.servers.server import Server
 from backend.servers.server_list import Servers
 from backend.servers.state import ServerStatus
 from backend.servers.status import Status
+from backend.service.add_on import let_in
+from backend.service.lab_sheet import LabSheet
 from backend.service.lock import is_served
+from backend.service.settings_file import settings_text
 from backend.service.store_copies import keep_daily_copy
 from backend.settings import GoogleSettings, Home, PeopleSettings, RaySettings
 from backend.sheets.workbook import Workbook
@@ -55,13 +60,17 @@ class Sheetrack:
 
     def __init__(self, home: Home | None = None) -> None:
         self.home = home or Home()
+        self.settings_text = settings_text(self.home)  # before they are read: a later change is noticed
         self.settings = self.home.settings()
         self.home.make()
         self.serves = False
         """Whether this process holds the lock of the home."""
         self.servers = Servers(self.home, self._check)
-        self._opening = threading.Lock()
-        self._google: GoogleSheet | None = None
+        known = self.settings.google
+        self.google = LabSheet(partial(open_google, self.home, known) if known else None)
+        self.pairing = Pairing(partial(let_in, self.home))
+        self.settings_error = ""
+        """Why settings.toml as it is now is not used."""
 
     def _check(self, servers: Mapping[str, Server]) -> None:
         through_ray = [server.name for server in servers.values() if server.ray]
@@ -94,19 +103,6 @@ class Sheetrack:
     @cached_property
     def workbook(self) -> Workbook:
         return Workbook(self.database, self.home.peoples_tabs, SERVERS)
-
-    def google(self) -> "GoogleSheet":
-        """The lab's Google sheet, opened once, by the first thread that needs it.
-
-        Raises:
-            InvalidError: there is none, or it cannot be opened.
-        """
-        with self._opening:
-            if self._google is None:
-                if self.settings.google is None:
-                    raise InvalidError("No Google spreadsheet is named.", "Run `sheetrack connect google`.")
-                self._google = open_google(self.home, self.settings.google)
-            return self._google
 
     @cached_property
     def publisher(self) -> Publisher:
@@ -206,6 +202,7 @@ class Sheetrack:
             self.reservations,
             self.publisher,
             on_refreshed=self._notify if self.notifier else None,
+            settings_error=lambda: self.settings_error,
         )
 
     def _notify(self, servers: Sequence[ServerStatus]) -> None:
@@ -243,11 +240,9 @@ class Sheetrack:
 
     def close(self) -> None:
         """Closes the database and the sensors. Jobs continue."""
+        self.google.leave()
         self.status.close()
         self.engines.close()
-        with self._opening:
-            if self._google:
-                self._google.close()
         self.database.dispose()
 
 
@@ -305,7 +300,7 @@ def open_google(home: Home, settings: GoogleSettings) -> "GoogleSheet":
     with _googles_packages():
         from backend.sheets.google.api import GoogleApi  # noqa: PLC0415
         from backend.sheets.google.sheet import GoogleSheet  # noqa: PLC0415
-    return GoogleSheet(GoogleApi(settings, home.path), SERVERS)
+    return GoogleSheet(GoogleApi(settings, home.path), SERVERS, f"{home.path} on {platform.node()}")
 
 
 def _identity(people: PeopleSettings) -> Identify:

@@ -27,13 +27,16 @@ class Refresh:
         publisher: Publisher,
         *,
         on_refreshed: Callable[[Sequence[ServerStatus]], None] | None = None,
+        settings_error: Callable[[], str] = str,
     ) -> None:
+        """`settings_error` says why settings.toml as it is now is not used; empty: it is used."""
         self._known = known
         self._status = status
         self._incidents = incidents
         self._reservations = reservations
         self._publisher = publisher
         self._on_refreshed = on_refreshed
+        self._settings_error = settings_error
         self._refreshing = threading.Lock()
         self._ended_seconds = -math.inf
         self._rounds = 0
@@ -80,6 +83,7 @@ class Refresh:
     def sheet_errors(self) -> list[str]:
         """What keeps the sheets from showing everything, in sentences."""
         errors = [
+            self._settings_error(),
             self._known.error,
             self._publisher.error,
             self._reservations.error if self._reservations else "",

@@ -12,24 +12,26 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 
 import { carried, googleScript } from './google_script.mjs';
 
-const ADD_ON = fileURLToPath(new URL('../../apps_script/', import.meta.url));
 const FETCHER = fileURLToPath(new URL('fetch_all.mjs', import.meta.url));
 const FIGURE_HEIGHT = 420;
 const ROW_HEIGHT = 21;
 
 const world = {
   calls: [], serves: false, address: null, tunnels: {}, token: 'token', mode: 'FULL', limit_ms: 20_000,
-  lock_is_free: true, cell: { row: 1, column: 1, text: '', tab: 'Notes' }, answers: [], more_script: '',
+  lock_is_free: true, cell: { row: 1, column: 1, text: '', tab: 'Notes' }, rows: 1000, columns: 26, has_active_cell: true,
+  images_fail: false, fetch_fault: '', answers: [], more_script: '',
   ...JSON.parse(process.argv[2]),
 };
+const ADD_ON = world.folder ?? fileURLToPath(new URL('../../apps_script/', import.meta.url));
 const properties = world.address ? { backend: world.address } : {};
-const seen = { results: [], menu: [], alerts: [], toasts: [], images: [], active: null, page: '' };
+const seen = { results: [], menu: [], alerts: [], toasts: [], images: [], active: null, page: '', fetches: 0 };
 
 /** Before the add-on is authorized, only the menu may be made. */
 const authorized = (service) => new Proxy(service, {
@@ -40,6 +42,8 @@ const authorized = (service) => new Proxy(service, {
 });
 
 function fetchAll(requests) {
+  seen.fetches += requests.length;
+  if (world.fetch_fault) throw new Error(world.fetch_fault.replace('{url}', requests[0].url));
   const answers = JSON.parse(execFileSync(process.execPath, [FETCHER], {
     input: JSON.stringify({ requests, limit_ms: world.limit_ms, tunnels: world.tunnels }), maxBuffer: 64e6,
   }));
@@ -52,10 +56,21 @@ function fetchAll(requests) {
 
 const sheet = {
   getName: () => world.cell.tab,
-  getMaxRows: () => 1000,
-  getRowHeight: () => ROW_HEIGHT,
+  getMaxRows: () => world.rows,
+  getMaxColumns: () => world.columns,
+  getRange: () => cellAt(1, 1, ''),
+  getRowHeight(row) {
+    if (row < 1 || row > world.rows) throw new Error('Those rows are out of bounds.');
+    return ROW_HEIGHT;
+  },
+  insertRowsAfter(row, count) {
+    if (row !== world.rows || count < 1) throw new Error('Rows may be added at the end only.');
+    world.rows += count;
+  },
   getImages: () => [...seen.images],
   insertImage(bytes, column, row) {
+    if (world.images_fail) throw new Error('Service error: Spreadsheets');
+    if (row > world.rows || column > world.columns) throw new Error('The image lies outside the sheet.');
     const image = {
       column, row, bytes: bytes.length, title: '', description: '',
       getHeight: () => FIGURE_HEIGHT,
@@ -68,6 +83,13 @@ const sheet = {
     return image;
   },
 };
+
+const cellAt = (row, column, text) => ({
+  getDisplayValue: () => text,
+  getSheet: () => sheet,
+  getRow: () => row,
+  getColumn: () => column,
+});
 
 const menu = {
   addItem(label, name) { seen.menu.push([label, name, typeof context[name]]); return menu; },
@@ -87,7 +109,7 @@ const ui = {
   showSidebar(page) { seen.page = page.content; },
 };
 
-const read = (name) => readFileSync(`${ADD_ON}${name}.html`, 'utf8');
+const read = (name) => readFileSync(join(ADD_ON, `${name}.html`), 'utf8');
 const output = (content) => ({
   content,
   getContent: () => content,
@@ -115,12 +137,8 @@ const services = {
       getSheetByName: (name) => (name === sheet.getName() ? { activate() { seen.active = name; } } : null),
       toast(text) { seen.toasts.push(text); },
     }),
-    getCurrentCell: () => ({
-      getDisplayValue: () => world.cell.text,
-      getSheet: () => sheet,
-      getRow: () => world.cell.row,
-      getColumn: () => world.cell.column,
-    }),
+    getActiveSheet: () => sheet,
+    getCurrentCell: () => (world.has_active_cell ? cellAt(world.cell.row, world.cell.column, world.cell.text) : null),
   },
   UrlFetchApp: authorized({ fetchAll }),
 };
@@ -131,7 +149,7 @@ let context;
 function begin() {
   context = vm.createContext({ ...services });
   for (const file of readdirSync(ADD_ON).filter((name) => name.endsWith('.js')).sort()) {
-    vm.runInContext(readFileSync(ADD_ON + file, 'utf8'), context, { filename: file });
+    vm.runInContext(readFileSync(join(ADD_ON, file), 'utf8'), context, { filename: file });
   }
   vm.runInContext(world.more_script, context);
 }

@@ -2,58 +2,13 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from tests.apps_script.add_on import run
+from tests.apps_script.answering import Reply, answering, hang_up, reply
 from tests.patience import PATIENCE_SECONDS
-
-Reply = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def answering(*replies: Reply) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
-    """Serves on loopback: the first request gets the first reply, those after the last get the last one."""
-    requests: list[BaseHTTPRequestHandler] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            requests.append(self)
-            replies[min(len(requests), len(replies)) - 1](self)
-
-        do_POST = do_GET  # noqa: N815 - the name is http.server's
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", requests
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def reply(status: int, body: str = "", **headers: str) -> Reply:
-    def send(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(status)
-        for name, value in {"Content-Length": str(len(body.encode())), **headers}.items():
-            request.send_header(name, value)
-        request.end_headers()
-        request.wfile.write(body.encode())
-
-    return send
-
-
-def hang_up(request: BaseHTTPRequestHandler) -> None:
-    request.close_connection = True
-    request.connection.shutdown(socket.SHUT_RDWR)
 
 
 def fault(address: str, **world: object) -> str:
@@ -111,6 +66,23 @@ def test_a_slow_answer_is_a_time_out() -> None:
             assert len(requests) == 2
         finally:
             done.set()
+
+
+GOOGLES = {
+    "Service invoked too many times for one day: urlfetch.": "Google allows this account no more calls today.",
+    "You do not have permission to call UrlFetchApp.fetchAll. Required permissions: https://...": "The add-on lacks a permission of Google.",
+    "DNS error: {url}": "Google does not find https://lab.example.org.",
+    "SSL Error {url}": "Google does not accept the certificate of https://lab.example.org.",
+    "Address unavailable: {url}": "The backend at https://lab.example.org does not answer.",
+    "Timeout: {url}": "The backend did not answer in time.",
+}
+
+
+@pytest.mark.parametrize("text", GOOGLES, ids=lambda text: text[:12])
+def test_google_s_own_faults_are_told_as_google_s(text: str) -> None:
+    seen = run(["cancelJob", "r3f2a9b"], address="https://lab.example.org", fetch_fault=f"Exception: {text}")
+    assert seen["results"][0]["fault"].startswith(GOOGLES[text])
+    assert seen["fetches"] == (2 if "does not answer" in GOOGLES[text] or "in time" in GOOGLES[text] else 1)
 
 
 def test_a_missing_address_is_asked_for() -> None:

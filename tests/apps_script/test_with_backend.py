@@ -15,7 +15,7 @@ from backend.settings import Home
 from backend.times import now
 from models.recipe import Recipe
 from models.run_folder import RunFolder
-from tests.apps_script.add_on import answer, finish, run, start
+from tests.apps_script.add_on import answer, finish, opened, run, start
 from tests.jobs import swept
 from tests.page.lab import TOKEN, Lab
 from tests.page.runs import FIGURES, RUN
@@ -39,7 +39,9 @@ def test_the_sidebar_gets_servers_and_jobs_in_one_call(world: dict[str, Any], la
     assert [server["name"] for server in sidebar["servers"]] == ["gpu2", "gpu1", "gpu5", "gpu3", "gpu4"]
     assert [job["id"] for job in sidebar["jobs"]] == ["r000001", "r000002", RUN, "r000003"]
     assert sidebar["sweeps"] == []
-    assert sorted(lab.requests) == ["GET /api/jobs", "GET /api/servers", "GET /api/sweeps"]
+    assert lab.requests == ["GET /api/sidebar"]
+    waiting = next(job for job in sidebar["jobs"] if job["state"] == "queued")
+    assert (waiting["requested_by"], waiting["place_in_queue"]) == ("kim", 1)
 
 
 def test_the_sidebar_is_told_how_far_sweeps_are_without_their_cells(world: dict[str, Any], lab: Lab) -> None:
@@ -51,16 +53,16 @@ def test_the_sidebar_is_told_how_far_sweeps_are_without_their_cells(world: dict[
         "architecture": "ch32",
         "done": 1,
         "trainings": 4,
-        "pausedBy": None,
+        "paused_by": None,
         "cancelling": 0,
         "preparing": "",
-        "isOver": False,
+        "is_over": False,
         "fault": "1 failed: the disk is full",
     }
     for job in lab.jobs.unfinished_jobs():
         lab.jobs.change_job(job, state=JobState.CANCELLED, ended_at=now())
     (standing,) = answer(["getSidebar"], **world)["sweeps"]
-    assert standing["isOver"]
+    assert standing["is_over"]
 
 
 def test_choices_are_networks_data_and_the_fields_of_the_form(world: dict[str, Any]) -> None:
@@ -122,17 +124,17 @@ def test_a_sweep_is_paused_and_goes_on(world: dict[str, Any], lab: Lab) -> None:
 def test_a_sweep_is_preparing_until_its_data_is_read_or_says_why_not(world: dict[str, Any], lab: Lab) -> None:
     sweep = lab.jobs.add_sweep(swept.sweep(data=None, preparing="reading the data, 1,000 of 5,000 clips"))
     (standing,) = answer(["getSidebar"], **world)["sweeps"]
-    assert (standing["preparing"], standing["isOver"]) == (sweep.preparing, False)
+    assert (standing["preparing"], standing["is_over"]) == (sweep.preparing, False)
     lab.jobs.change_sweep(sweep.id, preparing="", fault="It has no words.")
     (standing,) = answer(["getSidebar"], **world)["sweeps"]
-    assert (standing["preparing"], standing["fault"], standing["isOver"]) == ("", "It has no words.", True)
+    assert (standing["preparing"], standing["fault"], standing["is_over"]) == ("", "It has no words.", True)
 
 
 def test_all_of_a_sweep_is_cancelled(world: dict[str, Any], lab: Lab) -> None:
     sweep = lab.add_sweep()
     calls: list[list[Any]] = [["cancelSweep", sweep.id], ["cancelSweep", sweep.id], ["getSidebar"]]
     standing = answer(*calls, **world)["sweeps"][0]
-    assert (standing["cancelling"], standing["isOver"]) == (1, False)
+    assert (standing["cancelling"], standing["is_over"]) == (1, False)
     assert [job.state.value for job in lab.jobs.jobs_of(sweep.id)] == [
         "done",
         "cancelling",
@@ -187,6 +189,43 @@ def test_figures_appear_beside_the_cell_and_replace_their_elders(world: dict[str
     assert seen["images"][0]["description"] == f"confusion matrix of run {RUN}"
     assert [(image["column"], image["row"]) for image in seen["images"]] == [(3, 3), (3, 24)]
     assert all(image["bytes"] > 100 for image in seen["images"])
+
+
+@pytest.mark.parametrize("rows", [10, 24, 1000])
+def test_pictures_never_overlap_and_stay_within_the_sheet(world: dict[str, Any], rows: int) -> None:
+    cell = {"row": rows, "column": 26, "text": f"Run {RUN}", "tab": "Notes"}
+    seen = run(["showRunHere"], ["showRunHere"], **world, cell=cell, rows=rows)
+    assert seen["alerts"] == []
+    places = [(image["column"], image["row"]) for image in seen["images"]]
+    assert places == [(26, rows), (26, rows + 21)]
+
+
+def test_without_a_selected_cell_the_run_is_asked_for(world: dict[str, Any]) -> None:
+    seen = run(["showRunHere"], **world, has_active_cell=False, answers=[RUN])
+    assert [image["row"] for image in seen["images"]] == [1, 22]
+
+
+def test_the_old_picture_stays_until_the_new_one_is_in(world: dict[str, Any], lab: Lab) -> None:
+    cell = {"row": 3, "column": 2, "text": RUN, "tab": "Notes"}
+    with opened(**world, cell=cell) as sheet:
+        sheet.choose("showRunHere")
+        before = sheet.seen()["images"]
+        sheet.change(images_fail=True)
+        sheet.choose("showRunHere")
+        assert sheet.seen()["images"] == before
+        assert sheet.seen()["alerts"]
+
+
+def test_one_figure_alone(world: dict[str, Any]) -> None:
+    cell = {"row": 1, "column": 1, "text": "", "tab": f"Run {RUN}"}
+    (image,) = run(["showFigureHere"], **world, cell=cell, answers=["2"])["images"]
+    assert image["title"] == f"Sheetrack {RUN} {FIGURES[1]}"
+    named = f"{FIGURES[0].replace('_', ' ').capitalize()}: Sheetrack > Show run here"
+    (image,) = run(["showFigureHere"], **world, cell=cell | {"text": named})["images"]
+    assert image["title"] == f"Sheetrack {RUN} {FIGURES[0]}"
+    wrong = run(["showFigureHere"], **world, cell=cell, answers=["9"])
+    assert (wrong["images"], wrong["alerts"][-1]) == ([], '"9" is none of the numbers 1 to 2.')
+    assert run(["showFigureHere"], **world, cell=cell)["images"] == []
 
 
 def test_a_run_can_be_named_by_its_tab_or_by_the_person(world: dict[str, Any]) -> None:
@@ -254,4 +293,4 @@ def test_a_sweep_on_this_machine_is_queued_once_its_data_is_read(home: Home) -> 
         wait_until(lambda: len(sheetrack.jobs.unfinished_jobs()) == 2, "the queue")
         wait_until(lambda: len(sheetrack.jobs.sweeps()) == 1, "the end of the request")
         (standing,) = answer(["getSidebar"], **world)["sweeps"]
-        assert (standing["preparing"], standing["isOver"], standing["trainings"]) == ("", False, 2)
+        assert (standing["preparing"], standing["is_over"], standing["trainings"]) == ("", False, 2)

@@ -21,10 +21,11 @@ _RUN = (
 class Terminal:
     """Runs `sheetrack` with `words` on its own terminal while the block lasts."""
 
-    def __init__(self, home: Path, *words: str) -> None:
+    def __init__(self, home: Path, *words: str, first: str = "") -> None:
+        """`first` is Python that the process runs before the command."""
         self._ours, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _RUN, *words],
+            [sys.executable, "-c", f"{first}\n{_RUN}", *words],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

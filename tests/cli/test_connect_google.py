@@ -59,6 +59,7 @@ def connected(stack: ExitStack, server: SheetsServer, home: Home, tab: str = "1"
         terminal.answer("Number", tab)
         if tab != "0":
             terminal.answer("Is that right?")
+        terminal.answer("Set up the sidebar inside Google now?")
         assert terminal.end() == 0, terminal.shown
     return relay
 
@@ -109,6 +110,7 @@ def test_from_an_empty_home_to_the_first_filled_tab(
         terminal.see("✓ The spreadsheet has Servers")
         terminal.see("✓ Beside 'Reservations' stand Verdict, GPUs")
         terminal.see(f"✓ Written to {home.settings_file}")
+        terminal.answer("Set up the sidebar inside Google now?")
         assert terminal.end() == 0
         secret = (home.path / "relay-secret").read_text()
         assert secret not in terminal.shown
@@ -153,6 +155,7 @@ def test_it_can_be_repeated_and_changed(home: Home, server: SheetsServer, stack:
         terminal.answer("Header of when that ends")
         terminal.see("gpu1             =not a formula 0")
         terminal.answer("Is that right?")
+        terminal.answer("Set up the sidebar inside Google now?")
         assert terminal.end() == 0, terminal.shown
     text = home.settings_file.read_text()
     assert text.startswith(COMMENTED)
@@ -200,6 +203,17 @@ class TestUndo:
         assert server.state.marks == {}
         assert home.settings_file.read_text().strip() == COMMENTED.strip()
         assert f"{home.path / 'relay-secret'} stays" in answer.stdout
+
+    def test_what_was_typed_into_a_column_of_ours_stays_and_is_named(
+        self, home: Home, server: SheetsServer, stack: ExitStack
+    ) -> None:
+        connected(stack, server, home)
+        tab = server.state.tab(77)
+        tab.put(20, 7, {"userEnteredValue": {"stringValue": "mine"}})
+        answer = command(home, "--undo")
+        assert answer.returncode == 0, answer.stderr
+        assert "of 'Reservations' stays, because" in answer.stdout
+        assert any("mine" in str(cell) for row in tab.rows for cell in row.cells.values())
 
     def test_not_while_up_runs(self, home: Home, server: SheetsServer, stack: ExitStack) -> None:
         connected(stack, server, home)

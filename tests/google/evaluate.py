@@ -3,19 +3,24 @@
 import re
 import shutil
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
 from openpyxl.worksheet.formula import ArrayFormula
 
+from backend.sheets.dates import EPOCH
 from tests.google.state import Spreadsheet, Tab
 from tests.patience import PATIENCE_SECONDS
 
 
-def evaluate(state: Spreadsheet, folder: Path) -> dict[str, list[list[Any]]]:
-    """The computed cells of every tab. Curves stay blank: only Google draws them."""
+def evaluate(state: Spreadsheet, folder: Path, now: datetime) -> dict[str, list[list[Any]]]:
+    """The computed cells of every tab at a moment. Curves stay blank: only Google draws them."""
+    local = now.astimezone(ZoneInfo(state.zone)).replace(tzinfo=None)
+    clock = f"({(local - EPOCH).total_seconds() / 86_400:.6f})"
     if shutil.which("soffice") is None:
         pytest.skip("needs LibreOffice: apt-get install libreoffice-calc-nogui")
     file = folder / "asked.xlsx"
@@ -27,7 +32,7 @@ def evaluate(state: Spreadsheet, folder: Path) -> dict[str, list[list[Any]]]:
             for column, line in enumerate(tab.columns, 1):
                 if line in row.cells:
                     cell = sheet.cell(at, column)
-                    _put(state, tab, sheet, cell, row.cells[line])
+                    _put(state, tab, cell, row.cells[line], clock)
     workbook.save(file)
     done = folder / "computed"
     profile = f"-env:UserInstallation=file://{folder}/profile"
@@ -41,7 +46,7 @@ def evaluate(state: Spreadsheet, folder: Path) -> dict[str, list[list[Any]]]:
     return {sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in computed}
 
 
-def _put(state: Spreadsheet, tab: Tab, sheet: Any, cell: Any, content: dict[str, Any]) -> None:
+def _put(state: Spreadsheet, tab: Tab, cell: Any, content: dict[str, Any], clock: str) -> None:
     if "formula" not in content:
         ((kind, value),) = content.get("userEnteredValue", {"stringValue": None}).items()
         cell.value = value
@@ -55,10 +60,12 @@ def _put(state: Spreadsheet, tab: Tab, sheet: Any, cell: Any, content: dict[str,
     if inner is None:
         cell.value = formula
         return
-    # Only the dialect is translated: commas, and a last row for ranges that are open below.
+    # Only the dialect is translated: commas, a last row for ranges that are open below, and blanks for what is
+    # left out, which LibreOffice takes for 0.
     closed = re.sub(r"(?<![!$])\b([A-Z]+)(\d+):\1\b(?!\d)", rf"\g<1>\2:\g<1>{len(tab.rows)}", inner[1])
+    closed = closed.replace("NOW()", clock).replace(";;", ';"";').removesuffix(")))") + ';"")))'
     pieces = closed.split('"')
     pieces[::2] = [piece.replace(";", ",") for piece in pieces[::2]]
     text = '"'.join(pieces)
     place = f"{cell.coordinate}:{cell.column_letter}{len(tab.rows)}"
-    sheet[cell.coordinate] = ArrayFormula(place, f"={text}")
+    cell.parent[cell.coordinate] = ArrayFormula(place, f"={text}")

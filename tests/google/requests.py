@@ -103,7 +103,7 @@ def _write(state: Spreadsheet, tab: Tab, at: tuple[int, int], new: Body, fields:
     for field in fields:
         if field == "userEnteredValue":
             cell.pop("formula", None)
-        if field not in ("userEnteredValue", "userEnteredFormat", "textFormatRuns"):
+        if field not in ("userEnteredValue", "userEnteredFormat", "textFormatRuns", "dataValidation"):
             raise RefusedError(f"{field} is not known here")
         cell.pop(field, None)
         if field in new:
@@ -234,11 +234,13 @@ def _create_mark(state: Spreadsheet, body: Body) -> None:
 def _delete_mark(state: Spreadsheet, body: Body) -> None:
     """Where nothing matches, nothing is deleted, and nothing is refused."""
     lookup = body["dataFilter"]["developerMetadataLookup"]
-    known = {"metadataId", "metadataLocation", "locationMatchingStrategy"}
+    known = {"metadataId", "metadataValue", "metadataLocation", "locationMatchingStrategy"}
     if not set(lookup) <= known:
         raise RefusedError(f"{set(lookup) - known} is not known here")
     number = lookup["metadataId"]
     if number not in state.marks:
+        return
+    if "metadataValue" in lookup and state.marks[number][0].get("metadataValue") != lookup["metadataValue"]:
         return
     if "metadataLocation" in lookup:
         here = state.mark_of(number)["location"]

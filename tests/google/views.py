@@ -18,6 +18,7 @@ def whole(state: Spreadsheet, ranges: list[str], *, grid_data: bool) -> Body:
     return {
         "spreadsheetId": "lab",
         "properties": {"title": state.title, "locale": state.locale, "timeZone": state.zone},
+        "developerMetadata": [state.mark_of(n) for n, (_, tab, _) in state.marks.items() if tab is None],
         "sheets": [
             _sheet(
                 state, tab, wanted.get(tab, [(0, 0, len(tab.rows), len(tab.columns))]) if grid_data else []

@@ -56,6 +56,7 @@ class Lab:
         self._sheetrack = Sheetrack(home)
         self._sheetrack.refresh = _LabRefresh(self, self._sheetrack.status.refresh)
         self.jobs = self._sheetrack.jobs
+        self.pairing = self._sheetrack.pairing
         self.readings = self._sheetrack.readings
         self.workbook = self._sheetrack.workbook
         for job in four_jobs():

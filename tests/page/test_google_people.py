@@ -149,8 +149,8 @@ def test_kim_launches_sees_what_came_out_and_cancels_and_a_guest_only_sees(
         ),
         pytest.param(
             {"aud": "456.apps.googleusercontent.com"},
-            "Identity tokens of the script 456.apps.googleusercontent.com are not accepted here. If it is your "
-            "lab's, add that name to people.audiences in settings.toml (a copied sheet has its own).",
+            "The backend does not know this add-on yet (client ID 456.apps.googleusercontent.com). Accept it in the "
+            "terminal of `sheetrack up` or on its page, then open the sidebar again. A copied sheet has another client ID.",
             id="audience",
         ),
     ],

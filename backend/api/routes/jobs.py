@@ -66,7 +66,7 @@ def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
     @blueprint.get("", responses={200: JobsReply})
     def list_jobs(query: Limit) -> Response:
         """The unfinished ones as they will run, then the newest that ended."""
-        return reply(JobsReply(jobs=_views([*jobs.unfinished_jobs(), *jobs.finished_jobs(query.limit)])))
+        return reply(JobsReply(jobs=job_views([*jobs.unfinished_jobs(), *jobs.finished_jobs(query.limit)])))
 
     @blueprint.post("", responses={201: JobReply})
     def launch(header: LaunchHeader, body: LaunchBody) -> Response:
@@ -110,7 +110,8 @@ def _view(job: Job, place: int | None = None) -> JobReply:
     return JobReply(**dict(job), title=job.work.title, place_in_queue=place)
 
 
-def _views(shown: list[Job]) -> list[JobReply]:
+def job_views(shown: list[Job]) -> list[JobReply]:
+    """The jobs with their titles, the queued ones with their places."""
     waiting: dict[str, int] = {}
     views = []
     for job in shown:

@@ -7,15 +7,12 @@ from pathlib import Path
 
 from flask import Blueprint, Response, send_from_directory
 
+from backend.api import add_on_files
 from backend.errors import NotFoundError
 
-_ROOT = Path(__file__).parents[3]
-WEB = _ROOT / "backend" / "page"
-ADD_ON = _ROOT / "apps_script"
+WEB = Path(__file__).parents[2] / "page"
 
 _WORKER = "host.js"
-
-_INCLUDE = re.compile(r"<\?!= include_?\('(\w+)'\);? \?>")
 _WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
 """A worker has the policy of its own script."""
 _PAGE_POLICY = (
@@ -43,13 +40,29 @@ def routes() -> Blueprint:
 
     @blueprint.get("/apps_script/<name>.js")
     def add_on(name: str) -> Response:
-        return send_from_directory(ADD_ON, f"{name}.js")
+        return send_from_directory(add_on_files.ADD_ON, f"{name}.js")
+
+    @blueprint.get("/add-on")
+    def add_on_page() -> Response:
+        """The add-on's files with a button each that copies it."""
+        answer = send_from_directory(WEB, "add_on.html")
+        answer.headers["Content-Security-Policy"] = _PAGE_POLICY.format(ancestors="'none'")
+        return answer
+
+    @blueprint.get("/add-on/<name>")
+    def add_on_file(name: str) -> Response:
+        text = add_on_files.bundle().get(name)
+        if text is None:
+            raise NotFoundError(
+                f"The add-on has no {name}.", "It has Code.js, Sidebar.html, appsscript.json."
+            )
+        return Response(text, mimetype="text/plain")
 
     @blueprint.get("/sidebar")
     def sidebar() -> Response:
         """Sidebar.html as Google evaluates it, with `google.script` from shim.js."""
         ours = "".join(f'<script src="/web/{name}.js"></script>' for name in ("session", "shim"))
-        page = _evaluated("Sidebar").replace("<head>", f"<head>{ours}", 1)
+        page = add_on_files.page("Sidebar").replace("<head>", f"<head>{ours}", 1)
         scripts = " ".join(
             f"'{_digest(text)}'" for text in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
         )
@@ -61,14 +74,6 @@ def routes() -> Blueprint:
         return answer
 
     return blueprint
-
-
-def _evaluated(name: str) -> str:
-    try:
-        text = (ADD_ON / f"{name}.html").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise NotFoundError(f"The add-on has no {name}.html.", "Install Sheetrack again.") from None
-    return _INCLUDE.sub(lambda match: _evaluated(match[1]), text)
 
 
 def _digest(script: str) -> str:

@@ -4,96 +4,28 @@ Each column is one array formula in the header row that looks up the names of pe
 Sheetrack's. It is written once, into a column inserted for it, so none of people's cells is ever written. The
 values then follow the names, however people sort, insert, move, filter or hide.
 
-Developer metadata marks the header row, the key column and each of Sheetrack's columns; a mark moves with its
-row or column. Guards precede each request that names a row or column by number: if it was moved or removed
-since it was read, Google refuses the whole batch. Google carries out a batch as a whole or not at all.
+Marks stand on the header row, the key column and each of Sheetrack's columns. Guards precede each request that
+names a row or column by number: if it was moved or removed since it was read, Google refuses the whole batch.
+Google carries out a batch as a whole or not at all.
+
+What people type into a column of Sheetrack's is theirs: such a column is never deleted, and its cells are never
+written.
 """
 
-import json
-import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import replace
 
-from gspread.utils import rowcol_to_a1
-
+from backend.errors import NotFoundError
 from backend.sheets.formats import HEADER
 from backend.sheets.google.cells import Values, colour
 from backend.sheets.google.formulas import LookupTab
+from backend.sheets.google.marks import Mark, create, dimension, guard, new_id, unmark
+from backend.sheets.google.peoples_tab import WARNING, PeoplesTab, formula_of
 from backend.sheets.people import find_header
 
-KEY = "sheetrack-column"
-TAB_FIELDS = (
-    "sheets(properties(sheetId,title,gridProperties),merges,basicFilter(range),bandedRanges(range),"
-    "protectedRanges(protectedRangeId,range),tables(range),"
-    "data(rowData(values(userEnteredValue,effectiveValue,formattedValue,userEnteredFormat(numberFormat))),"
-    "rowMetadata(developerMetadata),columnMetadata(developerMetadata)))"
-)
-_WARNING = "Sheetrack shows servers here. Text typed into this column blocks it."
 
-Role = Literal["header", "key", "column"]
-
-
-@dataclass(frozen=True)
-class Mark:
-    id: int
-    role: Role
-    at: int
-    """Its row or column now, from 0."""
-    title: str = ""
-    """Of a column: which column of the lookup tab it shows."""
-    protection: int = 0
-    """Of a column: the ID of its protected range, which is removed with it."""
-    source: str = ""
-    """Of a column: where its formula looks. Google adjusts the formula when rows and columns move."""
-
-
-class PeoplesTab:
-    """A tab that people own, as one `spreadsheets.get` of `TAB_FIELDS` shows it."""
-
-    def __init__(self, sheet: Mapping[str, Any]) -> None:
-        self.title: str = sheet["properties"]["title"]
-        self.sheet_id: int = sheet["properties"].get("sheetId", 0)
-        self._sheet = sheet
-        data = sheet.get("data", [{}])[0]
-        self.rows: list[list[Values]] = [row.get("values", []) for row in data.get("rowData", [])]
-        marks = [*_marks(data.get("rowMetadata", [])), *_marks(data.get("columnMetadata", []))]
-        self.header = next((mark for mark in marks if mark.role == "header"), None)
-        self.key = next((mark for mark in marks if mark.role == "key"), None)
-        self.columns = {mark.title: mark for mark in marks if mark.role == "column"}
-
-    def cell(self, row: int, column: int) -> Values:
-        cells = self.rows[row] if row < len(self.rows) else []
-        return cells[column] if column < len(cells) else {}
-
-    def text(self, row: int, column: int) -> str:
-        return str(self.cell(row, column).get("formattedValue", "")).strip()
-
-    @property
-    def edge(self) -> int:
-        """The first column right of all that people have in the tab."""
-        ours = {mark.at for mark in self.columns.values()}
-        ends = [
-            at + 1
-            for row in self.rows
-            for at, cell in enumerate(row)
-            if cell.get("userEnteredValue") and at not in ours
-        ]
-        ranges = [*self._sheet.get("merges", [])]
-        ranges += [self._sheet["basicFilter"]["range"]] if "basicFilter" in self._sheet else []
-        protections = {mark.protection for mark in self.columns.values()}
-        ranges += [
-            entry["range"]
-            for kind in ("bandedRanges", "protectedRanges", "tables")
-            for entry in self._sheet.get(kind, [])
-            if entry.get("protectedRangeId") not in protections
-        ]
-        return max([*ends, *(entry.get("endColumnIndex", 0) for entry in ranges)], default=0)
-
-    @property
-    def column_count(self) -> int:
-        count: int = self._sheet["properties"]["gridProperties"]["columnCount"]
-        return count
+class AnnotatedTab(PeoplesTab):
+    """A tab that people own, and the requests that put Sheetrack's columns there or take them away."""
 
     def wanted(self, key_column: str, titles: Sequence[str], lookup: LookupTab) -> list[Values]:
         """The next batch of requests towards columns called `titles`; empty once all are there.
@@ -101,142 +33,153 @@ class PeoplesTab:
         Raises:
             NotFoundError: there is no header `key_column`, or the lookup tab has no such column.
         """
+        if batch := self._adoption():
+            return batch
+        place = self._header_place(key_column)
         header, key = self.header, self.key
-        if not self.columns or header is None or key is None:
-            texts = [[self.text(row, at) for at in range(len(cells))] for row, cells in enumerate(self.rows)]
-            row, column = find_header(texts, key_column, self.title)
-            if header is None or key is None or (header.at, key.at) != (row, column):
-                new = [Mark(_id(), "header", row), Mark(_id(), "key", column)]
-                return [*self.removal(), *(self._create(mark) for mark in new)]
-        if old := [mark for title, mark in self.columns.items() if title not in titles]:
-            return self.column_removal(old)
-        guards = [*self._guard(header), *self._guard(key)]
-        batch: list[Values] = []
-        for title, mark in self.columns.items():
-            source = lookup.source(title)
-            if mark.source != source or not self.cell(header.at, mark.at).get("userEnteredValue"):
-                batch += self._guard(replace(mark, source=source))
-                batch.append(self._formula(header.at, mark.at, key.at, lookup, title))
-        new_titles = [title for title in titles if title not in self.columns]
-        if batch or not new_titles:
-            return guards + batch if batch else []
-        return guards + self._insertion(header.at, key.at, new_titles, lookup)
-
-    def _insertion(self, header: int, key: int, titles: Sequence[str], lookup: LookupTab) -> list[Values]:
-        start = max([self.edge, *(mark.at + 1 for mark in self.columns.values())])
-        place = self._dimension("COLUMNS", start, len(titles))
-        # New columns inherit no format from people's, except behind the last column, where Google demands it.
-        at_end = start >= self.column_count
-        batch: list[Values] = [{"insertDimension": {"range": place, "inheritFromBefore": at_end}}]
-        for at, title in enumerate(titles, start):
-            batch.append(self._formula(header, at, key, lookup, title))
-            below = self._range(header + 1, at)
-            looks = {"userEnteredFormat": lookup.looks(title)}
-            batch.append({"repeatCell": {"range": below, "cell": looks, "fields": "userEnteredFormat"}})
-            mark = Mark(_id(), "column", at, title, protection=_id(), source=lookup.source(title))
-            protected = {
-                "protectedRangeId": mark.protection,
-                "range": {"sheetId": self.sheet_id, "startColumnIndex": at, "endColumnIndex": at + 1},
-                "description": _WARNING,
-                "warningOnly": True,
-            }
-            batch += [{"addProtectedRange": {"protectedRange": protected}}, self._create(mark)]
-        return batch
-
-    def column_removal(self, marks: Sequence[Mark]) -> list[Values]:
-        """The requests that remove some of Sheetrack's columns."""
-        batch = [request for mark in marks for request in self._guard(mark)]
-        places = sorted((mark.at for mark in marks), reverse=True)
-        return batch + [{"deleteDimension": {"range": self._dimension("COLUMNS", at)}} for at in places]
+        if header is None or key is None or (header.at, key.at) != place:
+            old = [unmark(mark.id) for mark in (header, key) if mark]
+            new = [Mark(new_id(), "header", place[0]), Mark(new_id(), "key", place[1])]
+            return [*old, *(create(mark, self.sheet_id) for mark in new)]
+        kept = {mark.id for title, mark in self.columns.items() if title in titles}
+        unwanted = [mark for mark in self.ours if mark.id not in kept and not self.typed(mark)]
+        if unwanted:
+            return self._unprotected(unwanted) or self._deletion(unwanted)
+        shown = [mark for mark in self.ours if mark.id in kept]
+        if batch := self._formulas(shown, header, key, lookup):
+            return [*self._guard(header), *self._guard(key), *batch]
+        if missing := [title for title in titles if title not in self.columns]:
+            return [
+                *self._guard(header),
+                *self._guard(key),
+                *self._insertion(header.at, key, missing, lookup),
+            ]
+        return []
 
     def removal(self) -> list[Values]:
-        """The requests that remove everything that Sheetrack added to this tab."""
-        marks = [_unmark(mark) for mark in (self.header, self.key) if mark]
-        return self.column_removal(list(self.columns.values())) + marks
+        """The next batch towards a tab without anything of Sheetrack's; what people typed stays."""
+        if batch := self._adoption():
+            return batch
+        if batch := self._unprotected(self.ours):
+            return batch
+        batch = []
+        held = [mark for mark in self.ours if self.typed(mark)]
+        for mark in held:
+            batch += self._guard(mark)
+            batch += [self._cleared(row, mark.at) for row in self.formulas_in(mark.at)]
+            batch += [{"deleteProtectedRange": {"protectedRangeId": mark.protection}}, unmark(mark.id)]
+        batch += self._deletion([mark for mark in self.ours if mark not in held])
+        return batch + [unmark(mark.id) for mark in (self.header, self.key) if mark]
 
-    def errors(self) -> list[str]:
-        """Sentences: what keeps Sheetrack's columns in this tab from showing their values."""
-        if not self.columns:
-            return []
+    def _header_place(self, key_column: str) -> tuple[int, int]:
+        """Row and column of the header of the names. Marks count where people renamed it."""
+        texts = [[self.text(row, at) for at in range(len(cells))] for row, cells in enumerate(self.rows)]
         if self.header is None or self.key is None:
-            return [f"The header row or the server column of {self.title!r} was deleted."]
-        found = []
-        for title, mark in self.columns.items():
-            cell = self.cell(self.header.at, mark.at)
-            column = rowcol_to_a1(1, mark.at + 1).rstrip("1")
-            if "formulaValue" not in cell.get("userEnteredValue", {}):
-                found.append(f"The formula in the header of {title!r} (column {column}) was overwritten.")
-                continue
-            rows = range(self.header.at + 1, len(self.rows))
-            typed = [row + 1 for row in rows if "userEnteredValue" in self.cell(row, mark.at)]
-            if typed:
-                found.append(f"Text in {column}{typed[0]} blocks the column {title!r}: clear that cell.")
-            elif "errorValue" in cell.get("effectiveValue", {}):
-                found.append(f"The formula of {title!r} (column {column}) cannot be computed.")
-        return found
+            return find_header(texts, key_column, self.title)
+        place = self.header.at, self.key.at
+        if not key_column or self.text(*place).casefold() == key_column.strip().casefold():
+            return place
+        try:
+            return find_header(texts, key_column, self.title)
+        except NotFoundError:
+            return place
 
-    def _guard(self, mark: Mark) -> list[Values]:
-        """Requests that change nothing, and that Google refuses if `mark` is no longer at its place."""
-        lookup = {
-            "metadataId": mark.id,
-            "metadataLocation": {"dimensionRange": self._place(mark.role, mark.at)},
-            "locationMatchingStrategy": "EXACT_LOCATION",
-        }
-        # If it moved, nothing matches here, the mark stays, and Google refuses a second one with its ID.
-        batch: list[Values] = [
-            {"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": lookup}}},
-            self._create(mark),
-        ]
-        if mark.role == "column":
-            # A removed column takes its protection along, and Google refuses to update what does not exist.
-            protected = {"protectedRangeId": mark.protection, "description": _WARNING}
-            batch.append({"updateProtectedRange": {"protectedRange": protected, "fields": "description"}})
+    def _adoption(self) -> list[Values]:
+        """Marks for what Sheetrack added and whose marks are gone: its columns are known by their formulas."""
+        new: list[Mark] = []
+        known = {mark.at for mark in self.ours}
+        titles = set(self.columns)
+        header, key = self.header, self.key
+        for row, cells in enumerate(self.rows):
+            for at, cell in enumerate(cells):
+                found = formula_of(cell) if at not in known else None
+                # A copy that people made of a column has no protection.
+                if found is None or (found.title in titles and not self.protection_at(at)):
+                    continue
+                known.add(at)
+                titles.add(found.title)
+                new.append(Mark(new_id(), "column", at, found.title, self.protection_at(at)))
+                if header is None:
+                    header = Mark(new_id(), "header", row)
+                    new.append(header)
+                if key is None and found.key is not None:
+                    key = Mark(new_id(), "key", found.key)
+                    new.append(key)
+        return [create(mark, self.sheet_id) for mark in new]
+
+    def _formulas(self, shown: Sequence[Mark], header: Mark, key: Mark, lookup: LookupTab) -> list[Values]:
+        """Writes the formulas that are missing, look elsewhere or stand in another row; none over people's cells."""
+        changed = []
+        for mark in shown:
+            source = f"{lookup.source(mark.title)} {key.id}"
+            rows = self.formulas_in(mark.at)
+            entered = "userEnteredValue" in self.cell(header.at, mark.at)
+            is_right = mark.source == source and rows == [header.at]
+            if not is_right and (header.at in rows or not entered):
+                changed.append((mark, source))
+        batch = self._unprotected([mark for mark, _ in changed])
+        for mark, source in changed if not batch else ():
+            batch += self._guard(replace(mark, source=source))
+            batch += [self._cleared(row, mark.at) for row in self.formulas_in(mark.at) if row != header.at]
+            batch.append(self._formula(header.at, mark.at, key.at, lookup, mark.title))
         return batch
 
-    def _create(self, mark: Mark) -> Values:
-        value = {key: getattr(mark, key) for key in ("role", "title", "protection", "source")}
-        metadata = {
-            "metadataId": mark.id,
-            "metadataKey": KEY,
-            "metadataValue": json.dumps(value),
-            "location": {"dimensionRange": self._place(mark.role, mark.at)},
-            "visibility": "DOCUMENT",
+    def _insertion(self, header: int, key: Mark, titles: Sequence[str], lookup: LookupTab) -> list[Values]:
+        start = max([self.edge, *(mark.at + 1 for mark in self.ours)])
+        at_end = start >= self.column_count
+        # New columns inherit no format from people's, except behind the last column, where Google demands it.
+        place = dimension(self.sheet_id, "COLUMNS", start, len(titles))
+        batch: list[Values] = [{"insertDimension": {"range": place, "inheritFromBefore": at_end}}]
+        for at, title in enumerate(titles, start):
+            looks = {"userEnteredFormat": lookup.looks(title)}
+            whole = {"sheetId": self.sheet_id, "startColumnIndex": at, "endColumnIndex": at + 1}
+            fields = "userEnteredFormat,dataValidation"
+            batch.append({"repeatCell": {"range": whole, "cell": looks, "fields": fields}})
+            batch.append(self._formula(header, at, key.at, lookup, title))
+            source = f"{lookup.source(title)} {key.id}"
+            mark = Mark(new_id(), "column", at, title, protection=new_id(), source=source)
+            batch += [self._protect(mark), create(mark, self.sheet_id)]
+        return batch
+
+    def _deletion(self, marks: Sequence[Mark]) -> list[Values]:
+        batch = [request for mark in marks for request in self._guard(mark)]
+        places = sorted((mark.at for mark in marks), reverse=True)
+        columns = [dimension(self.sheet_id, "COLUMNS", at) for at in places]
+        return batch + [{"deleteDimension": {"range": place}} for place in columns]
+
+    def _unprotected(self, marks: Sequence[Mark]) -> list[Values]:
+        """Protects again those of `marks` whose protection people removed: nothing else notices a deleted column."""
+        batch: list[Values] = []
+        for mark in marks:
+            if not mark.protection:
+                new = replace(mark, protection=new_id())
+                batch += [*self._guard(mark), self._protect(new), unmark(mark.id), create(new, self.sheet_id)]
+        return batch
+
+    def _guard(self, mark: Mark) -> list[Values]:
+        return guard(mark, self.sheet_id, WARNING)
+
+    def _protect(self, mark: Mark) -> Values:
+        protected = {
+            "protectedRangeId": mark.protection,
+            "range": {"sheetId": self.sheet_id, "startColumnIndex": mark.at, "endColumnIndex": mark.at + 1},
+            "description": WARNING,
+            "warningOnly": True,
         }
-        return {"createDeveloperMetadata": {"developerMetadata": metadata}}
-
-    def _place(self, role: Role, at: int) -> Values:
-        return self._dimension("ROWS" if role == "header" else "COLUMNS", at)
-
-    def _dimension(self, dimension: str, start: int, count: int = 1) -> Values:
-        ends = {"startIndex": start, "endIndex": start + count}
-        return {"sheetId": self.sheet_id, "dimension": dimension} | ends
-
-    def _range(self, row: int, column: int) -> Values:
-        ends = {"startRowIndex": row, "startColumnIndex": column, "endColumnIndex": column + 1}
-        return {"sheetId": self.sheet_id} | ends
+        return {"addProtectedRange": {"protectedRange": protected}}
 
     def _formula(self, row: int, column: int, key: int, lookup: LookupTab, title: str) -> Values:
         looks = {"textFormat": {"bold": True}, "backgroundColorStyle": colour(HEADER)}
-        formula = lookup.formula(title, row, key)
-        cell = {"userEnteredValue": {"formulaValue": formula}, "userEnteredFormat": looks}
+        cell = {
+            "userEnteredValue": {"formulaValue": lookup.formula(title, row, key)},
+            "userEnteredFormat": looks,
+        }
+        return self._written(row, column, cell)
+
+    def _cleared(self, row: int, column: int) -> Values:
+        return self._written(row, column, {})
+
+    def _written(self, row: int, column: int, cell: Values) -> Values:
         start = {"sheetId": self.sheet_id, "rowIndex": row, "columnIndex": column}
         fields = "userEnteredValue,userEnteredFormat"
         return {"updateCells": {"start": start, "rows": [{"values": [cell]}], "fields": fields}}
-
-
-def _marks(dimensions: Sequence[Mapping[str, Any]]) -> list[Mark]:
-    marks = []
-    for at, dimension in enumerate(dimensions):
-        for entry in dimension.get("developerMetadata", []):
-            if entry["metadataKey"] == KEY:
-                value = json.loads(entry["metadataValue"])
-                marks.append(Mark(id=entry["metadataId"], at=at, **value))
-    return marks
-
-
-def _unmark(mark: Mark) -> Values:
-    return {"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": {"metadataId": mark.id}}}}
-
-
-def _id() -> int:
-    return secrets.randbelow(2**31 - 1) + 1

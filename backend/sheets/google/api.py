@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -36,6 +37,10 @@ _LONGEST_PAUSE_SECONDS = 300.0
 Answer = TypeVar("Answer")
 
 
+class ProtectedError(MismatchError):
+    """People protected what was to be written. Trying again does not help."""
+
+
 class GoogleApi:
     """One spreadsheet. Safe to use from several threads, which then wait for each other."""
 
@@ -45,7 +50,7 @@ class GoogleApi:
         home: Path,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         """`home` is where relative paths of `settings` start.
 
@@ -54,10 +59,17 @@ class GoogleApi:
         """
         self._id = settings.spreadsheet
         self._transport = open_transport(settings, home)
-        self._clock, self._sleep = clock, sleep
+        self._clock = clock
+        self._closed: Future[None] = Future()
+        self._sleep = sleep or self._rest
         self._closed_until = clock()
         self._written: deque[float] = deque(maxlen=WRITES_PER_MINUTE)
         self._lock = threading.Lock()
+
+    @property
+    def id(self) -> str:
+        """The spreadsheet's."""
+        return self._id
 
     @property
     def account(self) -> str:
@@ -65,7 +77,9 @@ class GoogleApi:
         return self._transport.account
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections. Calls in progress end at once, with an error."""
+        if not self._closed.done():
+            self._closed.set_result(None)
         self._transport.close()
 
     def spreadsheet(self, fields: str, ranges: Sequence[str] = ()) -> dict[str, Any]:
@@ -138,7 +152,7 @@ class GoogleApi:
             for attempt in range(1, _ATTEMPTS + 1):
                 self._admit(writes)
                 try:
-                    return send()
+                    return self._awaited(send)
                 except CallError as error:
                     if not error.passes:
                         raise self._explained(error, writes) from error
@@ -147,6 +161,29 @@ class GoogleApi:
                         raise self._explained(error, writes) from error
                     self._sleep(wait)
         raise AssertionError
+
+    def _awaited(self, send: Callable[[], Answer]) -> Answer:
+        """What `send` returns. A Google that does not answer must not keep the backend from stopping."""
+        answer: Future[Answer] = Future()
+
+        def call() -> None:
+            try:
+                answer.set_result(send())
+            except BaseException as error:  # noqa: BLE001 - it is raised again where the answer is awaited
+                answer.set_exception(error)
+            if self._closed.done():
+                self._transport.close()  # the call was given up
+
+        if not self._closed.done():
+            threading.Thread(target=call, name="google", daemon=True).start()
+            either: list[Future[Any]] = [answer, self._closed]
+            wait(either, return_when=FIRST_COMPLETED)
+        if not answer.done():
+            raise UnavailableError("The connection to Google is closed.", "It opens when the backend starts.")
+        return answer.result()
+
+    def _rest(self, seconds: float) -> None:
+        wait((self._closed,), timeout=seconds)
 
     def _admit(self, writes: bool) -> None:
         at = self._clock()
@@ -178,7 +215,7 @@ class GoogleApi:
             return error.meaning
         match error.status:
             case 400 if "protected cell" in message:
-                return MismatchError(
+                return ProtectedError(
                     "Its protection does not let Sheetrack write.",
                     f"Let {self.account} edit it, or rename it.",
                 )

@@ -1,52 +1,35 @@
-"""Which tabs of a spreadsheet are Sheetrack's, and the requests that make them show tables. Pure.
+"""The tabs of a spreadsheet, those of Sheetrack among them, and the batch that makes them show tables. Pure."""
 
-A tab is Sheetrack's if it carries its developer metadata and still has the name that Sheetrack gave it. People
-keep a tab by renaming it: it is never written again. A copy of a tab has another sheet ID than its metadata.
-"""
-
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
-from importlib.metadata import version
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from backend.sheets.google.cells import FIELDS, Values
+from backend.sheets.google.cells import Values
+from backend.sheets.google.changes import Grid
 from backend.sheets.google.grid import Drawing
 from backend.sheets.google.layout import lay_out
+from backend.sheets.google.lease import Lease, read_lease, release
+from backend.sheets.google.our_tab import RELEASE, OurTab, read_tab, show, unmark
 from backend.sheets.table import Table
 
-KEY = "sheetrack-tab"
-RELEASE = version("sheetrack")
 METADATA = (
-    "properties(timeZone),"
-    "sheets(properties(sheetId,title,index),developerMetadata(metadataId,metadataKey,metadataValue),"
-    "conditionalFormats(ranges(sheetId)),protectedRanges(protectedRangeId))"
+    "properties(timeZone),developerMetadata(metadataId,metadataKey,metadataValue),"
+    "sheets(properties(sheetId,title,index,gridProperties(rowCount,columnCount,frozenRowCount,frozenColumnCount)),"
+    "developerMetadata(metadataId,metadataKey,metadataValue),"
+    "conditionalFormats(booleanRule(condition),gradientRule,ranges),protectedRanges(protectedRangeId,description))"
 )
-_UNKNOWN_RANK = 2**53
-"""Of a tab that an older Sheetrack made; it is known once that tab is published again."""
-_WARNING = "Sheetrack writes this tab. Rename it to keep it as it is."
 
 
 @dataclass(frozen=True)
-class OurTab:
-    name: str
-    """The name of its table; `title` differs where people had a tab of that name already."""
-    title: str
-    sheet_id: int
-    mark: int
-    """The ID of its metadata."""
-    index: int
-    rank: int
-    release: str
-    """The release of Sheetrack that drew it."""
-    layout_hash: str
-    rules: int
-    """How many conditional formats it has."""
-    is_kept: bool = False
-    """Whether people renamed it, and so keep it."""
+class Plan:
+    """What makes tabs show tables."""
+
+    batch: list[Values]
+    grids: dict[int, tuple[Grid, tuple[int, int]]]
+    """What each tab shows after that, by its ID, and its rows and columns."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +44,15 @@ class Book:
     """Tabs that people renamed, and so keep."""
     protections: frozenset[int]
     zone: tzinfo
+    lease: Lease | None
+    """Which backend wrote the spreadsheet last."""
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> "Book":
         """From a `spreadsheets.get` of `METADATA`."""
         sheets = answer.get("sheets", [])
         properties = [sheet["properties"] for sheet in sheets]
-        ours = [tab for tab in map(_our_tab, sheets) if tab]
+        ours = [tab for tab in map(read_tab, sheets) if tab]
         return cls(
             ours={tab.name: tab for tab in ours if not tab.is_kept},
             titles=frozenset(entry["title"].casefold() for entry in properties),
@@ -77,12 +62,16 @@ class Book:
                 entry["protectedRangeId"] for sheet in sheets for entry in sheet.get("protectedRanges", [])
             ),
             zone=_zone(answer.get("properties", {}).get("timeZone", "")),
+            lease=read_lease(answer.get("developerMetadata", [])),
         )
 
-    def requests(self, tables: Sequence[Table], gone: Sequence[str], lookup: str) -> list[Values]:
+    def plan(
+        self, tables: Sequence[Table], gone: Sequence[str], lookup: str, shown: Mapping[int, Grid]
+    ) -> Plan:
         """One batch that makes each tab show its table and removes the tabs called `gone`.
 
-        `lookup` names the table that formulas in people's tabs look into.
+        `lookup` names the table that formulas in people's tabs look into; `shown` has the cells that tabs show
+        for sure, by ID.
         """
         ranks = {table.name: table.rank for table in tables}
         removed = [self.ours[name] for name in gone if name in self.ours and name not in ranks]
@@ -103,11 +92,15 @@ class Book:
                     for name, tab in tabs.items()
                 } | {table.name: new}
         gids = {name: tab.sheet_id for name, tab in tabs.items()}
-        batch: list[Values] = []
+        plan = Plan([], {})
         for table in in_order:
             drawing = Drawing(table, gids, self.zone, is_lookup=table.name == lookup)
-            batch += _show(drawing, tabs[table.name], self.ours.get(table.name))
-        return batch + [{"deleteSheet": {"sheetId": tab.sheet_id}} for tab in removed]
+            tab = tabs[table.name]
+            layout = lay_out(drawing, tab.sheet_id)
+            plan.batch.extend(show(drawing, layout, tab, self.ours.get(table.name), shown.get(tab.sheet_id)))
+            plan.grids[tab.sheet_id] = drawing.grid, (layout.row_count, layout.column_count)
+        plan.batch.extend({"deleteSheet": {"sheetId": tab.sheet_id}} for tab in removed)
+        return plan
 
     def removal(self) -> list[Values]:
         """The requests that remove Sheetrack's tabs, and its marks and warnings from tabs that people keep."""
@@ -115,10 +108,11 @@ class Book:
         for tab in self.kept:
             if tab.sheet_id in self.protections:
                 batch.append({"deleteProtectedRange": {"protectedRangeId": tab.sheet_id}})
-            batch.append(_unmark(tab.mark))
+            batch += unmark(tab)
         if self.ours and len(self.ours) == len(self.ids):
             batch.append({"addSheet": {}})  # a spreadsheet needs at least one tab
-        return batch + [{"deleteSheet": {"sheetId": tab.sheet_id}} for tab in self.ours.values()]
+        batch += [{"deleteSheet": {"sheetId": tab.sheet_id}} for tab in self.ours.values()]
+        return batch + ([release(self.lease)] if self.lease else [])
 
     def remarks(self) -> list[str]:
         """A sentence for each tab of Sheetrack's that had to take another name."""
@@ -141,86 +135,7 @@ class Book:
         before = [tab.index for tab in tabs if (tab.rank, tab.name) < place]
         after = [tab.index for tab in tabs if (tab.rank, tab.name) > place]
         index = max(before) + 1 if before else min(after, default=len(self.ids))
-        return OurTab(name, title, sheet_id, sheet_id, index, table.rank, RELEASE, layout_hash="", rules=0)
-
-
-def _our_tab(sheet: Mapping[str, Any]) -> OurTab | None:
-    """The tab as Sheetrack marked it; None where it is another's, or a copy."""
-    properties = sheet["properties"]
-    for entry in sheet.get("developerMetadata", []):
-        if entry.get("metadataKey") != KEY:
-            continue
-        mark = json.loads(entry["metadataValue"])
-        if mark["sheet"] == properties.get("sheetId", 0):
-            return OurTab(
-                name=mark["tab"],
-                title=mark["title"],
-                sheet_id=mark["sheet"],
-                mark=entry["metadataId"],
-                index=properties.get("index", 0),
-                rank=mark.get("rank", _UNKNOWN_RANK),
-                release=mark.get("release", ""),
-                layout_hash=mark["layout"],
-                rules=len(sheet.get("conditionalFormats", [])),
-                is_kept=mark["title"] != properties["title"],
-            )
-    return None
-
-
-def _show(drawing: Drawing, tab: OurTab, before: OurTab | None) -> list[Values]:
-    """Makes the tab show the drawing; `before` is the tab as it is now, None where it does not exist."""
-    place = {"sheetId": tab.sheet_id}
-    layout = lay_out(drawing, tab.sheet_id)
-    size = {"rowCount": layout.row_count, "columnCount": layout.column_count}
-    batch: list[Values]
-    if before is None:
-        properties = place | {"title": tab.title, "index": tab.index, "gridProperties": size}
-        about = {"protectedRangeId": tab.sheet_id, "description": _WARNING, "warningOnly": True}
-        protection = about | {"range": place}
-        batch = [
-            {"addSheet": {"properties": properties}},
-            {"addProtectedRange": {"protectedRange": protection}},
-        ]
-    else:
-        fields = "gridProperties.rowCount,gridProperties.columnCount"
-        properties = place | {"gridProperties": size}
-        batch = [{"updateSheetProperties": {"properties": properties, "fields": fields}}]
-    if tab.layout_hash != layout.hash:
-        batch += [{"deleteConditionalFormatRule": place | {"index": 0}}] * tab.rules
-        batch += layout.requests
-    if before is None or (before.layout_hash, before.rank, before.release) != (
-        layout.hash,
-        tab.rank,
-        RELEASE,
-    ):
-        batch += _mark(tab, layout.hash, is_new=before is None)
-    rows = [{"values": row} for row in drawing.grid]
-    batch.append({"updateCells": {"range": place, "rows": rows, "fields": FIELDS}})
-    return batch
-
-
-def _mark(tab: OurTab, layout_hash: str, *, is_new: bool) -> list[Values]:
-    value = {
-        "tab": tab.name,
-        "title": tab.title,
-        "sheet": tab.sheet_id,
-        "layout": layout_hash,
-        "rank": tab.rank,
-        "release": RELEASE,
-    }
-    mark = {
-        "metadataId": tab.mark,
-        "metadataKey": KEY,
-        "metadataValue": json.dumps(value),
-        "location": {"sheetId": tab.sheet_id},
-        "visibility": "DOCUMENT",
-    }
-    create = {"createDeveloperMetadata": {"developerMetadata": mark}}
-    return [create] if is_new else [_unmark(tab.mark), create]
-
-
-def _unmark(mark: int) -> Values:
-    return {"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": {"metadataId": mark}}}}
+        return OurTab(name, title, sheet_id, sheet_id, index, table.rank, RELEASE)
 
 
 def harmless() -> list[Values]:
@@ -232,7 +147,11 @@ def harmless() -> list[Values]:
         "location": {"spreadsheet": True},
         "visibility": "PROJECT",
     }
-    return [{"createDeveloperMetadata": {"developerMetadata": mark}}, _unmark(number)]
+    lookup = {"metadataId": number}
+    return [
+        {"createDeveloperMetadata": {"developerMetadata": mark}},
+        {"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": lookup}}},
+    ]
 
 
 def _zone(name: str) -> tzinfo:

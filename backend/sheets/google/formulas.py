@@ -1,13 +1,41 @@
 """The lookup formulas in people's tabs, and the lookup tab that they depend on. Pure."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from gspread.utils import rowcol_to_a1
+from gspread.utils import a1_to_rowcol, rowcol_to_a1
 
 from backend.errors import NotFoundError
 from backend.sheets.google.cells import Values
 from backend.sheets.google.grid import IN_WORDS
+
+_OLD = "1/288"  # five minutes of a day
+_TIME = "DATE_TIME"
+_EDITION = 2
+"""Another number has every formula written again."""
+_FORM = re.compile(  # Google answers with the separators of the spreadsheet's locale
+    r"=ARRAYFORMULA\(IF\(ROW\((?P<names>[^()]*)\)=ROW\([^()]*\)[;,] ?"
+    r'"(?P<title>(?:[^"]|"")*)"[;,] ?IF\(TRIM\((?P=names)\)=""[;,].*\)'
+)
+
+
+class OurFormula(NamedTuple):
+    """What one of Sheetrack's formulas in people's tabs says."""
+
+    title: str
+    key: int | None
+    """The column of the names, from 0; None where it is gone."""
+
+
+def read_formula(text: str) -> OurFormula | None:
+    """None: the formula is not Sheetrack's."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        return None
+    first = found["names"].split(":", maxsplit=1)[0].replace("$", "")
+    key = a1_to_rowcol(first)[1] - 1 if re.fullmatch(r"[A-Z]+\d+", first) else None
+    return OurFormula(found["title"].replace('""', '"'), key)
 
 
 class LookupTab:
@@ -25,10 +53,14 @@ class LookupTab:
 
     def source(self, title: str) -> str:
         """All about this tab that a formula depends on; another text means that it must be written again."""
-        return f"{self._sheet_id} {self._place(title)}"
+        shape = self.looks(title).get("numberFormat", {}).get("type", "")
+        return f"{self._sheet_id} {self._place(title)} {_EDITION} {self._newest()} {shape}"
 
     def formula(self, title: str, header: int, key: int) -> str:
         """Shows `title` in its own row and, below, the value for each name in the key column.
+
+        Below the last name it leaves the cells blank, so that forms and scripts append rows where people do.
+        Once nothing has refreshed this tab for five minutes, words say so and numbers go.
 
         Raises:
             NotFoundError: the lookup tab has no such column.
@@ -40,13 +72,25 @@ class LookupTab:
         exact = f"TRIM({names})"
         for sign in "~*?":
             exact = f'SUBSTITUTE({exact};"{sign}";"~{sign}")'
-        look_up = f"VLOOKUP({exact};{self._reference}!$A:${last};{place};FALSE)"
+        value = f"VLOOKUP({exact};{self._reference}!$A:${last};{place};FALSE)"
+        shape = self.looks(title).get("numberFormat", {}).get("type")
+        if (newest := self._newest()) and shape != _TIME:
+            age = f"(NOW()-MAX({self._reference}!{newest}))"
+            minutes = f"ROUND({age}*1440)"
+            old = "" if shape else f'"not updated for "&{minutes}&" min: "&{value}'
+            value = f"IF({age}>{_OLD};{old};{value})"
         quoted = '"' + title.replace('"', '""') + '"'
         first = names.split(":", maxsplit=1)[0]
-        return (
-            f"=ARRAYFORMULA(IF(ROW({names})=ROW({first});{quoted};"
-            f'IF(TRIM({names})="";"";IFERROR({look_up};""))))'
-        )
+        return f'=ARRAYFORMULA(IF(ROW({names})=ROW({first});{quoted};IF(TRIM({names})="";;IFERROR({value}))))'
+
+    def _newest(self) -> str:
+        """The column of times, as a range; empty without one. Its newest time is when the tab was refreshed."""
+        for row in self._below:
+            for place, cell in enumerate(row):
+                if cell.get("userEnteredFormat", {}).get("numberFormat", {}).get("type") == _TIME:
+                    column = rowcol_to_a1(1, place + 1).rstrip("1")
+                    return f"${column}:${column}"
+        return ""
 
     def looks(self, title: str) -> Values:
         """How the first known number of a column is written."""

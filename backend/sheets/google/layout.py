@@ -1,12 +1,15 @@
 """The look of a tab apart from its cells: size, widths, frozen panes, merges, rules. Pure.
 
-People may change it and keep their changes: it is written when a tab is made, and again only when the table
-needs another layout.
+People may change it and keep their changes: each part is written when a tab is made, and again only where the
+table needs another one. Widths and hidden columns of people stay when the table grows, and so do their rules.
 """
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from backend.sheets.formats import LESS, MORE, WHITE
 from backend.sheets.google.cells import Values, colour, ink
@@ -15,68 +18,125 @@ from backend.sheets.table import Number, Section
 
 _PICTURE_ROWS = 40
 _OLD = "1/288"  # five minutes of a day
+_OUR_RULE = re.compile(rf"=NOW\(\)-\$[A-Z]+\d+>{_OLD}")
 
 
 @dataclass(frozen=True)
 class Layout:
+    sheet_id: int
     row_count: int
     column_count: int
-    requests: list[Values]
-    """The requests that give a tab of that size this look."""
+    frozen_rows: int
+    widths: tuple[int, ...]
+    """Of the visible columns, in pixels; all columns right of them are hidden, as far as `hides`."""
+    hides: bool
+    merges: list[Values]
+    rules: list[Values]
 
     @property
-    def hash(self) -> str:
-        text = json.dumps([self.column_count, self.requests], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+    def look(self) -> Values:
+        """What has to be known later to write only what changed."""
+        return {
+            "frozen": self.frozen_rows,
+            "widths": list(self.widths),
+            "hides": self.hides,
+            "merges": _hash(self.merges),
+            "rules": _hash(self.rules),
+        }
+
+    def requests(self, before: Mapping[str, Any], columns: int, rules: Sequence[Values]) -> list[Values]:
+        """What gives a tab this look that has the look `before`, so many `columns` and these conditional `rules`."""
+        batch: list[Values] = []
+        if before.get("frozen") != self.frozen_rows:
+            batch.append(self._frozen())
+        batch += self._widths(before, columns)
+        if before.get("merges", _hash([])) != _hash(self.merges):
+            batch.append({"unmergeCells": {"range": {"sheetId": self.sheet_id}}})
+            batch += self.merges
+        if before.get("rules") != _hash(self.rules):
+            ours = [place for place, rule in enumerate(rules) if _is_ours(rule)]
+            for place in reversed(ours):
+                batch.append({"deleteConditionalFormatRule": {"sheetId": self.sheet_id, "index": place}})
+            batch += [{"addConditionalFormatRule": {"rule": rule, "index": 0}} for rule in self.rules]
+        return batch
+
+    def _frozen(self) -> Values:
+        grid = {"hideGridlines": True, "frozenRowCount": self.frozen_rows, "frozenColumnCount": 1}
+        fields = ",".join(f"gridProperties.{name}" for name in grid)
+        properties = {"sheetId": self.sheet_id, "gridProperties": grid}
+        return {"updateSheetProperties": {"properties": properties, "fields": fields}}
+
+    def _widths(self, before: Mapping[str, Any], columns: int) -> list[Values]:
+        old = before.get("widths", [])
+        batch = [
+            self._columns(place, place + 1, {"pixelSize": width, "hiddenByUser": False})
+            for place, width in enumerate(self.widths)
+            if place >= len(old) or old[place] != width
+        ]
+        if self.hides:
+            visible = len(self.widths)
+            first = visible if not before.get("hides") else max(visible, columns)
+            if visible < len(old) <= first:
+                batch.append(self._columns(visible, min(len(old), self.column_count), {"hiddenByUser": True}))
+            if first < self.column_count:
+                batch.append(self._columns(first, self.column_count, {"hiddenByUser": True}))
+        return batch
+
+    def _columns(self, first: int, end: int, properties: Values) -> Values:
+        place = {"sheetId": self.sheet_id, "dimension": "COLUMNS", "startIndex": first, "endIndex": end}
+        fields = ",".join(properties)
+        return {"updateDimensionProperties": {"range": place, "properties": properties, "fields": fields}}
 
 
 def lay_out(drawing: Drawing, sheet_id: int) -> Layout:
     sections = drawing.table.sections
-    row_count = len(drawing.grid) + 1 + _PICTURE_ROWS * any(section.pictures for section in sections)
-    column_count = max(drawing.visible + 1, *(len(row) for row in drawing.grid))
-    requests = [_frozen(drawing, sheet_id), *_widths(drawing, sheet_id, column_count)]
-    requests += _merges(drawing, sheet_id)
-    rules = [rule for section, row in drawing.placed for rule in _rules(section, sheet_id, row)]
-    requests += [{"addConditionalFormatRule": {"rule": rule, "index": 0}} for rule in rules]
-    return Layout(row_count, column_count, requests)
+    single = len(sections) == 1 and drawing.placed
+    return Layout(
+        sheet_id=sheet_id,
+        row_count=len(drawing.grid) + 1 + _PICTURE_ROWS * any(section.pictures for section in sections),
+        column_count=max(drawing.visible + 1, *(len(row) for row in drawing.grid)),
+        frozen_rows=drawing.placed[0][1] if single else 0,
+        widths=_widths(drawing),
+        hides=bool(drawing.options),
+        merges=_merges(drawing, sheet_id),
+        rules=[rule for section, row in drawing.placed for rule in _rules(section, sheet_id, row)],
+    )
 
 
-def _frozen(drawing: Drawing, sheet_id: int) -> Values:
-    single = len(drawing.table.sections) == 1 and drawing.placed
-    grid = {
-        "hideGridlines": True,
-        "frozenRowCount": drawing.placed[0][1] if single else 0,
-        "frozenColumnCount": 1,
-    }
-    fields = ",".join(f"gridProperties.{name}" for name in grid)
-    properties = {"sheetId": sheet_id, "gridProperties": grid}
-    return {"updateSheetProperties": {"properties": properties, "fields": fields}}
-
-
-def _widths(drawing: Drawing, sheet_id: int, column_count: int) -> list[Values]:
-    def columns(first: int, end: int, properties: Values) -> Values:
-        place = {"sheetId": sheet_id, "dimension": "COLUMNS", "startIndex": first, "endIndex": end}
-        fields = ",".join(properties)
-        return {"updateDimensionProperties": {"range": place, "properties": properties, "fields": fields}}
-
+def _widths(drawing: Drawing) -> tuple[int, ...]:
     widths = [0] * drawing.visible
     for section in drawing.table.sections:
         for begin, column in placed_columns(section):
             for place in range(begin, begin + column.span):
                 widths[place] = max(widths[place], column.width)
-    requests = [
-        columns(place, place + 1, {"pixelSize": (width or 12) * 7 + 16, "hiddenByUser": False})
-        for place, width in enumerate(widths)
-    ]
-    if drawing.options:
-        requests.append(columns(drawing.visible, column_count, {"hiddenByUser": True}))
-    return requests
+    return tuple((width or 12) * 7 + 16 for width in widths)
+
+
+def _hash(requests: Sequence[Values]) -> str:
+    return hashlib.sha256(json.dumps(requests, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _is_ours(rule: Mapping[str, Any]) -> bool:
+    """Whether a conditional format is one of Sheetrack's, as its formula or its colours say."""
+    condition = rule.get("booleanRule", {}).get("condition", {})
+    if any(_OUR_RULE.fullmatch(value.get("userEnteredValue", "")) for value in condition.get("values", [])):
+        return True
+    gradient = rule.get("gradientRule", {})
+    ends = [_rgb(gradient.get(name, {})) for name in ("minpoint", "maxpoint")]
+    return ends in ([_rgb_of(WHITE), _rgb_of(MORE)], [_rgb_of(LESS), _rgb_of(MORE)])
+
+
+def _rgb(point: Mapping[str, Any]) -> tuple[int, ...]:
+    channels = point.get("colorStyle", {}).get("rgbColor", {})
+    return tuple(round(channels.get(name, 0) * 255) for name in ("red", "green", "blue"))
+
+
+def _rgb_of(code: str) -> tuple[int, ...]:
+    return tuple(int(code[at : at + 2], 16) for at in (1, 3, 5))
 
 
 def _merges(drawing: Drawing, sheet_id: int) -> list[Values]:
-    if all(column.span == 1 for section in drawing.table.sections for column in section.columns):
-        return []
-    requests: list[Values] = [{"unmergeCells": {"range": {"sheetId": sheet_id}}}]
+    requests: list[Values] = []
     for section, first_row in drawing.placed:
         for row, first, last in spanning(section, first_row):
             place = _range(sheet_id, (row, row + 1), (first, last + 1))

@@ -1,35 +1,71 @@
 """The lab's own Google spreadsheet."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 
 from gspread.utils import absolute_range_name
 
 from backend.errors import NotFoundError, UnavailableError
 from backend.sheets import MismatchError
-from backend.sheets.google import book as tabs
-from backend.sheets.google.annotations import KEY, TAB_FIELDS, PeoplesTab
-from backend.sheets.google.api import GoogleApi
-from backend.sheets.google.book import Book
+from backend.sheets.google import lease
+from backend.sheets.google.annotations import AnnotatedTab
+from backend.sheets.google.api import GoogleApi, ProtectedError
+from backend.sheets.google.book import METADATA, Book, harmless
 from backend.sheets.google.cells import Values
+from backend.sheets.google.changes import Grid, is_shown
 from backend.sheets.google.formulas import LookupTab
+from backend.sheets.google.marks import KEY
+from backend.sheets.google.our_tab import RELEASE, OurTab
+from backend.sheets.google.peoples_tab import TAB_FIELDS, WARNING
 from backend.sheets.table import Table
 
 _ROUNDS = 8
 """How often a batch is planned again while people change the spreadsheet."""
+_WHOLE_SECONDS = 600.0
+"""How often every cell of a tab is written, those that did not change too: people may have typed over them."""
+_REFUSED_SECONDS = 600.0
+"""How long columns that Google does not take rest before they are tried again."""
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What a tab shows since it was written last."""
+
+    grid: Grid
+    size: tuple[int, int]
+    whole_at: float
+    """When every cell was written."""
 
 
 class GoogleSheet:
     """Sheetrack's tabs in a spreadsheet that people share with its service account.
 
-    The names of the tabs are read before every write, because people keep a tab by renaming it.
+    The names of the tabs are read before every write, because people keep a tab by renaming it. A tab that this
+    object wrote before gets only the cells that changed, once its first row and column are as they were.
     """
 
-    def __init__(self, api: GoogleApi, lookup: str) -> None:
-        """`lookup` names the tab whose columns `annotate` shows; its first column names the rows."""
+    def __init__(
+        self,
+        api: GoogleApi,
+        lookup: str,
+        backend: str = "this backend",
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`lookup` names the tab whose columns `annotate` shows; its first column names the rows.
+
+        `backend` says in words which backend this is; `clock` counts the seconds since 1970.
+        """
         self._api = api
         self._lookup = lookup
+        self._backend = backend
+        self._clock = clock
         self._zone: tzinfo | None = None
+        self._drawn: dict[int, _Drawn] = {}
+        self._refused: dict[str, tuple[float, UnavailableError]] = {}
+        """Tabs whose columns Google did not take: until when they rest, and why."""
 
     @property
     def zone(self) -> tzinfo:
@@ -45,22 +81,68 @@ class GoogleSheet:
         self._api.close()
 
     def publish(self, tables: Sequence[Table], gone: Sequence[str] = ()) -> None:
-        """Writes all tables with one call."""
+        """Writes all tables with one call.
+
+        Raises:
+            OtherBackendError: another backend writes this spreadsheet.
+        """
         if not tables and not gone:
             return
         for last in (False, True):
             book = self._book()
+            ours = [book.ours[table.name] for table in tables if table.name in book.ours]
+            plan = book.plan(tables, gone, self._lookup, self._still_shown(ours))
+            drawn, self._drawn = self._drawn, {}  # until it is known that the batch was carried out
             try:
-                if batch := book.requests(tables, gone, self._lookup):
+                if batch := [*self._held(book), *plan.batch]:
                     self._api.batch_update(batch)
-            except MismatchError:
-                if last:
+            except MismatchError as error:
+                if last or isinstance(error, ProtectedError):
                     raise
             else:
+                self._note(drawn, plan.grids)
                 return
 
+    def _note(self, before: Mapping[int, _Drawn], grids: Mapping[int, tuple[Grid, tuple[int, int]]]) -> None:
+        new = {}
+        for number, (grid, size) in grids.items():
+            at = before[number].whole_at if number in before else self._clock()
+            new[number] = _Drawn(grid, size, at)
+        self._drawn = {**before, **new}
+
+    def _still_shown(self, tabs: Sequence[OurTab]) -> dict[int, Grid]:
+        """The cells of those of `tabs` that nothing but this object changed, as far as can be seen."""
+        for tab in tabs:
+            drawn = self._drawn.get(tab.sheet_id)
+            if drawn and (drawn.size != tab.size or self._clock() - drawn.whole_at >= _WHOLE_SECONDS):
+                del self._drawn[tab.sheet_id]
+        known = {tab.title: tab.sheet_id for tab in tabs if tab.sheet_id in self._drawn}
+        if not known:
+            return {}
+        ranges = [absolute_range_name(title, part) for title in known for part in ("A:A", "1:1")]
+        fields = "sheets(properties(sheetId,title),data(rowData(values(formattedValue))))"
+        try:
+            sheets = self._api.spreadsheet(fields, ranges)["sheets"]
+        except MismatchError:
+            return {}
+        shown = {}
+        for sheet in sheets:
+            number = sheet["properties"].get("sheetId", 0)
+            column, row = [[_texts(line) for line in part.get("rowData", [])] for part in sheet["data"]]
+            grid = self._drawn[number].grid
+            if is_shown(grid, [line[0] if line else "" for line in column], row[0] if row else []):
+                shown[number] = grid
+            else:
+                del self._drawn[number]
+        return shown
+
+    def _held(self, book: Book) -> list[Values]:
+        """Requests that keep other backends from writing; none while that is known."""
+        lease.check(book.lease, self._backend, self._api.id, self._clock())
+        return lease.renewal(book.lease, self._backend, self._api.id, self._clock())
+
     def shown(self) -> set[str]:
-        return {name for name, tab in self._book().ours.items() if tab.release == tabs.RELEASE}
+        return {name for name, tab in self._book().ours.items() if tab.release == RELEASE}
 
     def read(self, tab: str) -> list[list[str | int | float | bool | None]]:
         try:
@@ -82,20 +164,36 @@ class GoogleSheet:
             theirs, lookup = self._open(tab)
             return theirs.wanted(key_column, columns, lookup)
 
-        self._settle(step)
+        until, error = self._refused.get(tab, (0.0, None))
+        if error and self._clock() < until:
+            raise error
+        self._refused.pop(tab, None)
+        try:
+            self._settle(step)
+        except MismatchError as refusal:
+            self._refused[tab] = self._clock() + _REFUSED_SECONDS, refusal
+            raise
 
-    def disconnect(self) -> None:
+    def disconnect(self) -> list[str]:
         """Removes all that Sheetrack added: its tabs, its columns, its marks. Renamed tabs stay.
+
+        Returns:
+            Sentences: which columns stay, because people typed into them.
 
         Raises:
             UnavailableError: the sheet could not be written; what is left is removed the next time.
         """
+        left: dict[str, None] = {}
 
         def step() -> list[Values]:
-            columns = [request for tab in self._annotated() for request in tab.removal()]
-            return columns + self._book().removal()
+            tabs, book = self._annotated(unmarked=True), self._book()
+            lease.check(book.lease, self._backend, self._api.id, self._clock())
+            left.update(dict.fromkeys(sentence for tab in tabs for sentence in tab.left()))
+            columns = [request for tab in tabs for request in tab.removal()]
+            return columns + book.removal()
 
         self._settle(step)
+        return list(left)
 
     def errors(self) -> list[str]:
         return [error for tab in self._annotated() for error in tab.errors()]
@@ -115,10 +213,12 @@ class GoogleSheet:
         """Reads the spreadsheet and writes what changes nothing; returns its title.
 
         Raises:
-            UnavailableError: it cannot be read or written.
+            UnavailableError: it cannot be read or written, or another backend writes it.
         """
         title: str = self._api.spreadsheet("properties(title)")["properties"]["title"]
-        self._api.batch_update(tabs.harmless())
+        book = self._book()
+        lease.check(book.lease, self._backend, self._api.id, self._clock())
+        self._api.batch_update(harmless())
         return title
 
     def _settle(self, step: Callable[[], Sequence[Values]]) -> None:
@@ -130,18 +230,22 @@ class GoogleSheet:
                 return
             try:
                 self._api.batch_update(batch)
+            except ProtectedError:
+                raise
             except MismatchError as error:
                 failure = error
         raise failure
 
     def _book(self) -> Book:
-        book = Book.of(self._api.spreadsheet(tabs.METADATA))
+        book = Book.of(self._api.spreadsheet(METADATA))
         self._zone = book.zone
         return book
 
-    def _open(self, tab: str) -> tuple[PeoplesTab, LookupTab]:
+    def _open(self, tab: str) -> tuple[AnnotatedTab, LookupTab]:
         """People's tab, and the first rows of the lookup tab."""
-        ours = self._book().ours.get(self._lookup)
+        book = self._book()
+        lease.check(book.lease, self._backend, self._api.id, self._clock())
+        ours = book.ours.get(self._lookup)
         if ours is None:
             raise NotFoundError(
                 f"The spreadsheet has no {self._lookup} tab yet.",
@@ -156,19 +260,34 @@ class GoogleSheet:
         lookup = LookupTab(self._lookup, sheets.pop(ours.sheet_id))
         if not sheets:
             raise NotFoundError(f"{tab!r} is Sheetrack's own tab.", "Name one of yours in reservations.tab.")
-        return PeoplesTab(sheets.popitem()[1]), lookup
+        return AnnotatedTab(sheets.popitem()[1]), lookup
 
-    def _annotated(self) -> list[PeoplesTab]:
-        """Every tab of people's own with a mark of Sheetrack in it."""
+    def _annotated(self, *, unmarked: bool = False) -> list[AnnotatedTab]:
+        """Every tab of people's own with a mark of Sheetrack in it; `unmarked`: or with its warning on a column."""
         places = (mark["location"]["dimensionRange"] for mark in self._api.marks(KEY))
         ids = {place.get("sheetId", 0) for place in places}
-        if not ids:
+        if not ids and not unmarked:
             return []
-        titles = self._api.spreadsheet("sheets(properties(sheetId,title))")["sheets"]
-        names = [s["properties"]["title"] for s in titles if s["properties"].get("sheetId", 0) in ids]
+        found = self._api.spreadsheet("sheets(properties(sheetId,title),protectedRanges(description))")[
+            "sheets"
+        ]
+        names = [
+            sheet["properties"]["title"]
+            for sheet in found
+            if sheet["properties"].get("sheetId", 0) in ids
+            or (
+                unmarked
+                and any(one.get("description") == WARNING for one in sheet.get("protectedRanges", []))
+            )
+        ]
         ranges = [absolute_range_name(name) for name in names]
         sheets = self._api.spreadsheet(TAB_FIELDS, ranges)["sheets"] if names else []
-        return [PeoplesTab(sheet) for sheet in sheets]
+        return [AnnotatedTab(sheet) for sheet in sheets]
 
     def _no_tab(self, tab: str) -> NotFoundError:
         return NotFoundError(f"The spreadsheet has no tab {tab!r}.", "Tab names are in its bottom line.")
+
+
+def _texts(line: Mapping[str, object]) -> list[str]:
+    values = line.get("values")
+    return [str(cell.get("formattedValue", "")) for cell in values] if isinstance(values, list) else []

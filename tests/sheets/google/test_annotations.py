@@ -10,6 +10,7 @@ from backend.tabs.servers import servers_table
 from tests.google import peoples_tab
 from tests.google.peoples_tab import Person
 from tests.google.server import SheetsServer
+from tests.sheets.google.columns import ours
 from tests.sheets.made_tables import SHOWN, named
 
 
@@ -19,23 +20,12 @@ class TestColumns:
         peoples_tab.reserve(server.state, ["gpu1", "gpu2"])
         sheet.publish([servers_table(named("gpu1", "gpu2"))])
 
-    def ours(self, server: SheetsServer) -> dict[str, int]:
-        """Where our columns are."""
-        marks = [server.state.mark_of(number) for number in server.state.marks]
-        columns = [mark for mark in marks if '"column"' in mark["metadataValue"]]
-        return {
-            m["metadataValue"].split('"title": "')[1].split('"')[0]: m["location"]["dimensionRange"][
-                "startIndex"
-            ]
-            for m in columns
-        }
-
     def test_written_once(self, server: SheetsServer, sheet: GoogleSheet) -> None:
         sheet.annotate(peoples_tab.TITLE, "Server", SHOWN)
         done = len(server.writes)
         sheet.annotate(peoples_tab.TITLE, "Server", SHOWN)
         assert len(server.writes) == done
-        assert self.ours(server) == {title: 6 + at for at, title in enumerate(SHOWN)}
+        assert ours(server) == {title: 6 + at for at, title in enumerate(SHOWN)}
         assert sheet.errors() == []
 
     def test_the_key_column_may_be_guessed(self, server: SheetsServer, sheet: GoogleSheet) -> None:
@@ -50,7 +40,7 @@ class TestColumns:
         before = person.work()
         sheet.annotate(peoples_tab.TITLE, "Server", SHOWN)
         sheet.annotate(peoples_tab.TITLE, "Server", ("Seen", "CPU"))
-        assert self.ours(server) == {"Seen": 6, "CPU": 7}
+        assert ours(server) == {"Seen": 6, "CPU": 7}
         assert person.work() == before
 
     def test_renaming_the_server_column_changes_nothing(
@@ -91,7 +81,7 @@ class TestColumns:
         assert "was deleted" in sheet.errors()[0]
         tab.rows[0].cells = {line: cell for line, cell in headers.cells.items() if "formula" not in cell}
         sheet.annotate(peoples_tab.TITLE, "Server", SHOWN)
-        assert len(self.ours(server)) == len(SHOWN)
+        assert len(ours(server)) == len(SHOWN)
         assert "formula" in tab.cell(0, 6)
 
     @pytest.mark.parametrize("deed", ["delete ours", "insert before", "move ours away", "delete theirs"])
@@ -124,7 +114,7 @@ class TestColumns:
         server.before_call = rearrange
         sheet.disconnect()
         assert before == [person.work()]
-        assert self.ours(server) == {}
+        assert ours(server) == {}
 
     def test_our_own_tab_is_no_tab_of_theirs(self, sheet: GoogleSheet) -> None:
         with pytest.raises(NotFoundError, match="own tab"):

@@ -1,5 +1,6 @@
 """Answers that are not what Google documents, refusals by their cause, and waits with an end."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,13 +11,14 @@ import pytest
 from backend.errors import NotFoundError, UnavailableError
 from backend.settings import GoogleSettings
 from backend.sheets import MismatchError
-from backend.sheets.google.annotations import KEY
 from backend.sheets.google.api import GoogleApi
 from backend.sheets.google.book import METADATA
+from backend.sheets.google.marks import KEY
 from backend.sheets.google.sheet import GoogleSheet
 from backend.tabs.names import SERVERS
 from tests.google.clock import Clock
 from tests.google.server import Fault, SheetsServer
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 ADD_TAB = [{"addSheet": {"properties": {"title": "New"}}}]
 CALLS: dict[str, Callable[[GoogleApi], object]] = {
@@ -181,3 +183,51 @@ class TestWaits:
         server.faults_ahead.append(Fault(status=429, retry_after=asked))
         assert api.spreadsheet(METADATA)["sheets"]
         assert 0 < clock.slept[0] <= 2
+
+
+class TestClosing:
+    def test_a_call_in_progress_ends_while_google_hangs(self, server: SheetsServer, api: GoogleApi) -> None:
+        asked, release = threading.Event(), threading.Event()
+
+        def hang() -> None:
+            asked.set()
+            release.wait(PATIENCE_SECONDS)
+
+        server.before_call = hang
+        said: list[str] = []
+
+        def call() -> None:
+            try:
+                api.spreadsheet(METADATA)
+            except UnavailableError as error:
+                said.append(error.message)
+
+        threads = [threading.Thread(target=call) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        assert asked.wait(PATIENCE_SECONDS)
+        api.close()
+        for thread in threads:
+            thread.join(PATIENCE_SECONDS)
+        assert said == ["The connection to Google is closed."] * 3
+        assert not release.is_set()
+        release.set()
+        wait_until(lambda: all(thread.name != "google" for thread in threading.enumerate()))
+
+    def test_a_wait_for_the_next_attempt_ends_too(self, server: SheetsServer, tmp_path: Path) -> None:
+        settings = GoogleSettings(spreadsheet="lab", api_endpoint=server.address)
+        api = GoogleApi(settings, tmp_path)
+        server.away = Fault(status=503)
+        said: list[str] = []
+
+        def call() -> None:
+            with pytest.raises(UnavailableError) as caught:
+                api.spreadsheet(METADATA)
+            said.append(caught.value.message)
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        wait_until(lambda: len(server.calls) == 1)
+        api.close()
+        thread.join(PATIENCE_SECONDS)
+        assert said == ["The connection to Google is closed."]

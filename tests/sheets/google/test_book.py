@@ -6,7 +6,7 @@ from backend.tabs.servers import servers_table
 from tests import examples
 from tests.google.clock import Clock
 from tests.google.server import SheetsServer
-from tests.google.state import Spreadsheet, Tab
+from tests.google.state import Row, Spreadsheet, Tab
 from tests.sheets.made_tables import named, texts
 
 
@@ -83,4 +83,54 @@ def test_rules_and_tabs_do_not_pile_up(server: SheetsServer, sheet: GoogleSheet,
     rules = {tab.title: len(tab.rules) for tab in server.state.tabs}
     assert rules == {"Sheet1": 0, "Servers": 1, "Run r1": 1}
     assert [len(tab.protections) for tab in server.state.tabs] == [0, 1, 1]
-    assert len(server.state.marks) == 2
+    assert len(server.state.marks) == 3, "two tabs, and which backend writes"
+
+
+def test_a_tab_whose_mark_is_gone_is_known_by_its_protection(
+    server: SheetsServer, sheet: GoogleSheet
+) -> None:
+    sheet.publish([texts("one"), texts("two", name="Results")])
+    server.state.tab("Results").title = "March"
+    server.state.marks.clear()
+    sheet.publish([texts("three")])
+    assert titles(server) == ["Sheet1", "Jobs", "March"]
+    assert sheet.read("Jobs")[1][0] == "three"
+    assert sheet.read("March")[1][0] == "two"
+    sheet.publish([texts("four", name="Results")])
+    assert set(titles(server)) == {"Sheet1", "Jobs", "March", "Results"}
+    server.state.marks.clear()
+    sheet.disconnect()
+    assert titles(server) == ["Sheet1", "March"]
+    assert not server.state.tab("March").protections
+
+
+def test_a_damaged_mark_counts_as_none(server: SheetsServer, sheet: GoogleSheet) -> None:
+    sheet.publish([texts("one")])
+    for number, (content, tab, line) in server.state.marks.items():
+        server.state.marks[number] = ({**content, "metadataValue": "{"}, tab, line)
+    sheet.publish([texts("two")])
+    assert titles(server) == ["Sheet1", "Jobs"]
+    assert sheet.read("Jobs")[1][0] == "two"
+
+
+def test_a_tab_without_its_warning_is_written_and_removed(server: SheetsServer, sheet: GoogleSheet) -> None:
+    sheet.publish([texts("one")])
+    server.state.tab("Jobs").protections.clear()
+    sheet.publish([texts("two")])
+    assert sheet.read("Jobs")[1][0] == "two"
+    assert not server.state.tab("Jobs").protections
+    sheet.disconnect()
+    assert titles(server) == ["Sheet1"]
+
+
+def test_more_rows_may_be_frozen_than_the_tab_is_to_have(server: SheetsServer, sheet: GoogleSheet) -> None:
+    sheet.publish([texts(*"abcdefgh")])
+    tab = server.state.tab("Jobs")
+    tab.rows[2:2] = [Row() for _ in range(5)]
+    tab.grid |= {"frozenRowCount": 12, "frozenColumnCount": 2}
+    sheet.publish([texts("one")])
+    assert [row[:1] for row in sheet.read("Jobs")] == [["Plain"], ["one"]]
+    assert tab.grid["frozenRowCount"] == 1
+    tab.grid["frozenRowCount"] = 2
+    sheet.publish([texts("one", "two")])
+    assert tab.grid["frozenRowCount"] == 2, "what people froze stays where it can"

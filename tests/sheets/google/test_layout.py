@@ -4,6 +4,8 @@ import pytest
 
 from backend.sheets.google.sheet import GoogleSheet
 from backend.sheets.table import Column, Section, Spark, Table
+from backend.tabs.servers import servers_table
+from tests import examples
 from tests.google.server import SheetsServer
 from tests.sheets.made_tables import tables
 
@@ -13,6 +15,41 @@ def test_what_people_adjust_in_our_tabs_stays(server: SheetsServer, sheet: Googl
     server.state.tab("Servers").columns[1].properties["pixelSize"] = 555
     sheet.publish(tables())
     assert server.state.tab("Servers").columns[1].properties["pixelSize"] == 555
+
+
+def test_what_people_adjust_stays_when_the_largest_server_comes_and_goes(
+    server: SheetsServer, sheet: GoogleSheet
+) -> None:
+    busy = examples.busy_server()
+    assert busy.snapshot
+    assert busy.snapshot.gpus
+    large = busy.model_copy(
+        update={
+            "name": "gpu9",
+            "snapshot": busy.snapshot.model_copy(update={"gpus": busy.snapshot.gpus * 4}),
+        }
+    )
+    sheet.publish([servers_table([busy])])
+    tab = server.state.tab("Servers")
+    tab.columns[1].properties["pixelSize"] = 555
+    tab.columns[6].properties["hiddenByUser"] = True
+    theirs = {"ranges": [{"sheetId": tab.id, "startColumnIndex": 1, "endColumnIndex": 2}], "booleanRule": {}}
+    tab.rules += [theirs]
+    count = len(tab.columns)
+    for servers in ([busy, large], [busy], [busy, large, busy]):
+        sheet.publish([servers_table(servers)])
+        assert tab.columns[1].properties["pixelSize"] == 555
+        assert tab.columns[6].properties["hiddenByUser"] is True
+        assert theirs in tab.rules
+        assert len(tab.rules) == 2
+        hidden = [line.properties.get("hiddenByUser", False) for line in tab.columns]
+        assert all(hidden[9:]), "the numbers of the curves"
+    assert len(tab.columns) > count
+    sheet.publish([servers_table([busy], reservations=True)])
+    assert tab.columns[9].properties["hiddenByUser"] is False
+    assert theirs in tab.rules
+    sheet.publish([servers_table([busy])])
+    assert tab.columns[9].properties["hiddenByUser"] is True
 
 
 def test_a_cell_that_takes_several_columns_is_merged_once(server: SheetsServer, sheet: GoogleSheet) -> None:

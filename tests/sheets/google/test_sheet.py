@@ -2,16 +2,19 @@
 
 import pickle
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from backend.errors import UnavailableError
+from backend.servers.state import ServerStatus
 from backend.sheets import MismatchError
 from backend.sheets.google.api import WRITES_PER_MINUTE
 from backend.sheets.google.sheet import GoogleSheet
 from backend.tabs.servers import servers_table
+from tests import examples
 from tests.google import peoples_tab
 from tests.google.clock import Clock
 from tests.google.evaluate import evaluate
@@ -24,6 +27,12 @@ from tests.sheets.made_tables import SHOWN, named, texts
 def all_do_something(people: Sequence[Person]) -> None:
     for person in people:
         person.do_something()
+
+
+def seen(names: Sequence[str], number: int) -> list[ServerStatus]:
+    """Servers at rest: nothing but the time of their reading differs."""
+    at = examples.NOON + timedelta(seconds=15 * number)
+    return [server.model_copy(update={"seen_at": at}) for server in named(*names)]
 
 
 def titles(server: SheetsServer) -> list[str]:
@@ -51,12 +60,13 @@ class TestADay:
         busy = [Person(lambda: server.state, seed=2), Person(lambda: alone, seed=2)]
         server.before_call = partial(all_do_something, busy)
         before = len(server.writes)
-        for _ in range(100):
+        for number in range(1, 101):
             clock.now += 15
-            sheet.publish([servers_table(named(*names))])
+            sheet.publish([servers_table(seen(names, number))])
             assert busy[0].work() == busy[1].work()
         assert len(server.writes) == before + 100
         assert [len(tab.rules) for tab in server.state.tabs if tab.title == "Servers"] == [1]
+        assert max(call.bytes for call in server.writes[-90:]) < 40_000, "200 times, and not the whole tab"
         server.before_call = lambda: None
         title, evening = busy[0].tab.title, pickle.dumps(server.state)
         sheet.disconnect()
@@ -64,7 +74,7 @@ class TestADay:
         assert [len(tab.columns) for tab in server.state.tabs] == [len(tab.columns) for tab in alone.tabs]
         assert titles(server) == [tab.title for tab in alone.tabs]
         assert server.state.marks == {}
-        self.check_lookups(evaluate(pickle.loads(evening), tmp_path)[title], names)
+        self.check_lookups(evaluate(pickle.loads(evening), tmp_path, examples.NOON)[title], names)
 
     def check_lookups(self, rows: list[list[object]], names: list[str]) -> None:
         header = next(row for row in rows if "Verdict" in row)
@@ -140,10 +150,10 @@ class TestFailures:
         self, server: SheetsServer, sheet: GoogleSheet, clock: Clock
     ) -> None:
         refused: list[str] = []
-        for _ in range(130):
+        for number in range(130):
             clock.now += 1
             try:
-                sheet.publish([texts("one")])
+                sheet.publish([texts(f"number {number}")])
             except UnavailableError as error:
                 refused.append(error.message)
         assert len(server.writes) == 130 - len(refused) == 2 * WRITES_PER_MINUTE + 10
