@@ -104,6 +104,11 @@ function setMaintenance(server, reason) {
   askBackend_([reason ? { path, method: 'post', body: { reason } } : { path, method: 'delete' }]);
 }
 
+/** @param {string} server whose missing GPUs are gone for good */
+function confirmGpus(server) {
+  askBackend_([{ path: `/api/servers/${encodeURIComponent(server)}/confirm-gpus`, method: 'post' }]);
+}
+
 /**
  * @param {string} id
  * @returns the job

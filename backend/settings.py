@@ -122,7 +122,9 @@ class RaySettings(BaseModel):
     ] = Path("ray-token")
 
 
-Event = Literal["down", "overloaded", "back", "gpu_fault", "job_ended", "reservation_idle"]
+Event = Literal[
+    "down", "overloaded", "back", "unsteady", "rebooted", "gpu_fault", "disk_fault", "job_ended", "reservation_idle"
+]  # fmt: skip
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 
 
@@ -154,7 +156,7 @@ class Settings(BaseModel):
 
     title: Annotated[str, Field(max_length=100, description="Heads the page")] = "Our lab's servers"
     refresh_seconds: Annotated[int, Field(ge=2, le=3600, description="How often servers are read")] = 15
-    history_days: Annotated[int, Field(ge=1, le=400, description="How long readings are kept")] = 7
+    history_days: Annotated[int, Field(ge=1, le=400, description="How long readings are kept")] = 2
     run_tabs: Annotated[int, Field(ge=0, le=200, description="How many of the newest runs have a tab")] = 20
     google: Annotated[GoogleSettings | None, Field(description="The lab's Google spreadsheet")] = None
     reservations: Annotated[

@@ -30,12 +30,13 @@ from backend.probe.owners import UserNames
 from backend.probe.processes import BusiestProcesses, Programs
 from backend.probe.sampler import Sampler
 from backend.probe.snapshot import Failure, GpuReading, HostReading, Snapshot
+from backend.servers.past import Past, follow
 from backend.servers.poller import Poller
 from backend.servers.readings import Readings
 from backend.servers.server import Server
 from backend.servers.state import State
 from backend.servers.status import Status
-from backend.servers.verdict import Past, follow, judge
+from backend.servers.verdict import judge
 from backend.times import now
 
 GPUS = 8

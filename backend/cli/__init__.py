@@ -16,6 +16,7 @@ COMMANDS = {
     "agent": "agent",
     "status": "look",
     "maintenance": "maintenance",
+    "confirm-gpus": "maintenance",
     "architectures": "look",
     "data": "train",
     "train": "train",
@@ -46,7 +47,9 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"backend.cli.{COMMANDS[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(
+            import_module(f"backend.cli.{COMMANDS[cmd_name]}"), cmd_name.replace("-", "_")
+        )
         return command
 
 

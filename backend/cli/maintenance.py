@@ -1,10 +1,11 @@
-"""The command that puts a server in maintenance."""
+"""Commands that tell Sheetrack about a server: its maintenance, and GPUs that are gone."""
 
 from datetime import datetime, time, timedelta
 
 import click
 
 from backend.cli.show import say
+from backend.errors import NotFoundError
 from backend.service.wiring import Sheetrack
 from backend.settings import this_user
 
@@ -31,6 +32,20 @@ def _until(_context: click.Context, _option: click.Parameter, text: str | None) 
         return None if text is None else moment_of(text, datetime.now().astimezone())
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+@click.command("confirm-gpus")
+@click.argument("server")
+def confirm_gpus(*, server: str) -> None:
+    """Confirms that GPUs of SERVER that are missing are gone: they are no fault any more."""
+    sheetrack = Sheetrack()
+    with sheetrack.status as current:
+        found = next((status for status in current.look() if status.name == server), None)
+    if found is None:
+        raise NotFoundError(f"There is no server {server!r}.", "`sheetrack status` lists them.")
+    sheetrack.known_gpus.forget(server, found.missing_gpus)
+    names = ", ".join(f"GPU {gpu.index} ({gpu.uuid})" for gpu in found.missing_gpus)
+    say(f"{server}: {names} confirmed as gone." if names else f"No GPU of {server} is missing.")
 
 
 @click.command()

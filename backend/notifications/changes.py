@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from backend.jobs.job import Job
 from backend.servers.state import ServerStatus, State
 from backend.settings import NotifySettings
+from backend.times import iso
 
 FINE = ""
 _JOB = "job "
+_STEADY = timedelta(minutes=5)
 _JOBS_REPORTED = timedelta(hours=1)  # how long ago they may have ended
 
 
@@ -27,6 +29,8 @@ class Finding:
     """Empty: no notification."""
     hold: timedelta = timedelta()
     """How long it must last before it is reported."""
+    since: datetime | None = None
+    """Since when it is known to last already."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def follow(before: Followed, findings: Mapping[str, Finding], at: datetime) -> t
             continue
         value, since = before.changing.get(subject, (FINE, at))
         since = since if value == finding.value else at
+        since = min(since, finding.since or since)
         if at - since < finding.hold:
             changing[subject] = (finding.value, since)
             continue
@@ -68,6 +73,8 @@ def findings_of(
     """The present state of each subject that is known and that the lab wants to be notified of."""
     found: dict[str, Finding] = {}
     for server in servers:
+        if server.verdict.state is not State.MAINTENANCE:
+            found |= _connection(server, settings)
         if server.verdict.state not in (State.STALE, State.MAINTENANCE):
             found |= _server(server, settings)
     if "job_ended" in settings.events:
@@ -77,27 +84,63 @@ def findings_of(
     return found
 
 
+def _connection(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding]:
+    """Whether it answers only now and then, and whether it has started again."""
+    name, found = server.name, {}
+    if "unsteady" in settings.events:
+        faults = [fault.what for fault in server.faults if fault.kind == "connection"]
+        text = f"{name} answers steadily again." if "back" in settings.events else ""
+        found[f"connection {name}"] = Finding(FINE, text, _STEADY)
+        if faults:
+            found[f"connection {name}"] = Finding("; ".join(faults), f"{name} {server.verdict.reason}")
+    if "rebooted" in settings.events and server.rebooted_at:
+        found[f"boot {name}"] = Finding(iso(server.rebooted_at), f"{name} has rebooted.")
+    return found
+
+
 def _server(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding]:
     name, state, reason = server.name, server.verdict.state, server.verdict.reason
     hold, events = timedelta(seconds=settings.hold_seconds), settings.events
     found, reports_back = {}, "back" in events
     if state in (State.DOWN, State.OVERLOADED):
         if state.value in events:
-            found[f"server {name}"] = Finding(state, f"{name} is {state}: {reason}", hold)
+            # It has lasted for a while before the verdict says so, and that counts.
+            hold = timedelta() if server.verdict.urgent else hold
+            text = f"{name} is {state}: {reason}"
+            found[f"server {name}"] = Finding(state, text, hold, server.verdict.since)
     else:
         text = f"{name} is back: {state}, {reason}" if reports_back else ""
         found[f"server {name}"] = Finding(FINE, text, hold)
     if state is State.DOWN:
         return found
-    if "gpu_fault" in events and server.snapshot:
-        faults = "; ".join(server.snapshot.gpu_faults)
-        well = f"The GPUs of {name} work again." if reports_back else ""
-        found[f"GPUs {name}"] = Finding(faults, f"GPU fault on {name}: {faults}" if faults else well, hold)
+    found |= _faults(server, settings)
     if "reservation_idle" in events:
         idle = server.reserved if server.reserved and state is State.IDLE else FINE
         patience = timedelta(minutes=settings.idle_minutes) if idle else timedelta()
         text = f"{name} is reserved by {idle}, but idle for {settings.idle_minutes} min" if idle else ""
         found[f"reservation {name}"] = Finding(idle, text, patience)
+    return found
+
+
+def _faults(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding]:
+    """GPUs and disks, where the server's last readings hold."""
+    hold = timedelta(seconds=settings.hold_seconds)
+    found, name, gpus = {}, server.name, server.snapshot.gpus if server.snapshot else None
+    well = f"All {len(gpus)} GPUs of {name} work." if gpus else f"No GPU fault on {name} any more."
+    for event, kind, what, fine in (
+        ("gpu_fault", "gpu", "GPU", well),
+        ("disk_fault", "disk", "disk", f"No disk fault on {name} any more."),
+    ):
+        if event not in settings.events or server.snapshot is None:
+            continue
+        faults = [fault for fault in server.faults if fault.kind == kind]
+        for is_warning in (False, True):
+            some = [fault for fault in faults if fault.is_warning is is_warning]
+            word = f"{what} {'warning' if is_warning else 'fault'}"
+            text = f"{word[0].upper()}{word[1:]} on {name}: {'; '.join(fault.text for fault in some)}"
+            if not some:
+                text = "" if is_warning or "back" not in settings.events else fine
+            found[f"{word} {name}"] = Finding("; ".join(fault.what for fault in some), text, hold)
     return found
 
 

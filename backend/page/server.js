@@ -11,7 +11,8 @@ import { drawGrid, drawTable } from './table.js';
  * @property {{ at: string, cpu_percent: number | null, memory_used_percent: number | null, gpu_percent: number | null,
  *   gpu_memory_percent: number | null }[]} points oldest first
  * @property {{ state: string, reason: string, from: string, to: string | null }[]} incidents newest first; `to` null: it lasts
- * @property {{ person: string, gpu_hours: number }[]} usage
+ * @property {{ person: string, gpu_hours: number, idle_gpu_hours: number }[]} usage
+ * @property {{ gpu: string, index: number, points: { at: string, use_percent: number | null, memory_used_percent: number | null }[] }[]} gpus
  */
 
 const HOUR = 3_600_000;
@@ -40,33 +41,43 @@ export const since = (range) => new Date(Date.now() - RANGES[range].ms).toISOStr
  * @returns {HTMLElement[]}
  */
 export function drawServer(server, history, range, width, showsNumbers) {
-  const gpus = server.snapshot?.gpus ?? [];
+  // What a silent server answered last is the only trace of why it fell silent.
+  const snapshot = server.last ?? server.snapshot;
+  const when = server.last ? 'when last seen' : 'now';
+  const gpus = snapshot?.gpus ?? [];
   const hasGpus = gpus.length || history.points.some((point) => point.gpu_percent !== null);
   const quantities = hasGpus ? [...HOST, ...GPU] : HOST;
   const sections = [
-    ...(gpus.length ? [gpuSection(gpus), processSection(gpus)] : []),
-    topSection(server.snapshot?.host?.top ?? []),
+    ...(gpus.length ? [gpuSection(gpus), processSection(gpus, when)] : []),
+    topSection(snapshot?.host?.top ?? [], when),
+    ...(snapshot?.host?.disks?.length ? [diskSection(snapshot.host.disks)] : []),
     ...(hasGpus ? [usageSection(history, range)] : []),
     incidentSection(history, range),
   ];
   return [
     drawHead(server),
     drawCharts(history, range, quantities, width, showsNumbers),
+    ...(history.gpus.length > 1 ? [drawGpuCharts(history, range, width)] : []),
     ...drawTable({ name: server.name, sections }),
   ];
 }
 
 /** @param {any} server */
-function drawHead({ name, verdict, snapshot, seen_at: seenAt, reserved }) {
+function drawHead({ name, verdict, snapshot, last, seen_at: seenAt, reserved, faults = [], advice = [] }) {
   const section = make('section', '', 'head');
   const says = make('p');
   says.append(make('span', verdict.state, `tone ${verdict.state}`), ' ', make('span', verdict.reason, 'soft'));
   const whose = `reserved by ${reserved}`;
   if (reserved && !verdict.reason.includes(whose)) says.append(make('span', ` · ${whose}`, 'soft'));
   section.append(make('h2', name), says);
-  const facts = factsOf(snapshot?.host ?? {});
-  if (!snapshot?.host && seenAt) facts.push(`last seen ${moment(Date.parse(seenAt))}`);
+  for (const { what, detail, count } of faults) {
+    const words = [count, what, detail].filter(Boolean).join(' ');
+    if (!verdict.reason.includes(words)) section.append(make('p', words, 'tone bad'));
+  }
+  const facts = factsOf((last ?? snapshot)?.host ?? {});
+  if ((last || !snapshot?.host) && seenAt) facts.push(`last seen ${moment(Date.parse(seenAt))}`);
   if (facts.length) section.append(make('p', facts.join(' · '), 'soft'));
+  for (const words of advice) section.append(make('p', words, 'soft'));
   return section;
 }
 
@@ -118,6 +129,28 @@ function drawCharts({ points, incidents }, range, quantities, width, showsNumber
 }
 
 /**
+ * A chart of the use of each GPU, beside one of its memory.
+ *
+ * @param {History} history @param {Range} range @param {number} width
+ */
+function drawGpuCharts({ gpus }, range, width) {
+  const to = Date.now();
+  const span = { name: range, from: to - RANGES[range].ms, to };
+  const charts = make('div', '', 'charts');
+  const each = width >= WIDE ? Math.floor((width - 48) / 2) : width - 24;
+  for (const { index, points } of gpus) {
+    for (const [quantity, title] of /** @type {const} */ ([['use_percent', `GPU ${index}`], ['memory_used_percent', `GPU ${index}, memory`]])) {
+      const values = points.map((point) => ({ at: Date.parse(point.at), value: point[quantity] }));
+      charts.append(drawChart(title, values, span, [], each));
+    }
+  }
+  const section = make('details');
+  section.id = 'gpu-charts';
+  section.append(make('summary', 'Each GPU'), charts);
+  return section;
+}
+
+/**
  * The mean of each stretch of time.
  *
  * @param {History['points']} points
@@ -149,29 +182,40 @@ function gpuSection(gpus) {
 }
 
 /** @param {any} gpu @returns {Cell} */
-function faultOf({ fault, throttle_reasons: reasons }) {
+function faultOf({ fault, throttle_reasons: reasons, ecc_uncorrected: ecc, rows_failed: failed, rows_pending: pending }) {
+  if (ecc) fault ??= `${ecc} uncorrected ECC errors`;
+  if (failed || pending) fault ??= failed ? 'a row of its memory cannot be replaced' : 'needs a reset';
   if (fault) return { kind: 'text', text: fault, tone: 'bad', note: '', tab: null };
   return reasons?.length ? `slowed by ${reasons.join(', ')}` : null;
 }
 
-/** @param {any[]} gpus */
-function processSection(gpus) {
+/** @param {any[]} gpus @param {string} when */
+function processSection(gpus, when) {
   const rows = gpus.flatMap(({ index, processes }) => (processes ?? []).map((/** @type {any} */ process) => [
     String(index), process.user, process.command, gib(process.memory_mib), String(process.pid),
   ]));
-  return section('On the GPUs now', ['GPU', 'User', 'Command', ['Memory', 'gib'], 'Process'], rows, 'Nothing runs on the GPUs.');
+  return section(`On the GPUs ${when}`, ['GPU', 'User', 'Command', ['Memory', 'gib'], 'Process'], rows, 'Nothing runs on the GPUs.');
 }
 
-/** @param {any[]} top */
-function topSection(top) {
+/** @param {any[]} disks */
+function diskSection(disks) {
+  const rows = disks.map(({ path, free_gib: free, total_gib: total, free_inodes_percent: inodes, read_only: isReadOnly }) => [
+    path, free, total, fraction(inodes), isReadOnly ? { kind: 'text', text: 'read-only', tone: 'bad', note: '', tab: null } : null,
+  ]);
+  return section('Disks', ['Folder', ['Free', 'gib'], ['of', 'gib'], ['Inodes free', 'percent'], 'Fault'], rows, '');
+}
+
+/** @param {any[]} top @param {string} when */
+function topSection(top, when) {
   const rows = top.map(({ user, command, cpu_percent: cpu, memory_mib: memory, pid }) => [user, command, fraction(cpu), gib(memory), String(pid)]);
-  return section('Top processes now', ['User', 'Command', ['CPU, of a core', 'percent'], ['Memory', 'gib'], 'Process'], rows, 'Unknown.');
+  return section(`Top processes ${when}`, ['User', 'Command', ['CPU, of a core', 'percent'], ['Memory', 'gib'], 'Process'], rows, 'Unknown.');
 }
 
 /** @param {History} history @param {Range} range */
 function usageSection({ usage }, range) {
-  const rows = usage.map(({ person, gpu_hours: hours }) => [person, Math.round(hours * 10) / 10]);
-  return section('Who used its GPUs', ['Person', 'GPU-hours'], rows, `No one in the last ${range}.`);
+  const tenths = (/** @type {number} */ hours) => Math.round(hours * 10) / 10;
+  const rows = usage.map(({ person, gpu_hours: hours, idle_gpu_hours: idle }) => [person, tenths(hours), tenths(idle)]);
+  return section('Who used its GPUs', ['Person', 'GPU-hours', 'of these idle'], rows, `No one in the last ${range}.`);
 }
 
 /** @param {History} history @param {Range} range */
@@ -184,7 +228,7 @@ function incidentSection({ incidents }, range) {
 }
 
 /** A fault of a GPU is no state of its server. @param {{ state: string }} incident */
-const toneOf = ({ state }) => (state === 'gpu fault' ? 'bad' : state);
+const toneOf = ({ state }) => (state.endsWith(' fault') || state === 'reboot' ? 'bad' : state);
 
 /**
  * @param {string} title
@@ -202,7 +246,7 @@ function section(title, columns, rows, empty) {
 }
 
 /** @param {number | null} percent */
-const fraction = (percent) => (percent === null ? null : percent / 100);
+const fraction = (percent) => (percent == null ? null : percent / 100);
 
 /** @param {number | null} mib */
 const gib = (mib) => (mib === null ? null : mib / 1024);

@@ -26,6 +26,7 @@ _MIB = 2**20
 _NOT_AVAILABLE = (2**32 - 1, 2**64 - 1)  # NVML_VALUE_NOT_AVAILABLE as unsigned numbers
 _WAIT_SECONDS = 0.4
 _FRESH_SECONDS = 1.0
+_MOST_XIDS = 32  # in one reading
 
 # https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html; the other bits are normal.
 _THROTTLE_REASONS = {
@@ -59,6 +60,7 @@ def read_gpu(nvml: Nvml, index: int, before: Reading) -> Reading:
         "power_limit_w": _amount(fields.get(lambda: nvml.power_limit_mw(handle)), 1000),
         "throttle_reasons": _throttle_reasons(fields.get(lambda: nvml.throttle_bits(handle))),
         "processes": _processes(fields, nvml, handle),
+        **_health(fields, nvml, handle),
     }
     fault = None
     if fields.lost is not None:
@@ -72,6 +74,15 @@ def read_gpu(nvml: Nvml, index: int, before: Reading) -> Reading:
     elif shares_memory:
         reading["shares_memory"] = True
     return {"index": index, "uuid": uuid, "name": name, **reading, "fault": fault}
+
+
+def _health(fields: _Fields, nvml: Nvml, handle: Handle) -> Reading:
+    rows = fields.get(lambda: nvml.remapped_rows(handle))
+    return {
+        "ecc_uncorrected": fields.get(lambda: nvml.ecc_uncorrected(handle)),
+        "rows_pending": rows and rows[0],
+        "rows_failed": rows and rows[1],
+    }
 
 
 def _instance(nvml: Nvml, handle: Handle) -> Reading:
@@ -166,6 +177,10 @@ class _Gpu:
         self._nvml = nvml
         self._index = index
         self._before: Reading = {}
+        self._events: Handle | None = None
+        self._follows_xids = True
+        self._xids: dict[str, float] = {}
+        """The driver's errors, and when each one came last, by the monotonic clock."""
         self._reader: BackgroundReader[Reading] = BackgroundReader(
             f"GPU {index}", self._read, fresh_seconds=_FRESH_SECONDS
         )
@@ -173,7 +188,22 @@ class _Gpu:
     def _read(self) -> Reading:
         reading = read_gpu(self._nvml, self._index, self._before)
         self._before = reading
+        self._read_xids()
         return reading
+
+    def _read_xids(self) -> None:
+        if not self._follows_xids:
+            return
+        try:
+            if self._events is None:
+                self._events = self._nvml.follow_xids(self._nvml.gpu(self._index))
+            for _ in range(_MOST_XIDS):
+                xid = self._nvml.next_xid(self._events)
+                if xid is None:
+                    break
+                self._xids[str(xid)] = time.monotonic()
+        except NvmlError:
+            self._follows_xids = False  # the driver does not tell them, or the GPU is gone
 
     def ask(self) -> None:
         self._reader.latest(0)
@@ -185,7 +215,10 @@ class _Gpu:
             return {**_identity(self._before, self._index), "fault": "not answering", "fault_seconds": silent}
         if latest.value is None:
             return _identity(self._before, self._index)
-        return {**latest.value, "age_seconds": round(latest.age_seconds, 1)}
+        reading = {**latest.value, "age_seconds": round(latest.age_seconds, 1)}
+        if self._xids:
+            reading["xids"] = {xid: round(time.monotonic() - at, 1) for xid, at in self._xids.items()}
+        return reading
 
 
 class _Driver:

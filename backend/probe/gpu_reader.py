@@ -17,6 +17,7 @@ RESTART_SECONDS = 10.0
 """How long a process that ended is left before another one is started; doubles while each one crashes."""
 _LONGEST_RESTART_SECONDS = 300.0
 _LARGEST_BYTES = 1 << 20
+_XIDS_KEPT_SECONDS = 86_400.0
 
 
 class GpuReader:
@@ -30,6 +31,8 @@ class GpuReader:
         self._each: dict[int, _Child] = {}
         self._count = 0
         self._known: dict[int, dict[str, Any]] = {}
+        self._xids: dict[str, dict[str, float]] = {}
+        """The errors of each GPU, by UUID, and when each one came, which outlive a process that crashes."""
 
     def read(self) -> dict[str, Any]:
         """`gpus`, or the driver's `fault` (`has_no_driver`: there may be none), or neither: not read yet."""
@@ -61,8 +64,16 @@ class GpuReader:
     def _remembered(self, answer: dict[str, Any]) -> dict[str, Any]:
         for gpu in answer.get("gpus") or ():
             if gpu.get("uuid"):
+                self._add_xids(gpu)
                 self._known[gpu["index"]] = {name: gpu.get(name) for name in ("index", "uuid", "name")}
         return answer
+
+    def _add_xids(self, gpu: dict[str, Any]) -> None:
+        at, known = time.monotonic(), self._xids.setdefault(gpu["uuid"], {})
+        known.update({xid: at - seconds for xid, seconds in gpu.get("xids", {}).items()})
+        recent = {xid: round(at - then, 1) for xid, then in known.items() if at - then < _XIDS_KEPT_SECONDS}
+        if recent:
+            gpu["xids"] = recent
 
 
 class _Child:

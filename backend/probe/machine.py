@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.probe.accelerators import Accelerators, accelerators
 from backend.probe.background import BackgroundReader
-from backend.probe.disks import disk_free_gib
+from backend.probe.disks import Disks
 from backend.probe.gpu_reader import GpuReader
 from backend.probe.host import HostProbe
 from backend.probe.owners import UserNames, hidden_processes
@@ -27,15 +27,18 @@ class Machine:
     separate threads: `read` takes about half a second at worst, and a millisecond without GPUs.
     """
 
-    def __init__(self, disk: Path, host: Callable[[], dict[str, Any]] | None = None) -> None:
-        """`disk` is a folder on the disk whose free space counts; `host` reads a machine without /proc."""
+    def __init__(
+        self, home: Path, data: Path | None = None, host: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
+        """`home` and `data` are folders whose disks count as well; `host` reads a machine without /proc."""
         self._lock = threading.Lock()
         self._host = host or HostProbe().read
         self._names = UserNames()
         self._programs = Programs(self._names)
-        self._disk = BackgroundReader("disk", lambda: disk_free_gib(disk), fresh_seconds=10)
+        self._disks = Disks(home, data)
+        self._busiest = BusiestProcesses(self._programs)
         self._top: BackgroundReader[tuple[dict[str, Any], ...]] = BackgroundReader(
-            "process table", BusiestProcesses(self._programs).read, fresh_seconds=5
+            "process table", self._busiest.read, fresh_seconds=5
         )
         self._gpu_reader = GpuReader()
         self._gpus: BackgroundReader[dict[str, Any]] = BackgroundReader(
@@ -48,20 +51,22 @@ class Machine:
             "hidden processes", hidden_processes, fresh_seconds=60
         )
         self._had_gpus = False
-        for reader in (self._disk, self._top, self._gpus, self._accelerators, self._hidden):
+        for reader in (self._top, self._gpus, self._accelerators, self._hidden):
             reader.latest(0)  # the first answers take longest
 
     def read(self) -> dict[str, Any]:
         """The fields of a `Snapshot`, but for its server and its time."""
         host = self._read_host()
-        disk, top = self._disk.latest(0), self._top.latest(0)
+        disks, free_gib, silent_disks = self._disks.read()
+        top = self._top.latest(0)
         silences = {
-            "disk": disk.silent_seconds,
+            **silent_disks,
             "process table": top.silent_seconds,
             "user names": self._names.silent_seconds(),
         }
-        host["disk_free_gib"] = disk.value
+        host["disk_free_gib"], host["disks"] = free_gib, disks
         host["top"] = top.value or ()
+        host["stuck_processes"] = self._busiest.stuck
         host["not_answering"] = {
             what: round(seconds, 1) for what, seconds in silences.items() if seconds is not None
         }
@@ -73,7 +78,8 @@ class Machine:
             return self._host()
 
     def close(self) -> None:
-        for reader in (self._disk, self._top, self._gpus, self._accelerators, self._hidden):
+        self._disks.close()
+        for reader in (self._top, self._gpus, self._accelerators, self._hidden):
             reader.close()
 
     def _gpu_fields(self) -> dict[str, Any]:

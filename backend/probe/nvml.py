@@ -18,6 +18,7 @@ _FILES = (
 # nvmlReturn_t
 NOT_SUPPORTED = 3
 DRIVER_NOT_LOADED = 9
+TIMEOUT = 10
 LIBRARY_NOT_FOUND = 12
 FUNCTION_NOT_FOUND = 13
 GPU_IS_LOST = 15
@@ -27,6 +28,8 @@ _OTHER_VERSION = (FUNCTION_NOT_FOUND, 25)  # and NVML_ERROR_ARGUMENT_VERSION_MIS
 
 _TEXT_BYTES = 96
 _TEMPERATURE_GPU = 0
+_UNCORRECTED, _VOLATILE = 1, 0
+_XID_EVENT = 0x8
 _ROOM = 1024  # for processes on one GPU
 
 Handle = ctypes.c_void_p
@@ -67,6 +70,13 @@ class _ProcessV2(ctypes.Structure):
 
 # Of drivers from 510.39 on, from 450 on, and before.
 _PROCESSES = (("_v3", _ProcessV2), ("_v2", _ProcessV2), ("", _ProcessV1))
+
+
+class _Event(ctypes.Structure):
+    _fields_ = (
+        ("device", ctypes.c_void_p), ("type", ctypes.c_ulonglong), ("data", ctypes.c_ulonglong),
+        ("instance", ctypes.c_uint), ("compute_instance", ctypes.c_uint),
+    )  # fmt: skip
 
 
 class Nvml:
@@ -133,6 +143,38 @@ class Nvml:
         bits = ctypes.c_ulonglong()
         self._call(names, handle, ctypes.byref(bits))
         return bits.value
+
+    def ecc_uncorrected(self, handle: Handle) -> int:
+        """Memory errors that were not corrected since the driver started."""
+        count = ctypes.c_ulonglong()
+        kind, since_start = ctypes.c_int(_UNCORRECTED), ctypes.c_int(_VOLATILE)
+        self._call(("nvmlDeviceGetTotalEccErrors",), handle, kind, since_start, ctypes.byref(count))
+        return count.value
+
+    def remapped_rows(self, handle: Handle) -> tuple[bool, bool]:
+        """Whether rows of its memory are replaced at the next reset, and whether that has failed."""
+        numbers = [ctypes.c_uint() for _ in range(4)]  # corrected, uncorrected, pending, failed
+        self._call(("nvmlDeviceGetRemappedRows",), handle, *map(ctypes.byref, numbers))
+        return bool(numbers[2].value), bool(numbers[3].value)
+
+    def follow_xids(self, handle: Handle) -> Handle:
+        """Has the driver note the GPU's errors from now on; returns what `next_xid` is given."""
+        events = Handle()
+        self._call(("nvmlEventSetCreate",), ctypes.byref(events))
+        self._call(("nvmlDeviceRegisterEvents",), handle, ctypes.c_ulonglong(_XID_EVENT), events)
+        return events
+
+    def next_xid(self, events: Handle) -> int | None:
+        """The number of the oldest error that was not returned yet; None: there is none."""
+        event = _Event()
+        try:
+            names = ("nvmlEventSetWait_v2", "nvmlEventSetWait")
+            self._call(names, events, ctypes.byref(event), ctypes.c_uint(0))
+        except NvmlError as error:
+            if error.code == TIMEOUT:
+                return None
+            raise
+        return int(event.data)
 
     def is_divided(self, handle: Handle) -> bool:
         """Whether the GPU is divided into instances (MIG)."""

@@ -19,6 +19,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _IN_KERNEL = 0x00200000  # PF_KTHREAD
 _READ_BYTES = 8192  # of a command line that may be megabytes
+_STUCK_SECONDS = 30.0
 _PROGRAM_KEPT_SECONDS = 60.0  # a process may replace its program, as a shell's `exec` does
 
 
@@ -74,6 +75,8 @@ class _Stat(NamedTuple):
     cpu_seconds: float
     memory_mib: float
     in_kernel: bool
+    waits: bool
+    """For a disk, or in a driver: it cannot be interrupted."""
 
     @staticmethod
     def of(pid: int) -> _Stat:
@@ -84,6 +87,7 @@ class _Stat(NamedTuple):
             cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND,
             memory_mib=int(fields[21]) * _PAGE_BYTES / 2**20,
             in_kernel=bool(int(fields[6]) & _IN_KERNEL),
+            waits=fields[0] == b"D",
         )
 
 
@@ -96,6 +100,7 @@ class _Seen:
     cpu_percent: float | None = None
     memory_mib: float = 0.0
     in_kernel: bool = False
+    waits_since: float | None = None
 
 
 class BusiestProcesses:
@@ -111,6 +116,8 @@ class BusiestProcesses:
         self._leaders = leaders
         self._seen: dict[int, _Seen] = {}
         self._leading: list[_Seen] = []
+        self.stuck: int | None = None
+        """How many processes wait in the kernel and got no processor time for half a minute."""
 
     def read(self) -> tuple[dict[str, Any], ...]:
         """The leaders in processor time and those in memory; 100 cpu_percent is one core."""
@@ -123,9 +130,15 @@ class BusiestProcesses:
             self._seen[pid] = _Seen(pid)
         self._leading = [seen for seen in self._leading if seen.pid in self._seen]
         ours = [seen for seen in self._seen.values() if not seen.in_kernel]
-        others = (seen for seen in ours if seen not in self._leading)
-        for seen in [*self._leading, *heapq.nsmallest(self._batch, others, key=lambda seen: seen.at)]:
+        waiting = [seen for seen in ours if seen.waits_since and seen not in self._leading][: self._batch]
+        first = {*self._leading, *waiting}
+        others = (seen for seen in ours if seen not in first)
+        for seen in [*first, *heapq.nsmallest(self._batch, others, key=lambda seen: seen.at)]:
             _look(seen)
+        now = time.monotonic()
+        self.stuck = sum(
+            seen.waits_since is not None and now - seen.waits_since >= _STUCK_SECONDS for seen in ours
+        )
         by_cpu = heapq.nlargest(
             self._leaders, (seen for seen in ours if seen.cpu_percent), key=lambda seen: seen.cpu_percent or 0
         )
@@ -152,9 +165,11 @@ def _look(seen: _Seen) -> None:
     try:
         stat = _Stat.of(seen.pid)
     except (OSError, ValueError, IndexError):
-        seen.cpu_percent, seen.memory_mib = None, 0.0
+        seen.cpu_percent, seen.memory_mib, seen.waits_since = None, 0.0, None
         return
     seen.born, seen.cpu_seconds, seen.memory_mib = stat.born, stat.cpu_seconds, stat.memory_mib
     seen.in_kernel = stat.in_kernel
     same = before_born == stat.born
+    stays = same and before_seconds == stat.cpu_seconds and seen.waits_since is not None
+    seen.waits_since = (seen.waits_since if stays else seen.at) if stat.waits else None
     seen.cpu_percent = 100 * (stat.cpu_seconds - before_seconds) / (seen.at - before_at) if same else None

@@ -12,10 +12,10 @@ from backend.times import now
 class Sampler:
     """One for the whole process, safe to use from several threads; costs as `Machine` says."""
 
-    def __init__(self, server: str, disk: Path) -> None:
-        """`disk` is a folder on the disk whose free space counts."""
+    def __init__(self, server: str, home: Path) -> None:
+        """`home` is Sheetrack's own folder, whose disk counts."""
         self._server = server
-        self._machine = Machine(disk, _host_without_proc())
+        self._machine = Machine(home, home / "data", _host_without_proc())
 
     def sample(self) -> Snapshot:
         """The machine as it is now. Takes about half a second at worst."""

@@ -66,6 +66,7 @@ def _plausible_time(value: datetime | None) -> datetime | None:
 
 Percent = Annotated[float | None, _number(0, 100)]
 Mib = Annotated[float | None, _number(0, 1e9)]
+Gib = Annotated[float | None, _number(0, 1e9)]
 Seconds = Annotated[float | None, _number(0, 1e9)]
 Amounts = Annotated[dict[str, float], BeforeValidator(_amounts)]
 Name = Annotated[str | None, _text(64)]
@@ -83,6 +84,8 @@ class Pressure(_Reading):
 
     cpu_some_percent: Percent = None
     memory_full_percent: Percent = None
+    memory_full_10s_percent: Percent = None
+    """Of the last 10 s."""
     io_full_percent: Percent = None
 
 
@@ -96,6 +99,17 @@ class Process(_Reading):
     memory_mib: Mib = None
 
 
+class Disk(_Reading):
+    """The file system below a folder, as an ordinary user finds it."""
+
+    path: Annotated[str, _text(64)]
+    free_gib: Gib = None
+    total_gib: Gib = None
+    free_inodes_percent: Percent = None
+    read_only: bool | None = None
+    """Whether it should take files and does not."""
+
+
 class HostReading(_Reading):
     cpu_percent: Percent = None
     cpu_count: Annotated[int | None, _number(1, 1e6)] = None
@@ -103,12 +117,20 @@ class HostReading(_Reading):
     memory_total_mib: Mib = None
     memory_available_mib: Mib = None
     swap_used_mib: Mib = None
-    disk_free_gib: Annotated[float | None, _number(0, 1e9)] = None
+    swap_mib_per_second: Mib = None
+    """What was written to and read from swap since the reading before."""
+    disk_free_gib: Gib = None
+    """On the disk of Sheetrack's home."""
+    disks: Annotated[tuple[Disk, ...], _first(16)] = ()
     pressure: Pressure = Pressure()
+    stuck_processes: Annotated[int | None, _number(0, 1e6)] = None
+    """How many wait for a disk, or in a driver, for so long that it does not answer them."""
     booted_at: Annotated[AwareDatetime | None, AfterValidator(_plausible_time)] = None
+    boot_id: Name = None
+    """Differs after each start of the machine."""
     top: Annotated[tuple[Process, ...], _first(16)] = ()
     not_answering: Amounts = {}
-    """What has not answered for too long, such as `disk`, and for how many seconds."""
+    """What has not answered for too long, such as `disk /home`, and for how many seconds."""
     hidden: Annotated[tuple[Annotated[str, _text(100)], ...], _first(4)] = ()
     """What keeps the reading from seeing every process, in a few words each."""
 
@@ -141,7 +163,7 @@ class GpuInstance(_Reading):
     memory_total_mib: Mib = None
     processes: tuple[GpuProcess, ...] | None = None
     unused_seconds: Seconds = None
-    """For how long it has been seen unused, 0 while it is in use; None: no earlier reading is known."""
+    """Since it was last seen in use, 0 while it is; None: it was not seen in use lately."""
 
     @property
     def memory_used_fraction(self) -> float | None:
@@ -160,6 +182,13 @@ class GpuReading(GpuInstance):
     power_w: Annotated[float | None, _number(0, 1e5)] = None
     power_limit_w: Annotated[float | None, _number(0, 1e5)] = None
     throttle_reasons: Annotated[tuple[Annotated[str, _text(64)], ...] | None, _first(8)] = None
+    ecc_uncorrected: Annotated[int | None, _number(0, 1e12)] = None
+    """Memory errors that could not be corrected since the driver started."""
+    rows_pending: bool | None = None
+    """Whether a broken row of its memory is replaced at its next reset; `rows_failed`: it cannot be."""
+    rows_failed: bool | None = None
+    xids: Amounts = {}
+    """The errors that its driver reported within a day, by Xid, and how many seconds ago."""
     instances: Annotated[tuple[GpuInstance, ...] | None, _first(_MOST_INSTANCES)] = None
     """None: it is not divided."""
     age_seconds: Seconds = None
@@ -238,9 +267,3 @@ class Snapshot(_Reading):
         """Who computes on the GPUs, by name."""
         processes = (process for gpu in self.gpus or () for process in gpu.processes or ())
         return sorted({process.user for process in processes if process.user and not process.is_display})
-
-    @property
-    def gpu_faults(self) -> list[str]:
-        """What does not work, GPU by GPU, or the driver."""
-        faults = [f"GPU {gpu.index} {gpu.fault}" for gpu in self.gpus or () if gpu.fault]
-        return [self.gpu_fault, *faults] if self.gpu_fault else faults

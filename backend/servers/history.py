@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from itertools import groupby
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
@@ -10,10 +11,13 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Moment, Row
+from backend.servers.gpu_history import KEPT as GPU_MEANS_KEPT
+from backend.servers.gpu_history import GpuHistory
+from backend.servers.gpu_means import gpu_hours, gpu_means
 from backend.servers.means import Point, gpu_seconds, means, point
+from backend.servers.past import stale_after
 from backend.servers.readings import Readings
-from backend.servers.verdict import stale_after
-from backend.times import HOUR, floor
+from backend.times import HOUR, floor, now
 
 STEP = timedelta(minutes=5)
 KEPT = timedelta(days=366)
@@ -41,6 +45,7 @@ class _GpuTime(Row):
     server: Mapped[str] = mapped_column(primary_key=True)
     person: Mapped[str] = mapped_column(primary_key=True)
     seconds: Mapped[float]
+    idle_seconds: Mapped[float]
 
 
 class Usage(BaseModel):
@@ -48,6 +53,8 @@ class Usage(BaseModel):
 
     person: str
     gpu_hours: float
+    idle_gpu_hours: float = 0
+    """Of these, the time in which nothing ran."""
 
 
 class History:
@@ -62,6 +69,7 @@ class History:
         self._servers = servers
         self._interval_seconds = interval_seconds
         self._summarizing = threading.Lock()
+        self.gpus = GpuHistory(database)
 
     def summarize(self, at: datetime) -> None:
         """Brings means and GPU time up to date; each reading counts once, however often this is called."""
@@ -88,27 +96,45 @@ class History:
 
     def _summarize(self, server: str, begin: datetime, end: datetime) -> None:
         snapshots = self._readings.between(server, begin, end + stale_after(self._interval_seconds))
-        points = means((point(snapshot) for snapshot in snapshots if snapshot.at < end), STEP)
+        within = [snapshot for snapshot in snapshots if snapshot.at < end]
+        points = means((point(snapshot) for snapshot in within), STEP)
+        gpus = {
+            at: gpu_means(some) for at, some in groupby(within, lambda snapshot: floor(snapshot.at, STEP))
+        }
+        idle = {(at, mean.gpu) for at, some in gpus.items() for mean in some if mean.is_idle}
         seconds = gpu_seconds(snapshots, end, self._interval_seconds)
-        added = insert(_GpuTime)
-        added = added.on_conflict_do_update(
-            ["hour", "server", "person"], set_={"seconds": _GpuTime.seconds + added.excluded.seconds}
+        idle_seconds = gpu_seconds(
+            snapshots, end, self._interval_seconds, lambda at, gpu: (floor(at, STEP), gpu) in idle
         )
+        added = insert(_GpuTime)
+        sums = {
+            "seconds": _GpuTime.seconds + added.excluded.seconds,
+            "idle_seconds": _GpuTime.idle_seconds + added.excluded.idle_seconds,
+        }
         with self._database.begin() as connection:
             if points:
                 means_of = [{"server": server, **mean.model_dump()} for mean in points]
                 connection.execute(sa.insert(_Mean), means_of)
             if seconds:
                 rows = [
-                    {"server": server, "hour": hour, "person": person, "seconds": value}
+                    {
+                        "server": server,
+                        "hour": hour,
+                        "person": person,
+                        "seconds": value,
+                        "idle_seconds": idle_seconds.get((hour, person), 0.0),
+                    }
                     for (hour, person), value in seconds.items()
                 ]
-                connection.execute(added, rows)
+                connection.execute(added.on_conflict_do_update(["hour", "server", "person"], set_=sums), rows)
+            hours = gpu_hours(snapshots, end, self._interval_seconds)
+            self.gpus.add(connection, server, gpus, hours, STEP)
 
     def forget_before(self, moment: datetime) -> None:
         with self._database.begin() as connection:
             connection.execute(sa.delete(_Mean).where(_Mean.at < moment))
             connection.execute(sa.delete(_GpuTime).where(_GpuTime.hour < moment))
+        self.gpus.forget_before(max(moment, now() - GPU_MEANS_KEPT), moment)
 
     def points(self, server: str, since: datetime, until: datetime) -> list[Point]:
         """About `MOST_POINTS` at most, oldest first: readings for a short time, means for a long one."""
@@ -138,17 +164,17 @@ class History:
 
     def usage(self, server: str, since: datetime, until: datetime) -> list[Usage]:
         """GPU-hours of each person on the server, from the hour of `since` to `until`, most first."""
-        seconds = sa.func.sum(_GpuTime.seconds)
+        seconds, idle = sa.func.sum(_GpuTime.seconds), sa.func.sum(_GpuTime.idle_seconds)
         query = (
-            sa.select(_GpuTime.person, seconds)
+            sa.select(_GpuTime.person, seconds, idle)
             .where(_GpuTime.server == server, _GpuTime.hour >= floor(since, HOUR), _GpuTime.hour < until)
             .group_by(_GpuTime.person)
             .order_by(seconds.desc())
         )
         with self._reading.connect() as connection:
             return [
-                Usage(person=person, gpu_hours=round(value / 3600, 2))
-                for person, value in connection.execute(query)
+                Usage(person=person, gpu_hours=round(used / 3600, 2), idle_gpu_hours=round(held / 3600, 2))
+                for person, used, held in connection.execute(query)
             ]
 
     def weekly_usage(self) -> dict[datetime, dict[str, float]]:

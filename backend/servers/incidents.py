@@ -1,8 +1,8 @@
-"""Incidents: periods in which a server was down, stale, overloaded, faulty or in maintenance."""
+"""Incidents: periods in which a server was down, stale, overloaded, faulty, restarted or in maintenance."""
 
 import threading
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -12,6 +12,9 @@ from backend.database import Row
 from backend.servers.state import ServerStatus, State
 
 GPU_FAULT = "gpu fault"
+DISK_FAULT = "disk fault"
+REBOOT = "reboot"
+_REBOOT_SHOWN = timedelta(minutes=10)
 _STATES = (State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)
 _MOST = 200
 
@@ -30,7 +33,7 @@ class Incident(BaseModel):
     model_config = ConfigDict(frozen=True, serialize_by_alias=True)
 
     state: str
-    """`overloaded`, `stale`, `down`, `maintenance` or `gpu fault`."""
+    """`overloaded`, `stale`, `down`, `maintenance`, `gpu fault`, `disk fault` or `reboot`."""
     reason: str
     """The last reason, which names durations and counts."""
     since: AwareDatetime = Field(serialization_alias="from")
@@ -108,8 +111,13 @@ class Incidents:
 
 def _incidents(server: ServerStatus, at: datetime) -> list[tuple[str, tuple[str, datetime]]]:
     """The states that are incidents, each with its reason and its beginning."""
-    verdict, faults = server.verdict, server.snapshot.gpu_faults if server.snapshot else []
-    found = [(GPU_FAULT, ("; ".join(faults), at))] if faults else []
+    verdict, found = server.verdict, []
+    for state, kind in ((GPU_FAULT, "gpu"), (DISK_FAULT, "disk")):
+        faults = [fault.text for fault in server.faults if fault.kind == kind and not fault.is_warning]
+        if faults:
+            found.append((state, ("; ".join(faults), at)))
+    if server.rebooted_at and timedelta() <= at - server.rebooted_at < _REBOOT_SHOWN:
+        found.append((REBOOT, ("it has started again", server.rebooted_at)))
     if verdict.state in _STATES:
         found.append((verdict.state.value, (verdict.reason, verdict.since or at)))
     return found

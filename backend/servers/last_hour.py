@@ -1,6 +1,7 @@
 """The last hour in sixty numbers."""
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 _MINUTES = 60
@@ -11,6 +12,15 @@ class LastHour:
 
     def __init__(self) -> None:
         self._minutes: deque[tuple[int, float, int]] = deque(maxlen=_MINUTES)  # which, sum, count
+
+    @property
+    def minutes(self) -> list[tuple[int, float, int]]:
+        """All that is known, for `restore`."""
+        return list(self._minutes)
+
+    def restore(self, minutes: Sequence[tuple[int, float, int]]) -> None:
+        """Goes on from what another one knew."""
+        self._minutes = deque(minutes, maxlen=_MINUTES)
 
     def add(self, at: datetime, value: float | None) -> None:
         if value is None:

@@ -1,15 +1,15 @@
 """Means over time, and GPU time of each person. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from backend.probe.snapshot import HostReading, Snapshot
-from backend.servers.use import computing, use_percent
-from backend.servers.verdict import stale_after
+from backend.servers.gpu_means import spans
+from backend.servers.use import computing, gpu_key, use_percent
 from backend.times import HOUR, floor
 
 _FIELDS = ("cpu_percent", "memory_used_percent", "gpu_percent", "gpu_memory_percent")
@@ -69,27 +69,29 @@ def _mean(at: datetime, points: Sequence[Point]) -> Point:
 
 
 def gpu_seconds(
-    snapshots: Sequence[Snapshot], until: datetime, interval_seconds: float
+    snapshots: Sequence[Snapshot],
+    until: datetime,
+    interval_seconds: float,
+    counts: Callable[[datetime, str], bool] = lambda _, __: True,
 ) -> dict[tuple[datetime, str], float]:
     """How long each person had GPUs, in seconds, by the hour and the person's login.
 
-    A person has a GPU while a process of theirs that computes is on it, working or not, from one answer of the server to
-    the next. Several people on one GPU share that time equally. Where the next answer comes so late that the
-    first no longer holds (`stale_after`), nothing is known and nothing counts. A person with two GPUs for an
-    hour has two GPU-hours.
+    A person has a GPU while a process of theirs that computes is on it, working or not, from one answer of
+    the server to the next. Several people on one GPU share that time equally. Where the next answer comes so
+    late that the first no longer holds (`stale_after`), nothing is known and nothing counts. A person with two
+    GPUs for an hour has two GPU-hours.
 
     Args:
         snapshots: of one server, oldest first.
         until: the end of the time that counts; a later answer only ends the time of the one before it.
         interval_seconds: how often the server is read.
+        counts: whether the time of a GPU, named by UUID or index, counts at a moment.
     """
-    limit, seconds = stale_after(interval_seconds), defaultdict[tuple[datetime, str], float](float)
-    for answer, following in pairwise(snapshot for snapshot in snapshots if not snapshot.failure):
-        span = following.at - answer.at
-        if span > limit or answer.at >= until:
-            continue
+    seconds = defaultdict[tuple[datetime, str], float](float)
+    for answer, end in spans(snapshots, until, interval_seconds):
         for gpu in answer.gpus or ():
             people = {process.user for process in computing(gpu) if process.user}
-            for person in people:
-                seconds[floor(answer.at, HOUR), person] += span.total_seconds() / len(people)
+            if people and counts(answer.at, gpu_key(gpu)):
+                for person in people:
+                    seconds[floor(answer.at, HOUR), person] += (end - answer.at).total_seconds() / len(people)
     return dict(seconds)

@@ -27,6 +27,9 @@ _NAMES_OF_A_SERVER = 4  # look-ups that may hang together, so that no server wai
 _LEAST_NAMES = 32
 _SERVERS_AT_ONCE = 128  # more would wait for this processor, and that would count as their silence
 
+_ROUNDS_TOGETHER = 2
+"""Servers whose last answers lie in so many rounds have fallen silent together."""
+_SILENT = (Failure.UNREACHABLE, Failure.AGENT_DOWN)
 _NO_SERVER_ANSWERS = {
     "failure": Failure.MONITOR,
     "failure_text": "no server is reachable (probably our own network)",
@@ -49,6 +52,9 @@ class Poller:
         self._samplers: dict[str, Sampler] = {}
         self._faults: dict[str, str] = {}
         """The unexpected exception of a server, as far as it is in the log."""
+        self._round = 0
+        self._answered_in: dict[str, int] = {}
+        """The last round in which each server was no failure."""
         self._places = asyncio.Semaphore(_SERVERS_AT_ONCE)
         self._servers: dict[str, Server] = {}
         self._readers: dict[str, RemoteAgent | SshServer] = {}
@@ -144,9 +150,27 @@ class Poller:
         ]
         snapshots = await asyncio.gather(*asked)
         here, remote = snapshots[: len(local)], snapshots[len(local) :]
-        if len(remote) > 1 and all(snapshot.failure is Failure.UNREACHABLE for snapshot in remote):
+        if self._is_our_own_network(remote):
             remote = [snapshot.model_copy(update=_NO_SERVER_ANSWERS) for snapshot in remote]
         return [*here, *remote]
+
+    def _is_our_own_network(self, remote: Sequence[Snapshot]) -> bool:
+        """Whether all other machines are silent since the same moment, in whatever way.
+
+        A tunnel that has died refuses connections, though the agent behind it lives. Servers that never
+        answered are no evidence, unless their machines cannot be reached either.
+        """
+        answering = [snapshot.server for snapshot in remote if snapshot.failure not in _SILENT]
+        if answering or not remote:
+            self._round += 1
+            self._answered_in.update(dict.fromkeys(answering, self._round))
+            return False
+        together = sum(
+            self._round - self._answered_in.get(snapshot.server, -_ROUNDS_TOGETHER) < _ROUNDS_TOGETHER
+            for snapshot in remote
+        )
+        is_unreachable = all(snapshot.failure is Failure.UNREACHABLE for snapshot in remote)
+        return together > 1 or (is_unreachable and len(remote) > 1 and not self._answered_in)
 
     def _sampler_of(self, name: str) -> Sampler:
         if name not in self._samplers:

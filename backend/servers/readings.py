@@ -1,17 +1,31 @@
-"""The readings of every server."""
+"""The readings of every server, and the past of each that the next backend goes on from."""
 
 import logging
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from pydantic import ValidationError
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Row
 from backend.probe.snapshot import Snapshot
+from backend.servers.packing import packed, unpacked
 
 log = logging.getLogger(__name__)
+
+_AT_ONCE = 500  # rows that one transaction deletes: milliseconds
+_PAUSE_SECONDS = 0.02  # between two of them, for others that wait to write
+
+
+class _AsStored(sa.types.UserDefinedType[bytes | str]):
+    """Bytes; older releases stored text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "BLOB"
 
 
 class _Snapshot(Row):
@@ -19,7 +33,13 @@ class _Snapshot(Row):
     id: Mapped[int] = mapped_column(primary_key=True)
     server: Mapped[str]
     at: Mapped[datetime]
-    content: Mapped[str]
+    content: Mapped[bytes | str] = mapped_column(_AsStored())
+
+
+class _Past(Row):
+    __tablename__ = "pasts"
+    server: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[bytes]
 
 
 class Readings:
@@ -29,11 +49,31 @@ class Readings:
         self._database = database
         self._reading = database.execution_options(reading=True)
 
-    def remember(self, snapshots: Sequence[Snapshot]) -> None:
-        rows = [{"server": s.server, "at": s.at, "content": s.model_dump_json()} for s in snapshots]
-        if rows:
-            with self._database.begin() as connection:
-                connection.execute(sa.insert(_Snapshot), rows)
+    def remember(self, snapshots: Sequence[Snapshot], pasts: Mapping[str, str] | None = None) -> None:
+        """Stores snapshots together with the past of each server after them, as JSON."""
+        rows = [
+            {"server": s.server, "at": s.at, "content": packed(s.model_dump_json(exclude_defaults=True))}
+            for s in snapshots
+        ]
+        newest = [{"server": server, "content": packed(past)} for server, past in (pasts or {}).items()]
+        if not rows:
+            return
+        with self._database.begin() as connection:
+            connection.execute(sa.insert(_Snapshot), rows)
+            if newest:
+                past = insert(_Past)
+                replaced = past.on_conflict_do_update(["server"], set_={"content": past.excluded.content})
+                connection.execute(replaced, newest)
+
+    def past(self, server: str) -> bytes | None:
+        """The newest past of the server as JSON, None without any that can be read."""
+        query = sa.select(_Past.content).where(_Past.server == server)
+        with self._reading.connect() as connection:
+            content = connection.scalar(query)
+        try:
+            return None if content is None else unpacked(content)
+        except ValueError:
+            return None
 
     def between(self, server: str, since: datetime, until: datetime | None = None) -> list[Snapshot]:
         """The server's snapshots from `since` on, and before `until`, oldest first; without broken ones."""
@@ -57,17 +97,24 @@ class Readings:
             return connection.scalar(query)
 
     def forget_before(self, moment: datetime) -> int:
-        """Deletes old readings; returns how many."""
-        with self._database.begin() as connection:
-            return connection.execute(sa.delete(_Snapshot).where(_Snapshot.at < moment)).rowcount
+        """Deletes old readings, some at a time so that no other write waits for long; returns how many."""
+        some = sa.select(_Snapshot.id).where(_Snapshot.at < moment).limit(_AT_ONCE)
+        deleted = 0
+        while True:
+            with self._database.begin() as connection:
+                count = connection.execute(sa.delete(_Snapshot).where(_Snapshot.id.in_(some))).rowcount
+            deleted += count
+            if count < _AT_ONCE:
+                return deleted
+            time.sleep(_PAUSE_SECONDS)
 
 
-def _valid(server: str, contents: Sequence[str]) -> Iterator[Snapshot]:
+def _valid(server: str, contents: Sequence[bytes | str]) -> Iterator[Snapshot]:
     broken = 0
     for content in contents:
         try:
-            yield Snapshot.model_validate_json(content)
-        except ValidationError:
+            yield Snapshot.model_validate_json(unpacked(content))
+        except ValueError:
             broken += 1
     if broken:
         log.warning("%d stored readings of %s cannot be read and are left out", broken, server)

@@ -3,22 +3,33 @@
 Durations are given where they matter ("for 2 min"), otherwise times of day in the time zone of `at`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from backend.probe.snapshot import GpuReading, HostReading, Snapshot
+from backend.servers import overload as signs_of
+from backend.servers.state import Held
 from backend.servers.use import (
     BUSY_CPU_PERCENT,
-    FULL_MEMORY,
+    computing,
     free_instances,
+    gpu_key,
+    held_mib,
     is_free,
     is_full,
+    is_idle_but_held,
+    left_fraction,
+    memory_is_full,
     working_gpus,
 )
 from backend.text import listed
 from backend.times import clock, duration
 
+HELD_IDLE = timedelta(hours=1)
+"""How long a GPU is held and idle before people are told."""
+_UNOWNED = timedelta(minutes=1)
 _JUST_BOOTED = timedelta(minutes=10)
+_WORTH_SAYING_SECONDS = 10
 _SLOW_SECONDS = 15
 _MIB_PER_GIB = 1024
 
@@ -26,35 +37,82 @@ _MIB_PER_GIB = 1024
 def overload(host: HostReading | None, signs: Mapping[str, datetime], at: datetime) -> list[str]:
     """Each sign of overload with its value and its duration, such as `disk pressure 31 % for 3 min`."""
     host = host or HostReading()
-    pressure = host.pressure
-    load = (host.load_1min or 0) / (host.cpu_count or 1)
-    now = {
-        "memory pressure": f"memory pressure {pressure.memory_full_percent or 0:.0f} %",
-        "disk pressure": f"disk pressure {pressure.io_full_percent or 0:.0f} %",
-        "CPU pressure": f"CPU pressure {pressure.cpu_some_percent or 0:.0f} %, load {load:.1f} per core",
-        "load": f"load {load:.1f} per core",
-        "memory": f"{1 - (host.memory_used_fraction or 0):.0%} of memory left".replace("%", " %"),
-    }
-    return [f"{now[sign]} for {duration(at - since)}" for sign, since in signs.items()]
+    return [f"{_sign(host, sign)}{_lasting(at - since)}" for sign, since in signs.items()]
 
 
-def use(answer: Snapshot, fault_since: datetime | None, at: datetime) -> list[str]:
-    """What is free, what does not work, and what is unknown."""
+def _lasting(span: timedelta) -> str:
+    return f" for {duration(span)}" if span.total_seconds() >= _WORTH_SAYING_SECONDS else ""
+
+
+def _sign(host: HostReading, sign: str) -> str:
+    pressure, load = host.pressure, signs_of.load_per_core(host) or 0
+    match sign:
+        case signs_of.PRESSURE:
+            stall = max(pressure.memory_full_percent or 0, pressure.memory_full_10s_percent or 0)
+            return f"memory pressure {stall:.0f} %"
+        case signs_of.DISK:
+            return f"disk pressure {pressure.io_full_percent or 0:.0f} %"
+        case signs_of.CPU:
+            return f"CPU pressure {pressure.cpu_some_percent or 0:.0f} %, load {load:.1f} per core"
+        case signs_of.SWAP:
+            return f"{host.swap_mib_per_second or 0:.0f} MiB/s of swap traffic"
+        case signs_of.LOAD:
+            why = ", processes wait for a disk" if signs_of.waits_for_disks(host) else ""
+            return f"load {load:.1f} per core{why}"
+    by = f", most by {most}" if (most := _most_memory(host)) else ""
+    return f"{100 * (left_fraction(host) or 0):.0f} % of memory left{by}"
+
+
+def _most_memory(host: HostReading) -> str | None:
+    """Who holds most of the memory, where one person's largest process has a quarter of what is used."""
+    largest = max(host.top, key=lambda process: process.memory_mib or 0, default=None)
+    used = (host.memory_total_mib or 0) - (host.memory_available_mib or 0)
+    return largest.user if largest and used and (largest.memory_mib or 0) >= used / 4 else None
+
+
+def before(answer: Snapshot | None) -> str:
+    """`; before: 98 % of memory in use, memory pressure 40 %, most by kim`, of a server that is silent now."""
+    host = answer.host if answer else None
+    if host is None:
+        return ""
+    parts, used = [], host.memory_used_fraction
+    is_short = used is not None and not signs_of.has_plenty(host)
+    if host.cpu_percent is not None and not is_short:
+        parts.append(f"CPU {host.cpu_percent:.0f} %")
+    if used is not None:
+        parts.append(f"{100 * used:.0f} % of memory in use")
+    for kind, percent in (
+        ("memory", host.pressure.memory_full_percent),
+        ("disk", host.pressure.io_full_percent),
+    ):
+        if percent is not None and percent >= 1:
+            parts.append(f"{kind} pressure {percent:.0f} %")
+    load = signs_of.load_per_core(host)
+    if load is not None and load >= 1:
+        parts.append(f"load {load:.1f} per core")
+    most = _most_memory(host)
+    if most and is_short:
+        parts.append(f"most by {most}")
+    return f"; before: {', '.join(parts)}" if parts else ""
+
+
+def use(answer: Snapshot, slowed: Collection[str] = ()) -> list[str]:
+    """What is free and what is unknown. `slowed` are faults that are told already."""
     host, parts = answer.host or HostReading(), []
-    if answer.gpu_fault:
-        parts.append(f"{answer.gpu_fault} for {duration(at - (fault_since or answer.at))}")
-    elif answer.gpus is None:
+    if answer.gpus is None and not answer.gpu_fault:
         parts.append("GPUs not read yet")
-    parts += [f"GPU {gpu.index} {_fault(gpu)}" for gpu in answer.gpus or () if gpu.fault]
     parts += [
-        f"{what} not answering for {duration(timedelta(seconds=seconds))}"
+        f"{what} not answering for {duration(seconds)}"
         for what, seconds in host.not_answering.items()
+        if not what.startswith("disk")
     ]
     parts += other_gpus(answer)
-    if (host.memory_used_fraction or 0) >= FULL_MEMORY:
+    if memory_is_full(host):
         parts.append(f"{100 * (host.memory_used_fraction or 0):.0f} % of memory in use")
+    elif signs_of.has_plenty(host) and (host.pressure.memory_full_percent or 0) >= signs_of.STALLED_PERCENT:
+        parts.append(f"a job is short of memory (memory pressure {host.pressure.memory_full_percent:.0f} %)")
     if answer.gpus:
-        parts += _gpu_use(answer)
+        parts += _gpu_use(answer, slowed)
         if (host.cpu_percent or 0) >= BUSY_CPU_PERCENT:
             parts.append(f"CPU {host.cpu_percent:.0f} %")
         parts += host.hidden
@@ -70,12 +128,7 @@ def other_gpus(answer: Snapshot) -> list[str]:
     ]
 
 
-def _fault(gpu: GpuReading) -> str:
-    silent = "" if gpu.fault_seconds is None else f" for {duration(timedelta(seconds=gpu.fault_seconds))}"
-    return f"{gpu.fault}{silent}"
-
-
-def _gpu_use(answer: Snapshot) -> list[str]:
+def _gpu_use(answer: Snapshot, slowed: Collection[str]) -> list[str]:
     gpus, working = answer.gpus or (), working_gpus(answer)
     parts = []
     if not working:
@@ -90,9 +143,12 @@ def _gpu_use(answer: Snapshot) -> list[str]:
         free = sum(len(free_instances(gpu)) for gpu in working)
         if len(whole) < len(working):
             parts.append(f"{free} of {len(instances)} MIG instances free")
-    parts += [f"GPU {gpu.index} slowed by {gpu.throttle_reasons[0]}" for gpu in gpus if gpu.throttle_reasons]
+    for gpu in gpus:
+        if gpu.throttle_reasons:
+            what = f"GPU {gpu.index} slowed by {gpu.throttle_reasons[0]}"
+            parts += [what] * (what not in slowed)
     parts += [
-        f"GPU {gpu.index} answers slowly, read {duration(timedelta(seconds=gpu.age_seconds))} ago"
+        f"GPU {gpu.index} answers slowly, read {duration(gpu.age_seconds)} ago"
         for gpu in gpus
         if gpu.age_seconds is not None and gpu.age_seconds >= _SLOW_SECONDS
     ]
@@ -106,9 +162,19 @@ def _free_gpus(whole: Sequence[GpuReading], count: int) -> str:
         left = max((_memory_free_gib(gpu), -gpu.index) for gpu in whole)
         where = f" on GPU {-left[1]}" if count > 1 else ""
         return f"no GPU free, {left[0]:.0f} GiB left{where}" if left[0] else "no GPU known to be free"
+    sizes = sorted({_total_gib(gpu) for gpu in whole}, reverse=True)
+    size = ""
+    if len(sizes) > 1:
+        counts = {gib: sum(_total_gib(gpu) == gib for gpu in free) for gib in sizes}
+        each = [f"{number} of {gib} GiB" for gib, number in counts.items() if number]
+        size = f" ({', '.join(each)})" if len(each) > 1 else f" ({each[0].split(' of ')[1]})"
     if len(free) < count:
-        return f"{len(free)} of {count} GPUs free"
-    return {1: "GPU free", 2: "both GPUs free"}.get(count, f"all {count} GPUs free")
+        return f"{len(free)} of {count} GPUs free{size}"
+    return {1: "GPU free", 2: "both GPUs free"}.get(count, f"all {count} GPUs free") + size
+
+
+def _total_gib(gpu: GpuReading) -> int:
+    return round((gpu.memory_total_mib or 0) / _MIB_PER_GIB)
 
 
 def _host_use(host: HostReading) -> list[str]:
@@ -118,18 +184,29 @@ def _host_use(host: HostReading) -> list[str]:
     return parts
 
 
-def held_idle(answer: Snapshot, since: Mapping[int, datetime], at: datetime) -> list[str]:
-    """`12 GiB held by park, idle for 40 min`, for each GPU in `since`."""
+def held(
+    answer: Snapshot, idle: Mapping[str, Held], unowned_since: Mapping[int, datetime], at: datetime
+) -> list[str]:
+    """`12 GiB held by park, idle for 2 h`, for each GPU; or that no process holds its memory."""
     parts = []
     for gpu in answer.gpus or ():
-        if gpu.index not in since:
-            continue
-        users = sorted({process.user for process in gpu.processes or () if process.user})
         where = f" on GPU {gpu.index}" if len(answer.gpus or ()) > 1 else ""
-        by = f" by {listed(users)}" if users else ""
-        held = f"{(gpu.memory_used_mib or 0) / _MIB_PER_GIB:.0f} GiB held{where}"
-        parts.append(f"{held}{by}, idle for {duration(at - since[gpu.index])}")
+        if gpu.index in unowned_since:
+            if at - unowned_since[gpu.index] >= _UNOWNED:
+                parts.append(f"{_held_gib(gpu)} GiB of GPU {gpu.index} held by no process")
+            continue
+        known = idle.get(gpu_key(gpu))
+        users = sorted({process.user for process in computing(gpu) if process.user})
+        if known and users and is_idle_but_held(gpu) and at - known.since >= HELD_IDLE:
+            parts.append(
+                f"{_held_gib(gpu)} GiB held{where} by {listed(users)}, idle for {duration(at - known.since)}"
+            )
     return parts
+
+
+def _held_gib(gpu: GpuReading) -> str:
+    gib = (held_mib(gpu) or 0) / _MIB_PER_GIB
+    return f"{gib:.1f}" if gib < 2 else f"{gib:.0f}"
 
 
 def reboot(answer: Snapshot, at: datetime) -> list[str]:
@@ -137,6 +214,20 @@ def reboot(answer: Snapshot, at: datetime) -> list[str]:
     if booted is None or not timedelta() <= at - booted < _JUST_BOOTED:
         return []
     return [f"rebooted {duration(at - booted)} ago"]
+
+
+def advice(answer: Snapshot | None) -> tuple[str, ...]:
+    """What an administrator could change, so that more is known of the server."""
+    host = answer.host if answer else None
+    if host is None or host.boot_id is None or signs_of.has_pressure(host):
+        return ()
+    return (NO_PRESSURE,)
+
+
+NO_PRESSURE = (
+    "Its kernel does not account for pressure, so that an overload is seen late: add psi=1 to the kernel's "
+    "command line, then restart it."
+)
 
 
 def maintenance(reason: str, by: str, until: datetime | None, at: datetime) -> str:

@@ -1,6 +1,7 @@
 """The state of a server, with a reason."""
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -25,6 +26,49 @@ class Verdict(BaseModel):
     state: State
     reason: str
     since: AwareDatetime | None = None
+    urgent: bool = False
+    """Whether the server may be gone before its next reading."""
+
+
+class Fault(BaseModel):
+    """Something that does not work on a server, or will soon not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["gpu", "disk", "connection"]
+    what: str
+    """The same as long as the fault is the same."""
+    detail: str = ""
+    count: int | None = None
+    """How many there are of `what`."""
+    is_warning: bool = False
+    """Whether work can go on."""
+
+    @property
+    def text(self) -> str:
+        """Everything about it, such as `/home is full (1.2 GiB left)`."""
+        return " ".join(str(part) for part in (self.count, self.what, self.detail) if part)
+
+
+class KnownGpu(BaseModel):
+    """A GPU that a server had at some time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    """The last one under which it was seen."""
+    uuid: str
+    name: str | None = None
+
+
+class Held(BaseModel):
+    """A GPU that is held and idle."""
+
+    model_config = ConfigDict(frozen=True)
+
+    since: AwareDatetime
+    people: tuple[str, ...] = ()
+    """Whose processes hold it; empty where no process does."""
 
 
 class ServerStatus(BaseModel):
@@ -35,8 +79,17 @@ class ServerStatus(BaseModel):
     name: str
     verdict: Verdict
     snapshot: Snapshot | None = None
+    last: Snapshot | None = None
+    """What it answered last, where that does not hold any more."""
     seen_at: AwareDatetime | None = None
     """When it last answered."""
+    rebooted_at: AwareDatetime | None = None
+    """When it started again while it was followed."""
+    faults: tuple[Fault, ...] = ()
+    missing_gpus: tuple[KnownGpu, ...] = ()
+    """GPUs that it had, until a person confirms that they are gone."""
+    advice: tuple[str, ...] = ()
+    """What an administrator could change, so that more is known of it."""
     suggested: bool = False
     """Whether it is the best one to take."""
     trains: bool = True

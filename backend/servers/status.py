@@ -8,20 +8,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DatabaseError
 
 from backend.database import database_error
 from backend.probe.sampler import Sampler
 from backend.probe.snapshot import Snapshot
 from backend.servers import reasons
+from backend.servers.faults import missing_gpus
+from backend.servers.known_gpus import KnownGpus
 from backend.servers.last_hour import LastHour
 from backend.servers.maintenance import Maintenance
+from backend.servers.past import Past, follow
 from backend.servers.poller import Poller
 from backend.servers.readings import Readings
 from backend.servers.server import Server
-from backend.servers.state import ServerStatus, State, Verdict
+from backend.servers.state import Held, KnownGpu, ServerStatus, State, Verdict
 from backend.servers.use import use_percent
-from backend.servers.verdict import TRIES, Past, follow, judge, suggest
+from backend.servers.verdict import TRIES, faults, judge, suggest
 from backend.times import now
 
 log = logging.getLogger(__name__)
@@ -42,6 +46,8 @@ class Status:
         interval_seconds: float,
         sampler: Callable[[str], Sampler],
         maintenance: Callable[[], Mapping[str, Maintenance]] = dict,
+        known_gpus: KnownGpus | None = None,
+        held: Callable[[], Mapping[str, Mapping[str, Held]]] = dict,
     ) -> None:
         """The functions are called when their results are needed.
 
@@ -51,12 +57,16 @@ class Status:
             interval_seconds: how often `refresh` is called.
             sampler: makes the reader of this machine, given the server's name.
             maintenance: the maintenance that people announced, by the server's name.
+            known_gpus: remembers the GPUs that each server ever had; None: nothing does.
+            held: the GPUs that are held and idle, by the server's name and the GPU.
         """
         self._interval_seconds = interval_seconds
         self._known = {server.name: _Known(server, interval_seconds) for server in servers}
         self._readings = readings
         self._sampler = sampler
         self._maintenance = maintenance
+        self._known_gpus = known_gpus
+        self._held = held
         self._refreshing = threading.Lock()
         self._poller: Poller | None = None
         self._unsaved: deque[Snapshot] = deque(maxlen=_MOST_UNSAVED)
@@ -71,7 +81,9 @@ class Status:
                 self._poller = self._open_poller()
                 for missed in self._recall(self._poller, self._known):
                     self._remember(missed)
-            self._remember(self._poll(self._poller))
+            snapshots = self._poll(self._poller)
+            self._remember(snapshots)
+            self._note_gpus(snapshots)
         return self.current()
 
     def follow(self, servers: Sequence[Server]) -> None:
@@ -106,8 +118,14 @@ class Status:
 
     def current(self) -> list[ServerStatus]:
         """Every server as it is now, the best to take first; without numbers that no longer hold."""
-        at, maintenance = now().astimezone(), self._maintenance()
-        return suggest([known.status(at, maintenance.get(name)) for name, known in self._known.items()])
+        at, maintenance, held = now().astimezone(), self._maintenance(), self._held()
+        gpus = self._known_gpus.by_server() if self._known_gpus else {}
+        return suggest(
+            [
+                known.status(at, maintenance.get(name), gpus.get(name, ()), held.get(name, {}))
+                for name, known in self._known.items()
+            ]
+        )
 
     def is_in_doubt(self) -> bool:
         """Whether the next round decides that a server is down."""
@@ -142,19 +160,24 @@ class Status:
                 self._add(snapshot)
         return snapshots
 
+    def _note_gpus(self, snapshots: Sequence[Snapshot]) -> None:
+        if self._known_gpus is None:
+            return
+        try:
+            self._known_gpus.note(snapshots)
+        except DatabaseError as error:
+            log.warning("new GPUs wait to be stored: %s", database_error(error))
+
     def _add(self, snapshot: Snapshot) -> None:
         self._known[snapshot.server].add(snapshot)
 
     def _recall(self, poller: Poller, names: Iterable[str]) -> list[list[Snapshot]]:
-        """Takes up the stored readings of these servers of the last hour, then those that only agents have.
+        """Takes up the stored past of these servers, then the readings of the last hour that only agents have.
 
         Returns the latter, a list for each agent, oldest first.
         """
-        since = dict.fromkeys(names, now() - _RECALLED)
-        for name in since:
-            for snapshot in self._stored(name, since[name]):
-                self._add(snapshot)
-                since[name] = snapshot.at
+        earliest = now() - _RECALLED
+        since = {name: max(earliest, self._restore(name, earliest)) for name in names}
         remote = {name: at for name, at in since.items() if not self._known[name].server.is_here}
         missed = poller.history(remote)
         for snapshots in missed:
@@ -162,21 +185,34 @@ class Status:
                 self._add(snapshot)
         return missed
 
-    def _stored(self, server: str, since: datetime) -> list[Snapshot]:
+    def _restore(self, name: str, earliest: datetime) -> datetime:
+        """Takes up the stored past of a server; returns the time of its last answer, or `earliest`."""
+        known = self._known[name]
         try:
-            return self._readings.between(server, since)
+            content = self._readings.past(name)
+            if content is None or not known.restore(content):
+                for snapshot in self._readings.between(name, earliest):  # stored by an older release
+                    self._add(snapshot)
         except DatabaseError as error:
-            log.warning("stored readings of %s are not taken up: %s", server, database_error(error))
-            return []
+            log.warning("stored readings of %s are not taken up: %s", name, database_error(error))
+        return known.seen_at or earliest
 
     def _remember(self, snapshots: Sequence[Snapshot]) -> None:
         self._unsaved.extend(snapshots)
+        pasts = {name: known.stored() for name, known in self._known.items()}
         try:
-            self._readings.remember(self._unsaved)
+            self._readings.remember(self._unsaved, pasts)
         except DatabaseError as error:
             log.warning("readings wait to be stored: %s", database_error(error))
         else:
             self._unsaved.clear()
+
+
+class _StoredPast(BaseModel):
+    """What the next backend goes on from."""
+
+    past: Past
+    last_hour: list[tuple[int, float, int]]
 
 
 class _Known:
@@ -194,17 +230,44 @@ class _Known:
     def silent_tries(self) -> int:
         return self._past.silent_tries
 
+    @property
+    def seen_at(self) -> datetime | None:
+        return self._past.answer.at if self._past.answer else None
+
     def add(self, snapshot: Snapshot) -> None:
         with self._lock:
             self._past = follow(self._past, snapshot, self._interval_seconds)
             self._failed = snapshot if snapshot.failure else None
             self._last_hour.add(snapshot.at, use_percent(snapshot))
 
-    def status(self, at: datetime, maintenance: Maintenance | None) -> ServerStatus:
+    def stored(self) -> str:
+        with self._lock:
+            past, minutes = self._past, self._last_hour.minutes
+        return _StoredPast(past=past, last_hour=minutes).model_dump_json(exclude_defaults=True)
+
+    def restore(self, content: bytes) -> bool:
+        """Goes on from what another backend stored; False where that is of another release."""
+        try:
+            stored = _StoredPast.model_validate_json(content)
+        except ValidationError:
+            return False
+        with self._lock:
+            self._past = stored.past
+            self._last_hour.restore(stored.last_hour)
+        return True
+
+    def status(
+        self,
+        at: datetime,
+        maintenance: Maintenance | None,
+        known_gpus: Sequence[KnownGpu] = (),
+        held: Mapping[str, Held] | None = None,
+    ) -> ServerStatus:
         with self._lock:
             past, failed, last_hour = self._past, self._failed, self._last_hour.values(at)
-        verdict = judge(past, at, self._interval_seconds)
-        holds = verdict.state not in (State.STALE, State.DOWN)
+        answer = past.answer
+        verdict = judge(past, at, self._interval_seconds, known_gpus=known_gpus, held=held)
+        holds = verdict.state not in (State.STALE, State.DOWN) or (past.is_unsteady and failed is None)
         if maintenance and maintenance.covers(at):
             reason = reasons.maintenance(maintenance.reason, maintenance.by, maintenance.until, at)
             verdict = Verdict(state=State.MAINTENANCE, reason=reason, since=maintenance.since)
@@ -213,8 +276,13 @@ class _Known:
         return ServerStatus(
             name=self.server.name,
             verdict=verdict,
-            snapshot=past.answer if holds else failed,
-            seen_at=past.answer.at if past.answer else None,
+            snapshot=answer if holds else failed,
+            last=None if holds else answer,
+            seen_at=answer.at if answer else None,
+            rebooted_at=past.rebooted_at,
+            faults=tuple(faults(past, at, known_gpus)) if holds or past.is_unsteady else (),
+            missing_gpus=tuple(missing_gpus(answer, known_gpus)) if answer else (),
+            advice=reasons.advice(answer),
             trains=self.server.trains,
             last_hour=last_hour,
         )

@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 
 from backend.probe.snapshot import GpuInstance, GpuProcess, GpuReading, HostReading, Snapshot
+from backend.servers.faults import host_faults, works
 from backend.servers.state import State
 
 FULL_MEMORY = 0.95
+_MOST_MIB_LEFT = 32 << 10  # a server of 2 TiB has room with 4 % left
 HELD_MIB = 1024  # a driver holds up to some hundred MiB without any process
-SETTLED_SECONDS = 10  # the time from one reading to the next, at least
+SETTLED_SECONDS = 20  # more than the usual time from one reading to the next
 IDLE_GPU_PERCENT = 5
+BUSY_GPU_PERCENT = 50
 BUSY_CPU_PERCENT = 25
 IDLE_CPU_PERCENT = 20
 
@@ -16,11 +19,11 @@ IDLE_CPU_PERCENT = 20
 def use_of(snapshot: Snapshot, before: State | None) -> State:
     """Idle, busy or full. `before` is the state so far: the CPU leaves it at another threshold than it enters it.
 
-    GPUs that have not been read take no job. A server is not known to be idle where nothing reads its GPUs,
-    or where it has none and its CPU use is unknown.
+    GPUs that have not been read, and a disk that is full or hangs, take no job. A server is not known to be
+    idle where nothing reads its GPUs, or where it has none and its CPU use is unknown.
     """
     host, gpus = snapshot.host or HostReading(), snapshot.gpus
-    if (host.memory_used_fraction or 0) >= FULL_MEMORY or gpus is None:
+    if gpus is None or memory_is_full(host) or not all(fault.is_warning for fault in host_faults(host)):
         return State.FULL
     if gpus:
         working = working_gpus(snapshot)
@@ -31,6 +34,17 @@ def use_of(snapshot: Snapshot, before: State | None) -> State:
     elif snapshot.other_gpus or host.cpu_percent is None:
         return State.BUSY
     return State.BUSY if _cpu_is_busy(host, before) else State.IDLE
+
+
+def memory_is_full(host: HostReading) -> bool:
+    """Whether no job finds memory."""
+    is_little = (host.memory_available_mib or 0) < _MOST_MIB_LEFT
+    return (host.memory_used_fraction or 0) >= FULL_MEMORY and is_little
+
+
+def left_fraction(host: HostReading) -> float | None:
+    """The share of its memory that is available; None where it is unknown."""
+    return None if host.memory_used_fraction is None else 1 - host.memory_used_fraction
 
 
 def use_percent(snapshot: Snapshot) -> float | None:
@@ -46,7 +60,8 @@ def _cpu_is_busy(host: HostReading, before: State | None) -> bool:
 
 
 def working_gpus(snapshot: Snapshot) -> list[GpuReading]:
-    return [gpu for gpu in snapshot.gpus or () if not gpu.fault]
+    """The GPUs that a job could use, were they free."""
+    return [gpu for gpu in snapshot.gpus or () if works(gpu)]
 
 
 def is_free(gpu: GpuReading) -> bool:
@@ -57,7 +72,7 @@ def is_free(gpu: GpuReading) -> bool:
     when it has instances and all of them are; `free_instances` has the single ones. What is not known is not
     free.
     """
-    if gpu.fault:
+    if not works(gpu):
         return False
     if gpu.instances is not None:
         return bool(gpu.instances) and len(free_instances(gpu)) == len(gpu.instances)
@@ -66,7 +81,7 @@ def is_free(gpu: GpuReading) -> bool:
 
 def free_instances(gpu: GpuReading) -> list[GpuInstance]:
     """The instances of a divided GPU that are free, by the rule of `is_free`."""
-    return [] if gpu.fault else [part for part in gpu.instances or () if _is_free_part(part)]
+    return [] if not works(gpu) else [part for part in gpu.instances or () if _is_free_part(part)]
 
 
 def free_gpus(gpus: Iterable[GpuReading]) -> list[GpuInstance]:
@@ -116,9 +131,15 @@ def is_full(gpu: GpuReading) -> bool:
 
 
 def is_idle_but_held(gpu: GpuReading) -> bool:
-    """Memory is taken, and nothing runs."""
-    return (
-        gpu.utilization_percent is not None
-        and gpu.utilization_percent < IDLE_GPU_PERCENT
-        and (bool(computing(gpu)) or (held_mib(gpu) or 0) >= HELD_MIB)
-    )
+    """A process computes on it or holds its memory, and nothing runs."""
+    return gpu.utilization_percent is not None and gpu.utilization_percent < IDLE_GPU_PERCENT and is_held(gpu)
+
+
+def is_held(gpu: GpuReading) -> bool:
+    """Whether a process that computes is on it, or memory is held by nothing that draws."""
+    return bool(computing(gpu)) or (held_mib(gpu) or 0) >= HELD_MIB
+
+
+def gpu_key(gpu: GpuReading) -> str:
+    """What a GPU is known by: its UUID or, where the driver does not tell it, its index."""
+    return gpu.uuid or f"GPU {gpu.index}"

@@ -14,7 +14,7 @@ from backend.jobs.architectures import measure
 from backend.jobs.store import JobStore
 from backend.notifications.delivery import read_addresses, service_of
 from backend.probe.sampler import Sampler
-from backend.servers.reasons import other_gpus
+from backend.servers import reasons
 from backend.servers.server import read_servers
 from backend.service import connections as connection
 from backend.service.file_system import HOW_TO_LEAVE, network_file_system, network_sentence
@@ -154,9 +154,16 @@ def _readings(home: Home) -> str:
         raise SheetrackError(snapshot.gpu_fault, "Check the driver with `nvidia-smi`.")
     if snapshot.gpus is None:
         return "CPU and memory; the GPU driver has not answered yet"
-    found = [f"{len(snapshot.gpus)} GPU{'' if len(snapshot.gpus) == 1 else 's'}", *other_gpus(snapshot)]
+    found = [
+        f"{len(snapshot.gpus)} GPU{'' if len(snapshot.gpus) == 1 else 's'}",
+        *reasons.other_gpus(snapshot),
+    ]
     return "; ".join(
-        [f"CPU and memory, {', '.join(found)}", *(snapshot.host.hidden if snapshot.host else ())]
+        [
+            f"CPU and memory, {', '.join(found)}",
+            *(snapshot.host.hidden if snapshot.host else ()),
+            *reasons.advice(snapshot),
+        ]
     )
 
 

@@ -69,7 +69,7 @@ class Periodic:
         # Looked for every hour: a machine that sleeps at night has its copy too.
         every(_HOUR, copy_store, after=120)
         for prune in (self.prune_readings, self.prune_history, self.prune_incidents):
-            every(6 * _HOUR, prune, after=60)
+            every(_HOUR, prune, after=60)
 
     def until_refresh(self) -> float | None:
         """After how many seconds servers are read again, where that is sooner than usual."""

@@ -25,6 +25,7 @@ from backend.notifications.notifier import Notifier
 from backend.probe.sampler import Sampler
 from backend.servers.history import History
 from backend.servers.incidents import Incidents
+from backend.servers.known_gpus import KnownGpus
 from backend.servers.maintenance import Maintenances
 from backend.servers.readings import Readings
 from backend.servers.reservations import Reservations
@@ -113,6 +114,10 @@ class Sheetrack:
         return Maintenances(self.database, self.servers)
 
     @cached_property
+    def known_gpus(self) -> KnownGpus:
+        return KnownGpus(self.database)
+
+    @cached_property
     def status(self) -> Status:
         return Status(
             list(self.servers.values()),
@@ -120,6 +125,8 @@ class Sheetrack:
             interval_seconds=self.settings.refresh_seconds,
             sampler=lambda name: Sampler(name, self.home.path),
             maintenance=self.maintenances.known,
+            known_gpus=self.known_gpus,
+            held=lambda: self.history.gpus.held(now()),
         )
 
     @cached_property

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from backend.probe.snapshot import GpuReading, Snapshot
-from backend.servers.state import ServerStatus, State, Verdict
+from backend.servers.state import Fault, ServerStatus, State, Verdict
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 IDLE, BUSY, OVERLOADED, STALE, DOWN, MAINTENANCE = (
@@ -21,5 +21,8 @@ def server(state: State, *faults: str, reserved: str | None = None) -> ServerSta
         name="ada",
         verdict=Verdict(state=state, reason="so it is"),
         snapshot=None if state in (STALE, DOWN) else Snapshot(server="ada", at=NOON, gpus=gpus),
+        faults=tuple(
+            Fault(kind="gpu", what=f"GPU {index} {fault}") for index, fault in enumerate(faults) if fault
+        ),
         reserved=reserved,
     )

@@ -83,7 +83,7 @@ def test_gpu_faults_are_reported_apart_from_the_server() -> None:
     assert replay([(30 * place, status) for place, status in enumerate(states)]) == [
         (90, "GPU fault on ada: GPU 1 not answering"),
         (210, "GPU fault on ada: GPU 0 lost; GPU 1 not answering"),
-        (330, "The GPUs of ada work again."),
+        (330, "All 2 GPUs of ada work."),
     ]
 
 

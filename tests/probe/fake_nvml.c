@@ -7,6 +7,7 @@
  *   slow.2=22000 (its use takes so many milliseconds), crash.2=1 (reading its use ends the process)
  *   utilization (%), memory_used, memory_total (MiB; -1: not available), temperature (C), power (W),
  *   power_limit (W), throttle (bits), pid (one process a GPU), pid_memory (MiB; -1: not available)
+ *   ecc (uncorrected errors), rows_pending, rows_failed, xid.0=79 (an error that is told once)
  *   drawing_pid, drawing_memory (MiB): a process that draws
  *   mig (instances of a divided GPU), mig_used (of how many a process holds 1000 MiB)
  *   old=1: the functions of newer drivers answer that they are missing
@@ -37,7 +38,7 @@ typedef struct { unsigned pid; u64 used; unsigned instance, compute_instance; } 
 #endif
 #endif
 
-enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, TOO_SMALL = 7, NO_LIBRARY = 12, NO_FUNCTION = 13, LOST = 15 };
+enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, TOO_SMALL = 7, TIMEOUT = 10, NO_LIBRARY = 12, NO_FUNCTION = 13, LOST = 15 };
 
 #define INSTANCE 0x1000 /* a handle is a GPU's number + 1, and its instance's number + 1 above */
 
@@ -175,6 +176,38 @@ int nvmlDeviceGetCurrentClocksEventReasons(void *device, u64 *bits) {
   return of("old", -1, "", 0) ? NO_FUNCTION : nvmlDeviceGetCurrentClocksThrottleReasons(device, bits);
 }
 #endif
+int nvmlDeviceGetTotalEccErrors(void *device, int kind, int counter, u64 *count) {
+  (void)kind, (void)counter;
+  FIELD("ecc");
+  *count = of("ecc", gpu, "", 0);
+  return OK;
+}
+int nvmlDeviceGetRemappedRows(void *device, unsigned *corrected, unsigned *uncorrected, unsigned *pending, unsigned *failed) {
+  FIELD("rows");
+  *corrected = *uncorrected = 0;
+  *pending = of("rows_pending", gpu, "", 0);
+  *failed = of("rows_failed", gpu, "", 0);
+  return OK;
+}
+typedef struct { void *device; u64 type, data; unsigned instance, compute_instance; } event_data;
+typedef struct { int gpu; long told; } event_set;
+int nvmlEventSetCreate(event_set **set) {
+  *set = calloc(1, sizeof **set);
+  return OK;
+}
+int nvmlDeviceRegisterEvents(void *device, u64 types, event_set *set) {
+  (void)types;
+  FIELD("xid");
+  set->gpu = gpu;
+  return OK;
+}
+int nvmlEventSetWait_v2(event_set *set, event_data *data, unsigned milliseconds) {
+  (void)milliseconds;
+  long xid = of("xid", set->gpu, "", 0);
+  if (!xid || xid == set->told) return TIMEOUT;
+  data->data = set->told = xid;
+  return OK;
+}
 int nvmlDeviceGetMigMode(void *device, unsigned *current, unsigned *pending) {
   FIELD("mig_mode");
   *current = *pending = of("mig", gpu, "", 0) > 0;

@@ -63,6 +63,8 @@ FIELDS = {
     "power_limit": ["power_limit_w"],
     "throttle": ["throttle_reasons"],
     "processes": ["processes"],
+    "ecc": ["ecc_uncorrected"],
+    "rows": ["rows_pending", "rows_failed"],
 }
 
 
@@ -103,6 +105,12 @@ def test_sentinels_are_not_numbers(gpus: FakeGpus, read: Read) -> None:
     assert gpu["memory_total_mib"] is None
     assert gpu["utilization_percent"] is None
     assert gpu["processes"][0]["memory_mib"] is None
+
+
+def test_errors_of_its_memory(gpus: FakeGpus, read: Read) -> None:
+    gpus.become("gpus=2", "ecc.1=3", "rows_pending.1=1", "rows_failed.0=1")
+    known = [(gpu["ecc_uncorrected"], gpu["rows_pending"], gpu["rows_failed"]) for gpu in read()]
+    assert known == [(0, False, True), (3, True, False)]
 
 
 def test_a_process_that_draws_is_marked_unless_it_computes_as_well(gpus: FakeGpus, read: Read) -> None:

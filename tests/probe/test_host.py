@@ -61,6 +61,37 @@ def test_what_this_machine_does_not_have_is_not_known(
     assert host.cpu_count == os.cpu_count()
 
 
+def test_what_zfs_and_free_huge_pages_hold_is_available(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "spl/kstat/zfs").mkdir(parents=True)
+    (tmp_path / "spl/kstat/zfs/arcstats").write_text(
+        f"name type data\nc_min 4 {1 << 30}\nsize 4 {9 << 30}\nhits 4 7\n"
+    )
+    (tmp_path / "meminfo").write_text(
+        "MemTotal: 104857600 kB\nMemAvailable: 10485760 kB\nHugetlb: 41943040 kB\n"
+    )
+    pages = tmp_path / "huge" / "hugepages-1048576kB"
+    pages.mkdir(parents=True)
+    (pages / "free_hugepages").write_text("30\n")
+    (pages / "resv_hugepages").write_text("10\n")
+    monkeypatch.setattr("backend.probe.host._PROC", tmp_path)
+    monkeypatch.setattr("backend.probe.host._HUGE_PAGES", tmp_path / "huge")
+    assert HostProbe().read()["memory_available_mib"] == (10 + 8 + 20) * 1024
+
+
+def test_swap_traffic_is_that_since_the_reading_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.probe.host._PROC", tmp_path)
+    (tmp_path / "vmstat").write_text("pgpgin 9\npswpin 1000\npswpout 2000\n")
+    probe = HostProbe()
+    assert probe.read()["swap_mib_per_second"] is None
+    (tmp_path / "vmstat").write_text("pgpgin 9\npswpin 3000\npswpout 500000\n")
+    time.sleep(0.6)
+    assert probe.read()["swap_mib_per_second"] > 0
+
+
 def test_psutil_reads_the_same_where_there_is_no_proc() -> None:
     host, other = HostReading.model_validate(HostProbe().read()), HostReading.model_validate(read_host())
     assert other.memory_total_mib == host.memory_total_mib

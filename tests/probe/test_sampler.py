@@ -1,13 +1,18 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from backend.probe import background, machine
+from backend.probe import background, disks
 from backend.probe.sampler import Sampler
-from backend.probe.snapshot import HostReading
+from backend.probe.snapshot import HostReading, Snapshot
+from backend.servers.state import State
+from backend.servers.use import use_of
+from backend.text import plain_text
+from backend.times import now
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -51,21 +56,26 @@ def test_a_disk_that_hangs_is_told_and_hides_nothing_else(
 ) -> None:
     released = threading.Event()
 
-    def free_gib(_: Path) -> float:
-        released.wait(60)
-        return 7.0
+    read_disk, name = disks.read_disk, plain_text(f"disk {tmp_path}", 64)
+
+    def read(folder: Path, *, must_be_writable: bool) -> dict[str, Any]:
+        if folder == tmp_path:
+            released.wait(60)
+        return read_disk(folder, must_be_writable=must_be_writable)
 
     monkeypatch.setattr(background, "PATIENCE_SECONDS", 0.2)
-    monkeypatch.setattr(machine, "disk_free_gib", free_gib)
+    monkeypatch.setattr(disks, "read_disk", read)
     with Sampler("here", tmp_path) as sampler:
-        while "disk" not in (host := host_of(sampler)).not_answering:
+        while name not in (host := host_of(sampler)).not_answering:
             assert host.disk_free_gib is None
         assert host.memory_total_mib
-        assert host.not_answering["disk"] >= 0.2
+        assert host.not_answering[name] >= 0.2
+        assert [disk.path for disk in host.disks][:1] == ["/"]
+        assert use_of(Snapshot(server="here", at=now(), host=host, gpus=()), None) is State.FULL
         released.set()
         while host_of(sampler).disk_free_gib is None:
             pass
-        assert "disk" not in host_of(sampler).not_answering
+        assert name not in host_of(sampler).not_answering
 
 
 def host_of(sampler: Sampler) -> HostReading:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from backend.database import open_database
 from backend.probe.snapshot import Failure, GpuProcess, GpuReading, HostReading, Snapshot
+from backend.servers.faults import gpu_faults
 from backend.servers.history import MOST_POINTS, History
 from backend.servers.incidents import Incident, Incidents
 from backend.servers.means import Point, gpu_seconds, means, point
@@ -219,6 +220,7 @@ def shown(state: State, reason: str, *faults: str, since: datetime | None = None
             name="ada",
             verdict=Verdict(state=state, reason=reason, since=since),
             snapshot=Snapshot(server="ada", at=NOON, gpus=gpus) if faults else None,
+            faults=tuple(fault for gpu in gpus for fault in gpu_faults(gpu)),
         )
     ]
 

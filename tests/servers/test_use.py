@@ -6,8 +6,8 @@ import pytest
 
 from backend.probe.snapshot import GpuInstance, GpuProcess, GpuReading, Snapshot
 from backend.servers.means import gpu_seconds
+from backend.servers.past import past_of
 from backend.servers.use import free_instances, is_free
-from backend.servers.verdict import past_of
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 INTERVAL = 15.0
@@ -50,7 +50,8 @@ def process(gib: float | None, command: str = "python train.py", *, graphics: bo
         (gpu(None).model_copy(update={"processes": None}), False),
         (gpu(0.5).model_copy(update={"fault": "needs a reset"}), False),
         (gpu(0.5).model_copy(update={"unused_seconds": 0}), False),
-        (gpu(0.5).model_copy(update={"unused_seconds": 15}), True),
+        (gpu(0.5).model_copy(update={"unused_seconds": 15}), False),
+        (gpu(0.5).model_copy(update={"unused_seconds": 30}), True),
         (gpu(0.5).model_copy(update={"instances": ()}), False),
     ],
 )

@@ -1,7 +1,6 @@
 """Traces replayed, recorded and written by hand: what a server said, and the verdict expected at each moment."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from math import log1p
 from pathlib import Path
@@ -14,119 +13,32 @@ from pydantic import BaseModel
 from backend.probe.prometheus import metrics_text
 from backend.probe.snapshot import (
     Failure,
-    GpuInstance,
     GpuProcess,
     GpuReading,
     HostReading,
     Pressure,
     Snapshot,
 )
+from backend.servers.past import Past, follow, past_of
 from backend.servers.state import ServerStatus, State, Verdict
-from backend.servers.verdict import Past, follow, judge, past_of, suggest
+from backend.servers.verdict import judge, suggest
 from backend.tabs.servers import servers_table
-
-START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
-INTERVAL = 15.0
-
-
-WORDS = {
-    Failure.UNREACHABLE: "not reachable",
-    Failure.AGENT_DOWN: "agent not answering",
-    Failure.REFUSED: "agent refuses our token",
-    Failure.BROKEN: "agent's answer cannot be read",
-    Failure.MONITOR: "no server is reachable",
-}
-
-
-def moment(seconds: float) -> datetime:
-    return START + timedelta(seconds=seconds)
-
-
-def answer(
-    at: float,
-    gpus: tuple[GpuReading, ...] | None = (),
-    *,
-    gpu_fault: str | None = None,
-    cpu: float | None = 5,
-    available: float = 0.8,
-    load: float = 0.5,
-    cpu_some: float | None = 0,
-    memory_full: float | None = 0,
-    io_full: float | None = 0,
-    booted: float = -1e6,
-    other_gpus: dict[str, int] | None = None,
-    not_answering: dict[str, float] | None = None,
-    hidden: tuple[str, ...] = (),
-) -> Snapshot:
-    host = HostReading(
-        cpu_percent=cpu,
-        cpu_count=10,
-        load_1min=10 * load,
-        memory_total_mib=102400,
-        memory_available_mib=102400 * available,
-        pressure=Pressure(
-            cpu_some_percent=cpu_some, memory_full_percent=memory_full, io_full_percent=io_full
-        ),
-        booted_at=moment(booted),
-        not_answering=not_answering or {},
-        hidden=hidden,
-    )
-    return Snapshot(
-        server="ada",
-        at=moment(at),
-        host=host,
-        gpus=gpus,
-        gpu_fault=gpu_fault,
-        other_gpus=other_gpus or {},
-    )
-
-
-def failure(at: float, kind: Failure) -> Snapshot:
-    return Snapshot(server="ada", at=moment(at), failure=kind, failure_text=WORDS[kind])
-
-
-def instances(count: int, used: int) -> tuple[GpuInstance, ...]:
-    """Of a divided GPU; one process each on the first ones."""
-    processes = [(GpuProcess(pid=1000 + place),) if place < used else () for place in range(count)]
-    return tuple(
-        GpuInstance(memory_used_mib=1000.0 * len(some), memory_total_mib=9728, processes=some)
-        for some in processes
-    )
-
-
-def gpu(
-    index: int, use: float | None, memory: float | None, user: str | None = None, **more: object
-) -> GpuReading:
-    """`memory` as a fraction of 80 GiB."""
-    processes = (GpuProcess(pid=1000 + index, user=user),) if user else ()
-    return GpuReading(
-        index=index,
-        utilization_percent=use,
-        memory_used_mib=None if memory is None else memory * 81920,
-        memory_total_mib=81920,
-        **{"processes": processes, **more},
-    )
-
-
-def replay(trace: list[Snapshot], interval: float = INTERVAL) -> Iterator[tuple[float, State, str]]:
-    """Seconds since the start, state and reason right after each snapshot."""
-    past = Past()
-    for snapshot in trace:
-        past = follow(past, snapshot, interval)
-        verdict = judge(past, snapshot.at, interval)
-        yield (snapshot.at - START).total_seconds(), verdict.state, verdict.reason
-
-
-def verdict_of(*trace: Snapshot, at: float | None = None) -> Verdict:
-    return judge(past_of(trace, INTERVAL), trace[-1].at if at is None else moment(at), INTERVAL)
-
-
-def states(trace: list[Snapshot]) -> list[State]:
-    return [state for _, state, _ in replay(trace)]
-
-
-FREE = (gpu(0, 0, 0.01), gpu(1, 0, 0.01))
-HALF = (gpu(0, 98, 0.5, "lee"), gpu(1, 0, 0.01))
+from tests.servers.moments import (
+    FREE,
+    HALF,
+    INTERVAL,
+    NO_PRESSURE,
+    START,
+    WORDS,
+    answer,
+    failure,
+    gpu,
+    instances,
+    moment,
+    replay,
+    states,
+    verdict_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +71,11 @@ HALF = (gpu(0, 98, 0.5, "lee"), gpu(1, 0, 0.01))
         (answer(0, None), State.FULL, "GPUs not read yet"),
         (answer(0, (), other_gpus={"AMD": 8}), State.BUSY, "8 AMD GPUs, not read; CPU 5 %; 80 GiB of memory free"),
         (answer(0, FREE, other_gpus={"Intel": 1}), State.IDLE, "1 Intel GPU, not read; both GPUs free"),
-        (answer(0, (), not_answering={"disk": 40}), State.IDLE,
-         "disk not answering for 40 s; CPU 5 %; 80 GiB of memory free"),
+        (answer(0, (), not_answering={"disk /home": 40}), State.FULL,
+         "/home not answering for 40 s; CPU 5 %; 80 GiB of memory free"),
+        (answer(0, FREE, not_answering={"disk": 40}), State.FULL, "disk not answering for 40 s; both GPUs free"),
+        (answer(0, FREE, not_answering={"user names": 40}), State.IDLE,
+         "user names not answering for 40 s; both GPUs free"),
         (answer(0, FREE, hidden=("processes of other people are hidden (hidepid)",)), State.IDLE,
          "both GPUs free; processes of other people are hidden (hidepid)"),
         (answer(0, (gpu(0, 0, 0.01), gpu(1, None, None, fault="not answering", fault_seconds=40))), State.IDLE,
@@ -203,8 +118,8 @@ def test_a_recorded_overload() -> None:
     assert stretches == [
         ("23:37:30", State.IDLE),
         ("23:38:20", State.BUSY),
-        ("23:41:20", State.OVERLOADED),  # memory pressure of 10 % and more since 23:39:20
-        ("23:44:31", State.BUSY),  # below 8 % since 23:44:21, CPU pressure below 40 % now
+        ("23:42:00", State.OVERLOADED),  # CPU pressure of 50 % and more since 23:40:00
+        ("23:44:31", State.BUSY),  # below 40 % now
         ("23:45:41", State.IDLE),
         ("23:46:11", State.BUSY),
         ("23:46:21", State.IDLE),
@@ -212,9 +127,10 @@ def test_a_recorded_overload() -> None:
         ("23:49:21", State.OVERLOADED),  # CPU pressure of 50 % and more since 23:47:21
     ]
     reasons = {at: reason for at, _, reason in seen}
-    rest = "CPU 83 %; 23 GiB of memory free"
-    assert reasons["23:41:20"] == f"memory pressure 23 % for 2 min; {rest}"
-    both = "memory pressure 31 % for 3 min; CPU pressure 68 %, load 4.4 per core for 2 min; "
+    # 23 of 24 GiB are free: the group of processes is short of memory, and not the server.
+    stalled = "a job is short of memory (memory pressure 23 %); CPU 83 %; 23 GiB of memory free"
+    assert reasons["23:41:20"] == stalled
+    both = "CPU pressure 68 %, load 4.4 per core for 2 min; a job is short of memory (memory pressure 31 %); "
     assert reasons["23:42:00"].startswith(both)
     assert reasons["23:44:21"].startswith("CPU pressure 41 %, load 2.4 per core for 4 min; ")
     assert reasons["23:53:31"].startswith("CPU pressure 65 %, load 2.1 per core for 6 min; ")
@@ -224,13 +140,16 @@ def test_a_recorded_death() -> None:
     """Stored by `benchmarks/five_agents.py`: an agent killed at 23:57:12, started again two and a half minutes later."""
     seen = [(state, reason) for _, state, reason in replay(recorded("killed"))]
     assert [state for state, _ in seen] == [*[State.BUSY] * 4, *[State.DOWN] * 9, State.BUSY]
-    assert seen[4][1] == "agent not answering (connection refused) since 23:57, 3 tries"
+    silent = "agent not answering (connection refused) since 23:57, 3 tries"
+    assert seen[4][1] == f"{silent}; before: CPU 100 %, 5 % of memory in use, load 1.5 per core"
     assert seen[0][1].startswith("7 of 8 GPUs free; CPU ")
 
 
 def test_overload_builds_up_lasts_and_goes() -> None:
     pressures = [0, 4, 12, 15, 18, 21, 23, 23, 23, 23, 23, 23, 11, 9, 8.1, 7.9, 3, 0]
-    trace = [answer(15 * i, HALF, memory_full=pressure) for i, pressure in enumerate(pressures)]
+    trace = [
+        answer(15 * i, HALF, available=0.15, memory_full=pressure) for i, pressure in enumerate(pressures)
+    ]
     seen = list(replay(trace))
     # Above 10 % from 30 s on, so overloaded from 150 s until it is below 8 %.
     assert [state for _, state, _ in seen] == [
@@ -246,17 +165,25 @@ def test_overload_builds_up_lasts_and_goes() -> None:
 @pytest.mark.parametrize(
     ("reading", "reason"),
     [
-        ({"memory_full": 10}, "memory pressure 10 %"),
+        ({"memory_full": 10, "available": 0.19}, "memory pressure 10 %"),
         ({"io_full": 20}, "disk pressure 20 %"),
         ({"cpu_some": 50, "load": 1.5}, "CPU pressure 50 %, load 1.5 per core"),
-        ({"cpu_some": None, "load": 2}, "load 2.0 per core"),
-        ({"available": 0.0999}, "10 % of memory left"),
+        (
+            {"cpu_some": 50, "load": 3, "gpus": (gpu(0, 50, 0.5, "lee"),)},
+            "CPU pressure 50 %, load 3.0 per core",
+        ),
+        ({**NO_PRESSURE, "load": 2, "cpu": 90}, "load 2.0 per core"),
+        ({**NO_PRESSURE, "swap": 8}, "8 MiB/s of swap traffic"),
+        ({**NO_PRESSURE, "swap": 1, "available": 0.0999}, "10 % of memory left"),
+        ({"load": 2}, "load 2.0 per core, processes wait for a disk"),
+        ({"available": 0.0999, "memory_full": 1}, "10 % of memory left"),
     ],
 )
 def test_each_sign_at_its_threshold(reading: dict[str, Any], reason: str) -> None:
-    verdict = verdict_of(*(answer(t, **reading) for t in range(0, 121, 15)))
-    assert verdict.state is State.OVERLOADED
-    assert verdict.reason.startswith(f"{reason} for 2 min")
+    *before, last = replay([answer(t, **reading) for t in range(0, 121, 15)])
+    assert State.OVERLOADED not in [state for _, state, _ in before]
+    assert last[1] is State.OVERLOADED
+    assert last[2].startswith(f"{reason} for 2 min")
 
 
 @pytest.mark.parametrize(
@@ -264,10 +191,17 @@ def test_each_sign_at_its_threshold(reading: dict[str, Any], reason: str) -> Non
     [
         {"memory_full": 9.9},
         {"io_full": 19.9},
-        {"cpu_some": 49, "load": 9},
+        {"memory_full": 60, "available": 0.21},  # one container at its own limit
+        {"io_full": 90, "load": 0.2},  # one program that copies a file
+        {"cpu_some": 49, "load": 9, "cpu": 99},
         {"cpu_some": 99, "load": 1.4},
-        {"cpu_some": None, "load": 1.9},
-        {"available": 0.101},
+        {"cpu_some": 99, "load": 2.9, "cpu": 90, "gpus": (gpu(0, 99, 0.5, "lee"),)},
+        {**NO_PRESSURE, "load": 1.9},
+        {**NO_PRESSURE, "swap": 7.9},
+        {**NO_PRESSURE, "swap": 0.9, "available": 0.09},
+        {"available": 0.101, "memory_full": 9},
+        {"available": 0.0732, "total": 1 << 20},  # 75 GiB of 1 TiB
+        {"available": 0.02, "total": 2 << 20},
         {"cpu": 100.0, "load": 1},
         {"memory_full": None, "io_full": None},
     ],
@@ -277,12 +211,15 @@ def test_high_use_is_not_overload(reading: dict[str, Any]) -> None:
 
 
 def test_short_peaks_again_and_again_are_no_overload() -> None:
-    trace = [answer(t, memory_full=40 if t // 60 % 2 else 2) for t in range(0, 3600, 15)]
+    trace = [answer(t, available=0.15, memory_full=40 if t // 60 % 2 else 2) for t in range(0, 3600, 15)]
     assert State.OVERLOADED not in states(trace)
 
 
 def test_once_overloaded_it_does_not_flap_between_the_thresholds() -> None:
-    trace = [answer(t, memory_full=11 if t <= 120 or t // 15 % 2 else 8.5) for t in range(0, 1800, 15)]
+    trace = [
+        answer(t, available=0.1, memory_full=11 if t <= 120 or t // 15 % 2 else 8.5)
+        for t in range(0, 1800, 15)
+    ]
     assert states(trace)[8:] == [State.OVERLOADED] * (len(trace) - 8)
 
 
@@ -294,9 +231,9 @@ def test_cpu_use_at_its_threshold_does_not_flap() -> None:
 
 def test_an_overloaded_server_that_misses_polls_stays_overloaded() -> None:
     trace = [
-        *(answer(t, memory_full=30) for t in range(0, 135, 15)),
+        *(answer(t, memory_full=30, available=0.1) for t in range(0, 135, 15)),
         *(failure(t, Failure.AGENT_DOWN) for t in range(135, 180, 15)),
-        answer(195, memory_full=30),
+        answer(195, memory_full=30, available=0.1),
     ]
     assert states(trace)[8:] == [*[State.OVERLOADED] * 3, State.DOWN, State.OVERLOADED]
 
@@ -312,8 +249,9 @@ def test_a_reboot() -> None:
     ]
     seen = list(replay(trace))
     assert [state for _, state, _ in seen] == [*[State.BUSY] * 3, *[State.DOWN] * 5, State.IDLE, State.IDLE]
-    assert seen[3][2] == "not reachable since 14:00, 3 tries"
-    assert seen[7][2] == "agent not answering since 14:00, 7 tries"
+    before = "; before: CPU 5 %, 20 % of memory in use"
+    assert seen[3][2] == f"not reachable since 14:00, 3 tries{before}"
+    assert seen[7][2] == f"agent not answering since 14:00, 7 tries{before}"
     assert seen[8][2] == "both GPUs free; rebooted 50 s ago"
     assert seen[9][2] == "both GPUs free"
 
@@ -334,7 +272,8 @@ def test_what_is_not_the_servers_silence_is_never_down(kind: Failure) -> None:
     trace = [answer(0), *(failure(t, kind) for t in range(15, 3600, 15))]
     assert states(trace)[:4] == [State.IDLE] * 4
     assert set(states(trace)[4:]) == {State.STALE}
-    assert verdict_of(*trace).reason == f"{WORDS[kind]} since 14:00"
+    before = "" if kind is Failure.MONITOR else "; before: CPU 5 %, 20 % of memory in use"
+    assert verdict_of(*trace).reason == f"{WORDS[kind]} since 14:00{before}"
 
 
 def test_a_failure_of_the_monitor_does_not_count_against_a_server() -> None:
@@ -379,7 +318,8 @@ def test_a_server_never_reached() -> None:
 def test_numbers_that_were_not_renewed_are_stale() -> None:
     assert verdict_of(answer(0), at=45).state is State.IDLE
     late = verdict_of(answer(0), at=46)
-    assert (late.state, late.reason) == (State.STALE, "no reading since 14:00")
+    assert late.state is State.STALE
+    assert late.reason == "no reading since 14:00; before: CPU 5 %, 20 % of memory in use"
     down = [answer(0), *(failure(t, Failure.UNREACHABLE) for t in (15, 30, 45))]
     assert verdict_of(*down, at=90).state is State.DOWN
     assert verdict_of(*down, at=91).state is State.STALE
@@ -392,32 +332,25 @@ def test_a_longer_interval_is_given_more_time() -> None:
 
 
 def test_a_clock_that_jumps_ahead_proves_nothing() -> None:
-    trace = [answer(0, memory_full=30), answer(15, memory_full=30), answer(7200, memory_full=30)]
+    trace = [
+        answer(0, memory_full=30, available=0.1),
+        answer(15, memory_full=30, available=0.1),
+        answer(7200, memory_full=30, available=0.1),
+    ]
     assert State.OVERLOADED not in states(trace)
     assert (
-        states([*trace, *(answer(7200 + t, memory_full=30) for t in range(15, 121, 15))])[-1]
+        states([*trace, *(answer(7200 + t, memory_full=30, available=0.1) for t in range(15, 121, 15))])[-1]
         is State.OVERLOADED
     )
 
 
 def test_a_clock_that_jumps_back_starts_again() -> None:
-    trace = [answer(t, memory_full=30) for t in range(0, 135, 15)]
-    back = [answer(-3600 + t, memory_full=30) for t in range(0, 135, 15)]
+    trace = [answer(t, memory_full=30, available=0.1) for t in range(0, 135, 15)]
+    back = [answer(-3600 + t, memory_full=30, available=0.1) for t in range(0, 135, 15)]
     seen = states(trace + back)
     assert seen == states(trace) + states(back)
     assert seen[8] is State.OVERLOADED
     assert seen[9] is State.IDLE
-
-
-def test_memory_held_by_a_user_whose_jobs_are_idle() -> None:
-    held = (gpu(0, 0, 0.15, "park"), gpu(1, 0, 0.01))
-    trace = [answer(t, held) for t in range(0, 2401, 15)]
-    seen = list(replay(trace))
-    assert seen[39][2] == "1 of 2 GPUs free"
-    assert seen[40][2] == "1 of 2 GPUs free; 12 GiB held on GPU 0 by park, idle for 10 min"
-    assert seen[160][2] == "1 of 2 GPUs free; 12 GiB held on GPU 0 by park, idle for 40 min"
-    used = answer(2415, (gpu(0, 50, 0.15, "park"), gpu(1, 0, 0.01)))
-    assert verdict_of(*trace, used).reason == "1 of 2 GPUs free"
 
 
 def test_a_hung_driver_is_a_fault_and_never_down() -> None:

@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 from backend.api.routes.servers import Moment, ServerPath
 from backend.errors import InvalidError, NotFoundError
 from backend.reply import reply
-from backend.servers.history import History, Usage
+from backend.servers.gpu_history import GpuCurve
+from backend.servers.history import MOST_POINTS, History, Usage
 from backend.servers.incidents import Incident, Incidents
 from backend.servers.means import Point
 from backend.tabs.refresh import Refresh
@@ -27,6 +28,8 @@ class HistoryReply(BaseModel):
     """The newest first."""
     usage: list[Usage]
     """In the hours that the time touches, the most first."""
+    gpus: list[GpuCurve]
+    """Five-minute means of each GPU, kept for two weeks."""
 
 
 def routes(refresh: Refresh, history: History, incidents: Incidents) -> APIBlueprint:
@@ -48,6 +51,7 @@ def routes(refresh: Refresh, history: History, incidents: Incidents) -> APIBluep
                 points=history.points(path.name, since, until),
                 incidents=incidents.between(path.name, since, until),
                 usage=history.usage(path.name, since, until),
+                gpus=history.gpus.curves(path.name, since, until, MOST_POINTS),
             )
         )
 

@@ -6,6 +6,8 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from backend.api.kept_answer import KeptAnswer
+from backend.errors import NotFoundError
+from backend.servers.known_gpus import KnownGpus
 from backend.servers.maintenance import Maintenances
 from backend.servers.reservations import NotSetUp
 from backend.servers.state import ServerStatus
@@ -48,7 +50,7 @@ class MaintenanceBody(BaseModel):
     until: Annotated[Moment | None, Field(description="By default until a person ends it")] = None
 
 
-def routes(refresh: Refresh, maintenances: Maintenances) -> APIBlueprint:
+def routes(refresh: Refresh, maintenances: Maintenances, known_gpus: KnownGpus) -> APIBlueprint:
     blueprint = APIBlueprint("servers", __name__, url_prefix="/api", abp_tags=[Tag(name="servers")])
 
     def made() -> ServersReply:
@@ -64,7 +66,7 @@ def routes(refresh: Refresh, maintenances: Maintenances) -> APIBlueprint:
     def shown() -> Response:
         # A round of readings that is in progress shows when it has ended.
         stamp = refresh.stamp()
-        return kept.response(None if stamp is None else (stamp, maintenances.known()))
+        return kept.response(None if stamp is None else (stamp, maintenances.known(), known_gpus.by_server()))
 
     @blueprint.get("/servers", responses={200: ServersReply, 304: _NOT_CHANGED})
     def list_servers() -> Response:
@@ -87,6 +89,15 @@ def routes(refresh: Refresh, maintenances: Maintenances) -> APIBlueprint:
     def end_maintenance(path: ServerPath) -> Response:
         """Puts the server back into use."""
         maintenances.end(path.name)
+        return shown()
+
+    @blueprint.post("/servers/<name>/confirm-gpus", responses={200: ServersReply})
+    def confirm_gpus(path: ServerPath) -> Response:
+        """Confirms that the GPUs of the server that are missing are gone, so that they are no fault any more."""
+        server = next((server for server in refresh.servers() if server.name == path.name), None)
+        if server is None:
+            raise NotFoundError(f"There is no server {path.name!r}.", "`sheetrack status` lists them.")
+        known_gpus.forget(server.name, server.missing_gpus)
         return shown()
 
     return blueprint

@@ -1,0 +1,69 @@
+"""All GPUs that each server ever had, so that one that is missing is told as missing."""
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.database import Row
+from backend.probe.snapshot import GpuReading, Snapshot
+from backend.servers.state import KnownGpu
+
+_MOST = 128
+"""Of one server: an agent that names others each time fills no store."""
+
+
+class _KnownGpu(Row):
+    __tablename__ = "known_gpus"
+    server: Mapped[str] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(primary_key=True)
+    index: Mapped[int]
+    name: Mapped[str | None]
+
+
+class KnownGpus:
+    """Safe to use from several threads and processes."""
+
+    def __init__(self, database: sa.Engine) -> None:
+        self._database = database
+        self._reading = database.execution_options(reading=True)
+
+    def by_server(self) -> dict[str, list[KnownGpu]]:
+        """The GPUs of each server that had any, by their index."""
+        query = sa.select(_KnownGpu.__table__).order_by(_KnownGpu.index)
+        found: dict[str, list[KnownGpu]] = {}
+        with self._reading.connect() as connection:
+            for row in connection.execute(query).mappings():
+                found.setdefault(row["server"], []).append(KnownGpu.model_validate(dict(row)))
+        return found
+
+    def note(self, snapshots: Iterable[Snapshot]) -> None:
+        """Adds GPUs that were not known. Without a change it writes nothing."""
+        known, rows = self.by_server(), []
+        for snapshot in snapshots:
+            ours = {gpu.uuid: gpu for gpu in known.get(snapshot.server, ())}
+            new = [row for gpu in snapshot.gpus or () if (row := _row(snapshot.server, gpu, ours))]
+            rows += new[: max(0, _MOST - len(ours))]
+        if not rows:
+            return
+        added = insert(_KnownGpu)
+        newest = {"index": added.excluded.index, "name": added.excluded.name}
+        with self._database.begin() as connection:
+            connection.execute(added.on_conflict_do_update(["server", "uuid"], set_=newest), rows)
+
+    def forget(self, server: str, gpus: Sequence[KnownGpu]) -> None:
+        """Forgets GPUs that a person confirmed to be gone."""
+        uuids = [gpu.uuid for gpu in gpus]
+        with self._database.begin() as connection:
+            connection.execute(
+                sa.delete(_KnownGpu).where(_KnownGpu.server == server, _KnownGpu.uuid.in_(uuids))
+            )
+
+
+def _row(server: str, gpu: GpuReading, known: dict[str, KnownGpu]) -> dict[str, object] | None:
+    """What to store of a GPU; None: it is known as it is, or has no UUID now."""
+    before = known.get(gpu.uuid or "")
+    if not gpu.uuid or (before and before.index == gpu.index and before.name == (gpu.name or before.name)):
+        return None
+    return {"server": server, "uuid": gpu.uuid, "index": gpu.index, "name": gpu.name}
