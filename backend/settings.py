@@ -123,7 +123,8 @@ class RaySettings(BaseModel):
 
 
 Event = Literal[
-    "down", "overloaded", "back", "unsteady", "rebooted", "gpu_fault", "disk_fault", "job_ended", "reservation_idle"
+    "down", "overloaded", "back", "unsteady", "rebooted", "gpu_fault", "disk_fault", "job_ended", "reservation_idle",
+    "weekly_report",
 ]  # fmt: skip
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 

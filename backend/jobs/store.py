@@ -81,6 +81,18 @@ class JobStore:
             job_of,
         )
 
+    def waits_seconds(self, since: datetime, until: datetime) -> list[float]:
+        """For how long each job that started in that time had waited."""
+        query = sa.select(JobRow.submitted_at, JobRow.started_at).where(
+            JobRow.started_at >= since, JobRow.started_at < until
+        )
+        with self._reading.connect() as connection:
+            return [
+                max(0.0, (started - submitted).total_seconds())
+                for submitted, started in connection.execute(query)
+                if started
+            ]
+
     def count_jobs(self) -> dict[JobState, int]:
         """How many jobs are in each state, of all that were ever submitted."""
         query = sa.select(JobRow.state, sa.func.count()).group_by(JobRow.state)

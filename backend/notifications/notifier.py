@@ -82,6 +82,16 @@ class Notifier:
                 self._store(before, after, texts, at)
             self._followed = after
 
+    def report(self, subject: str, value: str, text: str, at: datetime) -> None:
+        """Stores a notification once for each `value` of the subject."""
+        row = {"subject": subject, "value": value, "at": at}
+        with self._following, self._database.begin() as connection:
+            known = connection.scalar(sa.select(_Reported.value).where(_Reported.subject == subject))
+            if known == value:
+                return
+            connection.execute(insert(_Reported).values(row).on_conflict_do_update(["subject"], set_=row))
+            connection.execute(sa.insert(_Notification), [{"at": at, "text": text}])
+
     def _reported(self) -> dict[str, str]:
         with self._reading.connect() as connection:
             return {row.subject: row.value for row in connection.execute(sa.select(_Reported.__table__))}

@@ -146,6 +146,7 @@ function drawGpuCharts({ gpus }, range, width) {
   }
   const section = make('details');
   section.id = 'gpu-charts';
+  section.open = Boolean(/** @type {any} */ (document.getElementById('gpu-charts'))?.open);
   section.append(make('summary', 'Each GPU'), charts);
   return section;
 }

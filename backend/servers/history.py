@@ -17,6 +17,7 @@ from backend.servers.gpu_means import gpu_hours, gpu_means
 from backend.servers.means import Point, gpu_seconds, means, point
 from backend.servers.past import stale_after
 from backend.servers.readings import Readings
+from backend.servers.week import WEEK, Week, week_of
 from backend.times import HOUR, floor, now
 
 STEP = timedelta(minutes=5)
@@ -176,6 +177,17 @@ class History:
                 Usage(person=person, gpu_hours=round(used / 3600, 2), idle_gpu_hours=round(held / 3600, 2))
                 for person, used, held in connection.execute(query)
             ]
+
+    def week(self, since: datetime) -> Week:
+        """The GPUs of all servers in the week that begins at `since`."""
+        query = sa.select(_GpuTime.server, _GpuTime.person, _GpuTime.seconds, _GpuTime.idle_seconds).where(
+            _GpuTime.hour >= since, _GpuTime.hour < since + WEEK
+        )
+        with self._reading.connect() as connection:
+            uses = [
+                (row.server, row.person, row.seconds, row.idle_seconds) for row in connection.execute(query)
+            ]
+        return week_of(since, uses, self.gpus.hours(since, since + WEEK))
 
     def weekly_usage(self) -> dict[datetime, dict[str, float]]:
         """GPU-hours of each person on all servers, by the Monday of the week (midnight UTC), newest first."""

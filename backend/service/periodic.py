@@ -1,7 +1,7 @@
 """The periodic jobs and their intervals. One that fails is logged and runs again; it stops no other."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from backend.jobs.queue import Queue
@@ -12,14 +12,19 @@ from backend.servers.history import KEPT, History
 from backend.servers.incidents import Incidents
 from backend.servers.readings import Readings
 from backend.servers.reservations import Reservations
+from backend.servers.week import WEEK
 from backend.service.timers import Timers
 from backend.settings import Settings
 from backend.tabs.display import Display
 from backend.tabs.publisher import Publisher
 from backend.tabs.refresh import Refresh
-from backend.times import now
+from backend.tabs.report import report_text
+from backend.times import floor, iso, now
 
 _HOUR = 3600
+_WEEKS = 8
+"""How many the report shows."""
+_FIRST_MONDAY = timedelta(days=4)  # of 1970
 
 
 class Periodic:
@@ -48,6 +53,8 @@ class Periodic:
         self._sweeps = sweeps
         self._display = display
         self._half_interval = settings.refresh_seconds / 2
+        self._notifier = notifier
+        self._events = settings.notify.events if settings.notify else ()
         self._readings_kept = timedelta(days=settings.history_days)
         self._timers = Timers()
         every = self._timers.every
@@ -81,6 +88,18 @@ class Periodic:
 
     def show_usage(self) -> None:
         self._display.show_usage(self._history.weekly_usage())
+        self._report(now())
+
+    def _report(self, at: datetime) -> None:
+        """Shows the last weeks, and notifies of each one when it is over."""
+        monday = floor(at - _FIRST_MONDAY, WEEK) + _FIRST_MONDAY
+        weeks = [self._history.week(monday - place * WEEK) for place in range(_WEEKS)]
+        known = [week for week in weeks if week.known]
+        self._display.show_report(known)
+        last = weeks[1]
+        if self._notifier and last.known and "weekly_report" in self._events:
+            text = report_text(last, self._display.waits_seconds(last))
+            self._notifier.report("week", iso(last.since), text, at)
 
     def prune_readings(self) -> None:
         self.summarize()  # the means hold what is deleted

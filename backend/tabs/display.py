@@ -10,6 +10,7 @@ from backend.errors import NotFoundError
 from backend.jobs.result import BrokenResult, Result
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import SweepView
+from backend.servers.week import WEEK, Week
 from backend.settings import Home
 from backend.sheets import StoredSheet
 from backend.sheets.table import Picture, Table
@@ -17,6 +18,7 @@ from backend.tabs.jobs import jobs_table
 from backend.tabs.leaderboard import leaderboard_table
 from backend.tabs.names import is_comparison_tab, is_run_tab, run_tab
 from backend.tabs.publisher import Publisher
+from backend.tabs.report import report_table
 from backend.tabs.results import results_table
 from backend.tabs.run import run_table, unreadable_run_table
 from backend.tabs.sweeps import FineTuning
@@ -97,6 +99,15 @@ class Display:
     def show_usage(self, weeks: Mapping[datetime, Mapping[str, float]]) -> None:
         """Publishes the tab of GPU-hours, given by week and person."""
         self._publisher.publish([usage_table(weeks)])
+
+    def show_report(self, weeks: Sequence[Week]) -> None:
+        """Publishes the tab of the last weeks, the newest first."""
+        waits = {f"{week.since:%Y-%m-%d}": self.waits_seconds(week) for week in weeks}
+        self._publisher.publish([report_table(weeks, waits)])
+
+    def waits_seconds(self, week: Week) -> list[float]:
+        """For how long each job that started in that week had waited."""
+        return self._store.waits_seconds(week.since, week.since + WEEK)
 
     def show_comparison(self, table: Table) -> None:
         """Publishes a comparison; the oldest ones go, and with them their pictures."""

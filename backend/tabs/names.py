@@ -8,6 +8,7 @@ JOBS = "Jobs"
 RESULTS = "Results"
 LEADERBOARD = "Leaderboard"
 USAGE = "Usage"
+REPORT = "Weekly report"
 
 _STEP = 10**10
 """Between two ranks; more than the seconds since 1970, so that moments fit between."""
@@ -21,6 +22,7 @@ class Rank(IntEnum):
     RESULTS = 2 * _STEP
     LEADERBOARD = 3 * _STEP
     USAGE = 4 * _STEP
+    REPORT = 4 * _STEP + 1
     SWEEPS = 5 * _STEP
     COMPARISON = 6 * _STEP
     RUN = 7 * _STEP

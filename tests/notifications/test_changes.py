@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from backend.jobs.job import Job, JobState
 from backend.notifications.changes import Followed, Notification, findings_of, follow, is_quiet, message
-from backend.servers.state import ServerStatus, State
+from backend.servers.state import Fault, ServerStatus, State, Verdict
 from backend.settings import NotifySettings
 from tests import examples
 from tests.notifications.moments import BUSY, DOWN, IDLE, MAINTENANCE, NOON, OVERLOADED, STALE, after, server
@@ -70,6 +70,47 @@ def test_only_what_the_lab_wants_to_hear() -> None:
         (420, "ada is back: idle, so it is"),
     ]
     assert replay(trace, SETTINGS.model_copy(update={"events": ("down",)})) == [(60, "ada is down: so it is")]
+
+
+def overloaded(since: float, *, urgent: bool = False) -> ServerStatus:
+    verdict = Verdict(state=State.OVERLOADED, reason="so it is", since=after(since), urgent=urgent)
+    return server(OVERLOADED).model_copy(update={"verdict": verdict})
+
+
+def test_what_has_lasted_already_is_not_waited_for_again() -> None:
+    trace = [(0.0, server(BUSY)), (130.0, overloaded(60)), (145.0, overloaded(60))]
+    assert replay(trace) == [(130, "ada is overloaded: so it is")]
+    trace = [(0.0, server(BUSY)), (15.0, overloaded(0)), (75.0, overloaded(0))]
+    assert replay(trace) == [(75, "ada is overloaded: so it is")]
+
+
+def test_what_is_urgent_is_told_at_once() -> None:
+    trace = [(0.0, server(BUSY)), (15.0, overloaded(15, urgent=True)), (30.0, server(DOWN))]
+    assert replay(trace) == [(15, "ada is overloaded: so it is")]
+
+
+def test_a_server_that_answers_now_and_then_is_told_though_its_state_is_unknown() -> None:
+    unsteady = server(STALE).model_copy(
+        update={"faults": (Fault(kind="connection", what="answers only now and then", is_warning=True),)}
+    )
+    trace = [(0.0, server(BUSY)), (15.0, unsteady), (30.0, server(DOWN)), (45.0, unsteady)]
+    assert replay(trace) == [(15, "ada so it is")]
+
+
+def test_a_reboot_is_told_once() -> None:
+    again = server(BUSY).model_copy(update={"rebooted_at": after(20)})
+    assert replay([(0.0, server(BUSY)), (30.0, again), (45.0, again)]) == [(30, "ada has rebooted.")]
+
+
+def test_a_full_disk_is_told_with_how_full_it_is() -> None:
+    full = server(BUSY).model_copy(
+        update={"faults": (Fault(kind="disk", what="/home is full", detail="(1.2 GiB left)"),)}
+    )
+    trace = [(float(t), full if 15 <= t < 120 else server(BUSY)) for t in range(0, 240, 15)]
+    assert replay(trace) == [
+        (75, "Disk fault on ada: /home is full (1.2 GiB left)"),
+        (180, "No disk fault on ada any more."),
+    ]
 
 
 def test_gpu_faults_are_reported_apart_from_the_server() -> None:

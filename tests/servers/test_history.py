@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 import sqlalchemy as sa
@@ -10,11 +11,13 @@ import sqlalchemy as sa
 from backend.database import open_database
 from backend.probe.snapshot import Failure, GpuProcess, GpuReading, HostReading, Snapshot
 from backend.servers.faults import gpu_faults
+from backend.servers.gpu_history import GpuHistory
 from backend.servers.history import MOST_POINTS, History
 from backend.servers.incidents import Incident, Incidents
 from backend.servers.means import Point, gpu_seconds, means, point
 from backend.servers.readings import Readings
 from backend.servers.state import ServerStatus, State, Verdict
+from backend.tabs.report import report_table, report_text
 from backend.tabs.usage import usage_table
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)  # a Wednesday
@@ -223,6 +226,80 @@ def shown(state: State, reason: str, *faults: str, since: datetime | None = None
             faults=tuple(fault for gpu in gpus for fault in gpu_faults(gpu)),
         )
     ]
+
+
+def test_a_gpu_that_is_held_for_hours_survives_a_restart_and_a_lost_minute(
+    database: sa.Engine, readings: Readings
+) -> None:
+    def hold(begin: float, end: float, use: float = 0, person: str = "kim") -> None:
+        readings.remember([answer(t, gpu(0, person, use=use)) for t in range(int(begin), int(end), 15)])
+        History(database, readings, ["ada"], INTERVAL).summarize(after(end))
+
+    def since() -> dict[str, tuple[datetime, tuple[str, ...]]]:
+        held = GpuHistory(database).held(after(7200)).get("ada", {})
+        return {gpu: (found.since, found.people) for gpu, found in held.items()}
+
+    hold(0, 3600)
+    hold(3720, 7500)  # two minutes are lost
+    assert since() == {"GPU 0": (NOON, ("kim",))}
+    hold(7500, 7800, use=40)
+    hold(7800, 8700)
+    assert since() == {"GPU 0": (after(7800), ("kim",))}
+    hold(8700, 9600, person="lee")
+    assert since() == {"GPU 0": (after(8700), ("lee",))}
+    hold(9600, 10500, use=90, person="lee")
+    assert since() == {}
+    [usage, _] = History(database, readings, ["ada"], INTERVAL).usage("ada", NOON, after(20_000))
+    assert usage.person == "kim"
+    assert usage.idle_gpu_hours == pytest.approx(usage.gpu_hours - 300 / 3600, abs=0.02)
+
+
+def test_the_means_of_each_gpu(database: sa.Engine, readings: Readings, history: History) -> None:
+    trace = [answer(t, gpu(0, "kim", use=80, memory=0.25), gpu(1, use=None)) for t in range(0, 1200, 15)]
+    readings.remember(trace)
+    history.summarize(after(1200))
+    first, second = history.gpus.curves("ada", NOON, after(2000), MOST_POINTS)
+    assert [point.at for point in first.points] == [NOON, after(300), after(600)]
+    assert {(point.use_percent, point.memory_used_percent) for point in first.points} == {(80, 25)}
+    assert {point.use_percent for point in second.points} == {None}
+
+
+def test_the_share_without_a_free_gpu_equals_that_of_the_readings(
+    database: sa.Engine, readings: Readings
+) -> None:
+    """Two servers for a week; all GPUs are taken and given back at random moments."""
+    random, step, until = Random(3), 60, 7 * 86_400
+    monday = NOON - timedelta(days=2, hours=12)
+    taken: dict[str, list[bool]] = {}
+    for name in ("ada", "bob"):
+        is_taken, states = False, []
+        for _ in range(0, until + 600, step):
+            is_taken ^= random.random() < 0.01
+            states.append(is_taken)
+        taken[name] = states
+        for begin in range(0, len(states), 1440):
+            readings.remember(
+                [
+                    answer(
+                        (monday - NOON).total_seconds() + step * place,
+                        gpu(0, *["kim"] * state, use=50 * state, memory=0.5),
+                        server=name,
+                    )
+                    for place, state in enumerate(states[begin : begin + 1440], begin)
+                ]
+            )
+    history = History(database, readings, ["ada", "bob"], step)
+    history.summarize(monday + timedelta(seconds=until + 600))
+    week = history.week(monday)
+    both = [one and other for one, other in zip(taken["ada"], taken["bob"], strict=True)][: until // step]
+    assert week.none_free == pytest.approx(sum(both) / len(both), abs=0.01)
+    used = sum(sum(states[: until // step]) for states in taken.values()) * step / 3600
+    assert week.used == pytest.approx(used, rel=0.01)
+    assert week.known == pytest.approx(2 * 168, rel=0.01)
+    assert report_text(week, [60, 120]).startswith(
+        f"Week of 2026-03-02: {week.used:.0f} of 336 GPU-hours used ("
+    )
+    assert report_table([week], {}).sections[0].rows[0][4] == week.none_free
 
 
 def test_an_incident_is_stored_when_it_begins_and_when_it_ends(database: sa.Engine) -> None:

@@ -227,6 +227,51 @@ def test_where_no_server_can_be_reached_the_fault_is_ours(
         assert {snapshot.failure for snapshot in stored(readings, name)} == {Failure.MONITOR}
 
 
+def test_where_all_servers_fall_silent_together_the_fault_is_ours(readings: Readings, tmp_path: Path) -> None:
+    """A tunnel that has died refuses connections, though the agents behind it live."""
+    token, cut = token_file(tmp_path), threading.Event()
+
+    def through_tunnel(request: BaseHTTPRequestHandler) -> None:
+        request.connection.close() if cut.is_set() else good_snapshot(request)
+
+    with answering(through_tunnel) as one, answering(through_tunnel) as other:
+        servers = [
+            Server(name="ada", agent=one, token_file=token),
+            Server(name="bob", agent=other, token_file=token),
+        ]
+        with status_of(readings, tmp_path, *servers) as status:
+            status.refresh()
+            cut.set()
+            for _ in range(4):
+                known = by_name(status.refresh())
+                assert {server.verdict.state for server in known.values()} == {State.IDLE}
+            assert {stored(readings, name)[-1].failure for name in known} == {Failure.MONITOR}
+            cut.clear()
+            assert {server.verdict.state for server in status.refresh()} == {State.IDLE}
+
+
+def test_servers_that_fall_silent_one_after_the_other_are_down(readings: Readings, tmp_path: Path) -> None:
+    token, cut = token_file(tmp_path), {"ada": threading.Event(), "bob": threading.Event()}
+
+    def agent(name: str) -> Answer:
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            request.connection.close() if cut[name].is_set() else good_snapshot(request)
+
+        return answer
+
+    with answering(agent("ada")) as one, answering(agent("bob")) as other:
+        servers = [
+            Server(name="ada", agent=one, token_file=token),
+            Server(name="bob", agent=other, token_file=token),
+        ]
+        with status_of(readings, tmp_path, *servers) as status:
+            for name in ("ada", "bob"):
+                cut[name].set()
+                for _ in range(3):
+                    status.refresh()
+                assert by_name(status.current())[name].verdict.state is State.DOWN
+
+
 def test_one_that_cannot_be_reached_is_down(
     readings: Readings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +370,24 @@ def test_a_new_backend_goes_on_from_what_is_stored(readings: Readings, tmp_path:
     assert ada.verdict.state is State.BUSY
     assert ada.seen_at == before
     assert 70 in ada.last_hour
+
+
+def test_what_a_silent_server_said_last_outlives_the_backend(readings: Readings, tmp_path: Path) -> None:
+    with answering(good_snapshot) as address:
+        ada = Server(name="ada", agent=address, token_file=token_file(tmp_path))
+        with status_of(readings, tmp_path, ada) as status:
+            [before] = status.refresh()
+    with status_of(readings, tmp_path, ada) as status:
+        for _ in range(3):
+            [after] = status.refresh()
+    assert after.verdict.state is State.DOWN
+    assert "; before: CPU 3 %" in after.verdict.reason
+    assert after.last
+    assert before.snapshot
+    assert after.last.host == before.snapshot.host
+    assert after.snapshot
+    assert after.snapshot.host is None
+    assert 3 in after.last_hour
 
 
 def test_what_an_agent_read_while_no_backend_asked_is_taken_up(
