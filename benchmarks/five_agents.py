@@ -22,7 +22,7 @@ import httpx
 from backend.servers.state import ServerStatus
 from backend.times import now
 
-STUB = Path(__file__).parents[1] / "tests" / "backend" / "fake_nvml.c"
+STUB = Path(__file__).parents[1] / "tests" / "probe" / "fake_nvml.c"
 FIRST_PORT = 18031
 LONGEST_SECONDS = 200
 DOWN_SECONDS = 45
@@ -32,7 +32,12 @@ from functools import partial
 from pathlib import Path
 from backend.cli import main
 from backend.probe import host
-host._PRESSURE = Path(sys.argv.pop(1))
+folder = Path(sys.argv.pop(1))
+host._PRESSURE = folder
+available_mib = host._available_mib
+host._available_mib = lambda memory: (
+    memory["MemTotal"] * float((folder / "available").read_text() or 0) or available_mib(memory)
+)
 main()
 """
 GPUS = {
@@ -84,6 +89,8 @@ class Agent:
         for resource, percent in (("cpu", 0), ("io", 0), ("memory", memory_percent)):
             averages = f"avg10={percent:.2f} avg60={percent:.2f} avg300={percent:.2f} total=0"
             self._write(resource, f"some {averages}\nfull {averages}\n")
+        # A stall is the server's where little memory is left.
+        self._write("available", "0.15" if memory_percent else "0")
 
     def end(self) -> None:
         self.process.kill()

@@ -95,7 +95,8 @@ class Periodic:
         monday = floor(at - _FIRST_MONDAY, WEEK) + _FIRST_MONDAY
         weeks = [self._history.week(monday - place * WEEK) for place in range(_WEEKS)]
         known = [week for week in weeks if week.known]
-        self._display.show_report(known)
+        if known:
+            self._display.show_report(known)
         last = weeks[1]
         if self._notifier and last.known and "weekly_report" in self._events:
             text = report_text(last, self._display.waits_seconds(last))
