@@ -96,8 +96,8 @@ def before(answer: Snapshot | None) -> str:
     return f"; before: {', '.join(parts)}" if parts else ""
 
 
-def use(answer: Snapshot, slowed: Collection[str] = ()) -> list[str]:
-    """What is free and what is unknown. `slowed` are faults that are told already."""
+def use(answer: Snapshot, told: Collection[str] = ()) -> list[str]:
+    """What is free and what is unknown. `told` are signs of overload and faults that are named already."""
     host, parts = answer.host or HostReading(), []
     if answer.gpus is None and not answer.gpu_fault:
         parts.append("GPUs not read yet")
@@ -107,12 +107,12 @@ def use(answer: Snapshot, slowed: Collection[str] = ()) -> list[str]:
         if not what.startswith("disk")
     ]
     parts += other_gpus(answer)
-    if memory_is_full(host):
+    if memory_is_full(host) and signs_of.MEMORY not in told:
         parts.append(f"{100 * (host.memory_used_fraction or 0):.0f} % of memory in use")
     elif signs_of.has_plenty(host) and (host.pressure.memory_full_percent or 0) >= signs_of.STALLED_PERCENT:
         parts.append(f"a job is short of memory (memory pressure {host.pressure.memory_full_percent:.0f} %)")
     if answer.gpus:
-        parts += _gpu_use(answer, slowed)
+        parts += _gpu_use(answer, told)
         if (host.cpu_percent or 0) >= BUSY_CPU_PERCENT:
             parts.append(f"CPU {host.cpu_percent:.0f} %")
         parts += host.hidden
@@ -128,7 +128,7 @@ def other_gpus(answer: Snapshot) -> list[str]:
     ]
 
 
-def _gpu_use(answer: Snapshot, slowed: Collection[str]) -> list[str]:
+def _gpu_use(answer: Snapshot, told: Collection[str]) -> list[str]:
     gpus, working = answer.gpus or (), working_gpus(answer)
     parts = []
     if not working:
@@ -146,7 +146,7 @@ def _gpu_use(answer: Snapshot, slowed: Collection[str]) -> list[str]:
     for gpu in gpus:
         if gpu.throttle_reasons:
             what = f"GPU {gpu.index} slowed by {gpu.throttle_reasons[0]}"
-            parts += [what] * (what not in slowed)
+            parts += [what] * (what not in told)
     parts += [
         f"GPU {gpu.index} answers slowly, read {duration(gpu.age_seconds)} ago"
         for gpu in gpus

@@ -76,7 +76,7 @@ def _answering(
         since = min(lasting.values())
         parts = reasons.overload(answer.host, lasting, at)
     parts += [fault.text for fault in found]
-    parts += reasons.use(answer, slowed=[fault.what for fault in found if fault.is_warning])
+    parts += reasons.use(answer, told=[*past.overloaded, *(fault.what for fault in found)])
     parts += reasons.held(answer, held, past.unowned_since, at)
     parts += reasons.reboot(answer, at)
     urgent = past.is_urgent and state is State.OVERLOADED

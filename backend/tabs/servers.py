@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from backend.probe.snapshot import Snapshot
+from backend.probe.snapshot import GpuReading, Snapshot
+from backend.servers.faults import gpu_faults, works
 from backend.servers.state import ServerStatus
+from backend.servers.use import working_gpus
 from backend.sheets.table import Bars, Cell, Column, Section, Spark, Table, Text
 from backend.tabs.names import SERVERS, Rank
 from backend.text import listed
@@ -52,20 +54,22 @@ def _server_row(status: ServerStatus, *, reservations: bool) -> tuple[Cell, ...]
 def _gpu_bars(snapshot: Snapshot | None) -> Cell:
     if snapshot is None or not snapshot.gpus:
         return snapshot.gpu_fault if snapshot else None
-    shares = [_fraction(gpu.utilization_percent) for gpu in snapshot.gpus]
-    words = [
-        f"GPU {gpu.index} {gpu.fault or f'{share:.0%}'}"
-        if gpu.fault or share is not None
-        else f"GPU {gpu.index}: utilisation unknown"
-        for gpu, share in zip(snapshot.gpus, shares, strict=True)
-    ]
+    # A GPU that does not work looks like one of unknown use, not like a free one.
+    shares = [_fraction(gpu.utilization_percent) if works(gpu) else None for gpu in snapshot.gpus]
+    words = [_gpu_words(gpu, share) for gpu, share in zip(snapshot.gpus, shares, strict=True)]
     return Bars(fractions=tuple(shares), label=", ".join(words))
+
+
+def _gpu_words(gpu: GpuReading, share: float | None) -> str:
+    if faults := [fault.what for fault in gpu_faults(gpu) if not fault.is_warning]:
+        return faults[0]
+    return f"GPU {gpu.index}: utilisation unknown" if share is None else f"GPU {gpu.index} {share:.0%}"
 
 
 def _free_gpu_memory_gib(snapshot: Snapshot | None) -> float | None:
     free = [
         max(0.0, gpu.memory_total_mib - gpu.memory_used_mib)
-        for gpu in (snapshot.gpus if snapshot else None) or ()
+        for gpu in (working_gpus(snapshot) if snapshot else ())
         if gpu.memory_total_mib is not None and gpu.memory_used_mib is not None
     ]
     return sum(free) / 1024 if free else None
