@@ -57,7 +57,7 @@ class GoogleApi:
         Raises:
             InvalidError: there is no usable key or secret.
         """
-        self._id = settings.spreadsheet
+        self.id = settings.spreadsheet
         self._transport = open_transport(settings, home)
         self._clock = clock
         self._closed: Future[None] = Future()
@@ -65,11 +65,6 @@ class GoogleApi:
         self._closed_until = clock()
         self._written: deque[float] = deque(maxlen=WRITES_PER_MINUTE)
         self._lock = threading.Lock()
-
-    @property
-    def id(self) -> str:
-        """The spreadsheet's."""
-        return self._id
 
     @property
     def account(self) -> str:
@@ -242,7 +237,7 @@ class GoogleApi:
                 )
             case 404:
                 return UnavailableError(
-                    f"There is no spreadsheet {self._id}, or {self.account} may not see it.",
+                    f"There is no spreadsheet {self.id}, or {self.account} may not see it.",
                     "Copy its address from the browser, then run: sheetrack connect google",
                 )
             case status:
