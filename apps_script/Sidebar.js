@@ -38,7 +38,7 @@ function getChoices() {
 }
 
 /**
- * @param {{ key: string, server: string, recipe?: object, command?: object }} request a training, or a program of the
+ * @param {{ key: string, server: string, recipe?: object, command?: object, resources?: object }} request a training, or a program of the
  *   lab's own; with the same key it launches one job, however often it is sent
  * @returns the job
  */
@@ -63,7 +63,7 @@ function getWholeLog(id) {
 }
 
 /**
- * @param {{ server: string, recipe: object, grid: object }} request sent again it queues nothing twice
+ * @param {{ server: string, recipe: object, grid: object, resources?: object }} request sent again it queues nothing twice
  * @returns how many trainings are new in the queue, or what has to be done before any is
  */
 function launchSweep(request) {
@@ -120,6 +120,22 @@ function cancelJob(id) {
 /** @param {string} clientId of an add-on that asks to be let in; only the local page may do this */
 function acceptAddOn(clientId) {
   askBackend_([{ path: `/api/add-ons/${encodeURIComponent(clientId)}/accept`, method: 'post' }]);
+}
+
+/**
+ * @param {string} id a job that waits; it overtakes all others
+ * @returns the job
+ */
+function putFirst(id) {
+  return askBackend_([{ path: `/api/jobs/${encodeURIComponent(id)}/first`, method: 'post' }])[0];
+}
+
+/**
+ * @param {string} id a job that waits; it runs in spite of reservations
+ * @returns the job
+ */
+function overrideReservations(id) {
+  return askBackend_([{ path: `/api/jobs/${encodeURIComponent(id)}/override`, method: 'post' }])[0];
 }
 
 /** @param {string} name */

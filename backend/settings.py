@@ -104,6 +104,9 @@ class PeopleSettings(BaseModel):
         tuple[str, ...],
         Field(description="Who may also run programs of their own, with all rights of the backend's user"),
     ] = ()
+    decide: Annotated[
+        tuple[str, ...], Field(description="Who of them may put jobs first and override reservations")
+    ] = ()
     requests_per_minute: Annotated[int, Field(ge=10, le=100_000, description="Of each person")] = 300
 
     @property

@@ -16,6 +16,7 @@ from models.command import Command
 from models.compare import CompareError
 from models.compare import compare as compare_sides
 from models.data.errors import DataError
+from models.limits import LimitError, keep_limits
 from models.places import data_sets, home
 from models.process import command, lower_priority
 from models.published import CLIPS
@@ -31,6 +32,7 @@ PATH = click.Path(path_type=Path)
 @click.group()
 def main() -> None:
     """Trains networks that recognise words, and prepares data for them."""
+    keep_limits()
 
 
 @main.command()
@@ -44,6 +46,7 @@ def train(run_folder: Path, *, progress: bool, figures: bool) -> None:
     # Threads sleep while they wait for each other. On a shared machine the default, spinning, trains several
     # times slower; the library reads this once, when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _say_where()
     folder = RunFolder(run_folder.absolute())
     if not folder.recipe_file.exists():
         raise TrainingError(f"{folder.path} is no run folder: it has no recipe.json")
@@ -61,12 +64,20 @@ def train(run_folder: Path, *, progress: bool, figures: bool) -> None:
         sys.exit(stopped.exit_code)
 
 
+def _say_where() -> None:
+    """The first line of a job's log names the GPUs that were chosen for it."""
+    if gpus := os.environ.get("SHEETRACK_GPUS"):
+        click.echo(f"runs on {gpus}")
+
+
 @main.command("run")
 @click.argument("run_folder", type=PATH)
 @click.option("--prefix", default="", help="The folder of the Python or conda environment.")
 def run_program(run_folder: Path, *, prefix: str) -> None:
     """Runs the program of RUN_FOLDER, and notes there how it ended."""
     from models.program import run as run_command  # noqa: PLC0415 - a training needs it not
+
+    _say_where()
 
     sys.exit(run_command(RunFolder(run_folder.absolute()), prefix))
 
@@ -252,6 +263,7 @@ def run() -> None:
         ForeignRunError,
         BrokenRunError,
         CompareError,
+        LimitError,
     ) as error:
         _fail(str(error))
     except ModuleNotFoundError as error:

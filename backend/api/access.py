@@ -55,7 +55,11 @@ def guard(app: Flask, token: str, settings: Settings, identify: Identify | None,
         g.is_local = not (public and request.host.casefold() == public.host)
         if public and not g.is_local:
             person = public.admitted()
-            g.person, g.may_run_commands = person.name, person.role is Role.COMMANDS
+            g.person, g.may_decide, g.may_run_commands = (
+                person.name,
+                person.decides,
+                person.role is Role.COMMANDS,
+            )
             return None
         return _admit_local(token, sessions)
 
@@ -92,7 +96,7 @@ def _admit_local(token: str, sessions: "_Sessions") -> Response | None:
         )
         error.code = "key_needed"
         raise error
-    g.person, g.may_run_commands = this_user(), True
+    g.person, g.may_decide, g.may_run_commands = this_user(), True, True
     return None
 
 

@@ -1,6 +1,6 @@
 """The rights of people whom Google has identified. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,8 @@ class Role(StrEnum):
 class Person:
     name: str
     role: Role
+    decides: bool = False
+    """Whether they may put jobs first and override reservations."""
 
 
 Identify = Callable[[str], Person]
@@ -86,10 +88,16 @@ def admit(claims: Mapping[str, Any], people: PeopleSettings) -> Person:
     # An address alone proves no membership: only Google Workspace states the domain of a person.
     domain = str(claims.get("hd", "")).casefold()
     for role in (Role.COMMANDS, Role.LAUNCH, Role.SEE):
-        listed = {entry.casefold().removeprefix("@") for entry in getattr(people, role)}
-        if email in listed or (domain and domain in listed and email.endswith(f"@{domain}")):
-            return Person(email, role)
+        if _is_listed(email, domain, getattr(people, role)):
+            decides = role is not Role.SEE and _is_listed(email, domain, people.decide)
+            return Person(email, role, decides=decides)
     raise RefusedError(
         f"{email} is not on the list of people.",
         "Ask the person who runs the backend to add it to people.see or people.launch in settings.toml.",
     )
+
+
+def _is_listed(email: str, domain: str, entries: Iterable[str]) -> bool:
+    """Whether the address, or the Workspace domain to which it belongs, is one of `entries`."""
+    listed = {entry.casefold().removeprefix("@") for entry in entries}
+    return email in listed or bool(domain and domain in listed and email.endswith(f"@{domain}"))

@@ -24,6 +24,8 @@ COMMANDS = {
     "jobs": "look",
     "logs": "logs",
     "cancel": "train",
+    "first": "train",
+    "override": "train",
     "sweep": "sweep",
     "results": "look",
     "record": "record",

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import click
 from pydantic import ValidationError
 
+from backend.jobs.job import Resources
 from backend.settings import sentence
 from models.recipe import Recipe
 
@@ -21,6 +22,18 @@ def recipe_options(command: Command, but: Collection[str] = ()) -> Command:
             command = _option(name)(command)
     command = click.option("--data", help=Recipe.model_fields["data"].description)(command)
     return click.argument("architecture", required=False)(command)
+
+
+def resource_options(command: Command) -> Command:
+    """Adds --gpus and --gpu-memory."""
+    for flag, field, kind in (
+        ("--gpu-memory", "gpu_memory_gib", click.FloatRange(0, 10_000, min_open=True)),
+        ("--gpus", "gpus", click.IntRange(0, 64)),
+    ):
+        text = f"{Resources.model_fields[field].description}."
+        unit = "GIB" if field.endswith("_gib") else "N"
+        command = click.option(flag, type=kind, metavar=unit, help=text)(command)
+    return command
 
 
 def _option(name: str) -> Callable[[Command], Command]:

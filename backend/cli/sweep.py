@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from backend.cli.look import as_json
-from backend.cli.recipe_options import recipe_from, recipe_options
+from backend.cli.recipe_options import recipe_from, recipe_options, resource_options
 from backend.cli.show import say, show_json, show_table
 from backend.cli.train import data_on, wait_until_ended
 from backend.errors import NotFoundError
 from backend.jobs import architectures
 from backend.jobs.data_sets import data_sets
-from backend.jobs.job import JobState
+from backend.jobs.job import JobState, Resources
 from backend.jobs.sweep import GRID_FIELDS, Grid
 from backend.service.wiring import Sheetrack
 from backend.settings import sentence, this_user
@@ -43,7 +43,8 @@ def _dropouts(_context: click.Context, _option: click.Parameter, text: str) -> l
 
 
 @click.command()
-@click.option("--server", help="Where to train.")
+@click.option("--server", metavar="NAME", help="Where to train: a name, `gpu1,gpu2`, or any.")
+@resource_options
 @click.option("--depth", "depths", metavar="1-9", callback=_depths, help="Or 5,8. [default: all there are]")
 @click.option(
     "--dropout", "dropouts", metavar="P,P", default="0.25,0.75", show_default=True, callback=_dropouts
@@ -112,8 +113,11 @@ def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_jso
     recipe = recipe_from({name: value for name, value in options.items() if name in Recipe.model_fields})
     recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
     grid = _grid(recipe, options)
+    resources = Resources(gpus=options["gpus"], gpu_memory_gib=options["gpu_memory"])
     with Console(stderr=True).status("") as status:
-        started = sheetrack.sweeps.start(server, recipe, grid, this_user(), status.update)
+        started = sheetrack.sweeps.start(
+            server, recipe, grid, this_user(), status.update, resources=resources
+        )
     if is_json:
         show_json(started)
         return

@@ -9,12 +9,12 @@ import click
 
 from backend.cli.command_options import COMMAND_OPTIONS, command_from, command_options
 from backend.cli.look import as_json
-from backend.cli.recipe_options import recipe_from, recipe_options
+from backend.cli.recipe_options import recipe_from, recipe_options, resource_options
 from backend.cli.show import say, show_json
 from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.jobs import architectures, models_cli
 from backend.jobs.data_sets import data_folder
-from backend.jobs.job import JobState
+from backend.jobs.job import Job, JobState, Resources
 from backend.service.lock import is_served
 from backend.service.wiring import Sheetrack
 from backend.settings import Home, this_user
@@ -68,7 +68,7 @@ def _new_run(sheetrack: Sheetrack, options: dict[str, Any]) -> RunFolder:
 
 def data_on(sheetrack: Sheetrack, server: str, data: str) -> str:
     """The full path of `data` where the server is this machine; on another server it means a folder there."""
-    known = sheetrack.servers.get(server)
+    known = sheetrack.servers.get(server)  # of several, a path that starts here means nothing on the others
     if known is None or not known.is_here:
         return data
     return str(data_folder(sheetrack.home, data, start=Path.cwd()))
@@ -95,22 +95,24 @@ def run_models(*arguments: str) -> None:
 
 
 @click.command()
-@click.option("--server", required=True, help="Where it runs.")
+@click.option("--server", required=True, metavar="NAME", help="Where it runs: a name, `gpu1,gpu2`, or any.")
+@resource_options
 @command_options
 @recipe_options
 @as_json
-def launch(*, server: str, is_json: bool, **options: Any) -> None:
+def launch(*, server: str, gpus: int | None, gpu_memory: float | None, is_json: bool, **options: Any) -> None:
     """Queues a training of ARCHITECTURE, or a program of your own, on a server.
 
     The backend starts it when the server has room. A program is given with --command and gets no shell unless
     you ask for one. What it writes into the folder $SHEETRACK_RUN is shown: history.jsonl, result.json, figures.
     """
-    sheetrack = Sheetrack()
-    job = sheetrack.queue.launch(server, _work(sheetrack, server, options), this_user())
+    sheetrack, resources = Sheetrack(), Resources(gpus=gpus, gpu_memory_gib=gpu_memory)
+    work = _work(sheetrack, server, options)
+    job = sheetrack.queue.launch(server, work, this_user(), resources=resources)
     if is_json:
         show_json(job)
     else:
-        say(f"{job.id} is queued on {job.server}: {job.work.title}")
+        say(f"{job.id} is queued on {job.runs_on}: {job.work.title}")
 
 
 def _work(sheetrack: Sheetrack, server: str, options: dict[str, Any]) -> Recipe | Command:
@@ -140,6 +142,30 @@ def cancel(*, job: str, is_json: bool) -> None:
         say(f"{ended.id} has not ended yet: {ended.reason}. The backend keeps trying.")
     else:
         say(f"{ended.id} is {ended.state}")
+
+
+@click.command()
+@click.argument("job")
+@as_json
+def first(*, job: str, is_json: bool) -> None:
+    """Lets JOB overtake all jobs that wait. Who did that is recorded."""
+    _show_decision(Sheetrack().queue.put_first(job, this_user()), is_json, "is first")
+
+
+@click.command()
+@click.argument("job")
+@as_json
+def override(*, job: str, is_json: bool) -> None:
+    """Lets JOB run in spite of other people's reservations. Who did that is recorded."""
+    decided = Sheetrack().queue.override_reservations(job, this_user())
+    _show_decision(decided, is_json, "no longer waits for the end of reservations")
+
+
+def _show_decision(job: Job, is_json: bool, what: str) -> None:
+    if is_json:
+        show_json(job)
+    else:
+        say(f"{job.id} {what}")
 
 
 def wait_until_ended(sheetrack: Sheetrack, jobs: Collection[str]) -> None:

@@ -42,14 +42,26 @@ class Lane:
         store: JobStore,
         results: Results,
         start_failed: Callable[[str, str], None],
+        taken: Callable[[Job], str],
     ) -> None:
-        """`engine` is None where the server takes no jobs any more."""
+        """The jobs of `server`.
+
+        Args:
+            server: its name.
+            engine: None: the server takes no jobs any more.
+            runs: where the runs are.
+            store: keeps the jobs.
+            results: takes what jobs leave.
+            start_failed: is told which server could not start a job, and why.
+            taken: what keeps a job that is about to start from its GPUs; empty if nothing does.
+        """
         self._server = server
         self._engine = engine
         self._runs = runs
         self._store = store
         self._results = results
         self._start_failed = start_failed
+        self._taken = taken
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._changed = threading.Event()
@@ -124,18 +136,25 @@ class Lane:
         fault = self._faults.get(job.id)
         if fault and engine.poll(job) is ProcessState.EXITED:
             return self._finish(job, JobState.FAILED, fault)
+        if (taken := self._taken(job)) and engine.poll(job) is ProcessState.EXITED:
+            return self._back_to_its_place(job, taken)
         try:
             handle = engine.start(job)
         except LostError:
             raise
         except UnavailableError as error:
             self._start_failed(self._server, str(error))
-            return self._store.change_job(job, state=JobState.QUEUED, reason=str(error), started_at=None)
+            return self._back_to_its_place(job, str(error))
         except SheetrackError as error:
             return self._finish(job, JobState.FAILED, str(error))
         # Also where the job was cancelled meanwhile: it is one that was started.
         self._store.note_handle(job.id, handle)
         return self._change(job.model_copy(update={"handle": handle}), reason="")
+
+    def _back_to_its_place(self, job: Job, reason: str) -> Job:
+        """The job waits again, where it may run and as long as it has waited."""
+        chosen = {"server": "" if job.servers else job.server, "assigned": None, "limits": None}
+        return self._store.change_job(job, state=JobState.QUEUED, reason=reason, started_at=None, **chosen)
 
     def _follow(self, job: Job, engine: Engine) -> Job:
         if engine.poll(job) is ProcessState.EXITED:

@@ -10,21 +10,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from backend.errors import ConflictError, InvalidError, NotFoundError
-from backend.jobs import architectures
-from backend.jobs.data_sets import check_elsewhere, data_folder
+from backend.errors import ConflictError
+from backend.jobs import turns
 from backend.jobs.engines import Engine
-from backend.jobs.job import Job, JobState
+from backend.jobs.job import ANY, Decision, Job, JobState, Resources, servers_in
 from backend.jobs.lane import Lane
 from backend.jobs.placement import Placement
+from backend.jobs.requests import DEFAULT, Requests
 from backend.jobs.results import Results
 from backend.jobs.store import JobStore
+from backend.servers.reservations import OthersHold
 from backend.servers.server import Server
-from backend.servers.state import Verdict
+from backend.servers.state import ServerStatus
 from backend.settings import Home
 from backend.times import now
 from models.command import Command
-from models.places import expanded
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 
@@ -44,89 +44,67 @@ class Queue:
         engines: Mapping[str, Engine],
         store: JobStore,
         results: Results,
-        verdict_of: Callable[[str], Verdict | None],
+        status_of: Callable[[str], ServerStatus | None],
         on_jobs_changed: Callable[[], None],
-        reserved_against: Callable[[str, str], str | None] | None = None,
+        look_at: Callable[[str], ServerStatus | None] | None = None,
+        others_hold: Callable[[str, str], OthersHold] | None = None,
     ) -> None:
-        """`reserved_against` names, as a sentence, who else has reserved a server; None: nothing is reserved."""
+        """Nothing runs before `advance` is called.
+
+        Args:
+            home: where the runs are.
+            servers: by name.
+            engines: of the servers that take jobs.
+            store: keeps the jobs.
+            results: takes what jobs leave.
+            status_of: a server as it was read last.
+            on_jobs_changed: is called after each change.
+            look_at: reads a server now, before a job starts there; None: the last reading must do.
+            others_hold: what other people than the person of a job have reserved; None: nothing is reserved.
+        """
         self._home = home
         self._servers = servers
         self._engines = engines
         self._store = store
         self._results = results
         self._on_jobs_changed = on_jobs_changed
-        self._placement = Placement(engines, verdict_of, reserved_against)
+        self._placement = Placement(servers, engines, status_of, others_hold)
+        self._look_at = look_at or status_of
+        self.requests = Requests(home, servers, engines, self._placement)
         self._lanes: dict[str, Lane] = {}
         self._advancing = threading.Lock()
         self._is_unshown = False
-        self._faults: dict[str, str] = {}
-        """The unexpected error in the last placement of each job."""
 
-    def launch(self, server: str, work: Recipe | Command, requested_by: str, key: str | None = None) -> Job:
-        """Stores the job; it starts when the server admits it. The same `key` of a person launches once.
+    def launch(
+        self,
+        server: str,
+        work: Recipe | Command,
+        requested_by: str,
+        key: str | None = None,
+        resources: Resources = DEFAULT,
+    ) -> Job:
+        """Stores the job; it starts when a server admits it. The same `key` of a person launches once.
+
+        `server` is a name, several with commas between them, or `any`.
 
         Raises:
             NotFoundError: there is no such server.
-            InvalidError: there is no such architecture, data, folder or environment.
+            InvalidError: there is no such architecture, data, folder or environment, or no server has what the
+                job needs.
             ConflictError: the person launched something else with this key.
         """
-        wanted = (
-            self.checked(server, work) if isinstance(work, Recipe) else self.checked_command(server, work)
-        )
+        wanted = self.requests.checked(server, work, resources)
         # Neither a name nor a header has a line break: no two people share a key.
-        job = self.queue(server, wanted, requested_by, f"{requested_by}\n{key}" if key else None)
-        if (job.server, job.work) != (server, wanted):
+        key = f"{requested_by}\n{key}" if key else None
+        job = self.queue(server, wanted, requested_by, key, resources=resources)
+        chosen = job.servers or (job.server,)
+        if (chosen, job.work, job.resources) != (servers_in(server), wanted, resources):
             raise ConflictError(
-                f"Another job was launched with this key: {job.id}, {job.work.title} on {job.server}.",
+                f"Another job was launched with this key: {job.id}, {job.work.title} on {job.runs_on}.",
                 "Use a new key for a new launch.",
             )
         self._on_jobs_changed()
         return job
-
-    def checked(self, server: str, recipe: Recipe) -> Recipe:
-        """The recipe with its depth filled in and, where the server is this machine, its data found.
-
-        Raises:
-            NotFoundError: there is no such server.
-            InvalidError: nothing trains there, or there is no such architecture or data.
-        """
-        self._check_server(server)
-        recipe = architectures.check(recipe)
-        if self._servers[server].is_here:
-            return recipe.model_copy(update={"data": str(data_folder(self._home, recipe.data))})
-        check_elsewhere(server, recipe.data)
-        return recipe
-
-    def checked_command(self, server: str, command: Command) -> Command:
-        """The command; where the server is this machine, with its folder found.
-
-        Raises:
-            NotFoundError: there is no such server.
-            InvalidError: nothing runs there, or it has no such environment or folder.
-        """
-        self._check_server(server)
-        known = self._servers[server]
-        if command.environment and command.environment not in known.environments:
-            others = ", ".join(known.environments) or "none yet"
-            raise InvalidError(
-                f"{server} has no environment {command.environment!r}.",
-                f"servers.toml names these there: {others}.",
-            )
-        if not known.is_here:
-            return command
-        folder = expanded(command.folder)
-        if not folder.is_dir():
-            raise InvalidError(f"There is no folder {command.folder!r} on {server}.", "Give its full path.")
-        return command.model_copy(update={"folder": str(folder)})
-
-    def _check_server(self, server: str) -> None:
-        if server not in self._servers:
-            raise NotFoundError(
-                f"There is no server {server!r}.", f"Choose one of {', '.join(self._servers)}."
-            )
-        if server not in self._engines:
-            others = ", ".join(self._engines) or "none yet"
-            raise InvalidError(f"{server} is only watched: it takes no jobs.", f"Those that do: {others}.")
 
     def queue(
         self,
@@ -134,18 +112,25 @@ class Queue:
         work: Recipe | Command,
         requested_by: str,
         key: str | None = None,
+        *,
         sweep: str | None = None,
+        resources: Resources = DEFAULT,
     ) -> Job:
         """Stores a job with a checked recipe or command, and publishes nothing."""
         folder = RunFolder.create(self._home.runs, work)
+        names = servers_in(server)
+        is_choice = len(names) > 1 or ANY in names
         job = Job(
             id=folder.id,
-            server=server,
+            server="" if is_choice else server,
+            servers=names if is_choice else (),
             recipe=work if isinstance(work, Recipe) else None,
             command=work if isinstance(work, Command) else None,
             requested_by=requested_by,
             submitted_at=now(),
             sweep=sweep,
+            gpus=resources.gpus,
+            gpu_memory_gib=resources.gpu_memory_gib,
         )
         stored = self._store.add_job(job, key)
         if stored.id != job.id:
@@ -174,6 +159,35 @@ class Queue:
                 return job
         raise ConflictError(f"Job {job_id} changes all the time.", "Cancel it again.")
 
+    def put_first(self, job_id: str, by: str) -> Job:
+        """Lets a job that waits overtake all others. It keeps the GPUs that become free where it waits.
+
+        Raises:
+            NotFoundError: there is no such job.
+            ConflictError: it does not wait.
+        """
+        return self._decide(job_id, put_first=Decision(by=by, at=now()))
+
+    def override_reservations(self, job_id: str, by: str) -> Job:
+        """Lets a job that waits run in spite of other people's reservations.
+
+        Raises:
+            NotFoundError: there is no such job.
+            ConflictError: it does not wait.
+        """
+        return self._decide(job_id, override=Decision(by=by, at=now()))
+
+    def _decide(self, job_id: str, **decision: Decision) -> Job:
+        job = self._store.job(job_id)
+        if job.state is not JobState.QUEUED:
+            raise ConflictError(
+                f"Job {job.id} is {job.state}: it does not wait.", "There is nothing to change."
+            )
+        job = self._store.change_job(job, **decision)
+        log.info("job %s: %s", job.id, ", ".join(f"{what} by {who.by}" for what, who in decision.items()))
+        self._on_jobs_changed()
+        return job
+
     def advance(self, wait_seconds: float = 60) -> None:
         """Takes every unfinished job one step further; waits at most so long for servers that do not answer."""
         with self._advancing:
@@ -197,37 +211,32 @@ class Queue:
 
     def _place(self, jobs: Sequence[Job]) -> tuple[bool, list[Job]]:
         """Stores for each queued job that it starts or why it waits; returns if one changed, and which start."""
-        occupied = {job.server for job in jobs if job.state.holds_server}
-        paused = {sweep.id: sweep.paused_by for sweep in self._store.sweeps() if sweep.paused_by}
-        reasons: dict[str, str] = {}
+        chosen = self._placement.round(jobs, self._paused())
         placed = []
-        for job in jobs:
-            if job.state is not JobState.QUEUED:
-                continue
-            reason = self._obstacle(job, occupied, paused)
-            if reason is None:
-                occupied.add(job.server)
-                with suppress(ConflictError):  # it was cancelled meanwhile
-                    changes = {"state": JobState.STARTING, "reason": "", "started_at": now()}
-                    placed.append(self._store.change_job(job, **changes))
-            elif reason != job.reason:
-                reasons[job.id] = reason
+        for start in chosen.starts:
+            with suppress(ConflictError):  # it was cancelled meanwhile
+                changed = self._store.change_job(
+                    start.job,
+                    state=JobState.STARTING,
+                    reason="",
+                    started_at=now(),
+                    server=start.server,
+                    assigned=start.gpus,
+                    limits=start.limits,
+                )
+                placed.append(changed)
+        before = {job.id: job.reason for job in jobs}
+        reasons = {job: reason for job, reason in chosen.reasons.items() if reason != before[job]}
         self._store.note_reasons(reasons)
         return bool(reasons or placed), placed
 
-    def _obstacle(self, job: Job, occupied: set[str], paused: Mapping[str, str]) -> str | None:
-        if job.sweep and job.sweep in paused:
-            return f"paused by {paused[job.sweep]}"
-        try:
-            reason = self._placement.obstacle(job, occupied)
-        except Exception as error:  # no job may stop another one
-            reason = f"{type(error).__name__}: {error}"
-            if self._faults.get(job.id) != reason:
-                log.exception("job %s cannot be placed", job.id)
-            self._faults[job.id] = reason
-        else:
-            self._faults.pop(job.id, None)
-        return reason
+    def _paused(self) -> dict[str, str]:
+        """The sweeps that start nothing, each with who paused it."""
+        return {sweep.id: sweep.paused_by for sweep in self._store.sweeps() if sweep.paused_by}
+
+    def places(self) -> dict[str, int]:
+        """The place of each waiting job, 1 being next; a paused one has none."""
+        return turns.places(self._store.unfinished_jobs(), self._paused(), self._engines)
 
     def _step(self, jobs: Sequence[Job], wait_seconds: float) -> None:
         by_server: dict[str, list[Job]] = {}
@@ -248,6 +257,10 @@ class Queue:
             self._on_jobs_changed()
             self._is_unshown = False
 
+    def _taken(self, job: Job) -> str:
+        """What keeps a job that is about to start from its GPUs; empty if nothing does."""
+        return self._placement.taken(job, self._look_at(job.server)) if job.assigned else ""
+
     def _lane(self, server: str) -> Lane:
         if server not in self._lanes:
             self._lanes[server] = Lane(
@@ -257,5 +270,6 @@ class Queue:
                 store=self._store,
                 results=self._results,
                 start_failed=self._placement.start_failed,
+                taken=self._taken,
             )
         return self._lanes[server]

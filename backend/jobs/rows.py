@@ -1,19 +1,23 @@
 """Tables of jobs, sweeps and results, and what their rows mean."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import to_json
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Row
-from backend.jobs.job import UNREADABLE, Job, JobState
+from backend.jobs.job import UNREADABLE, AssignedGpu, Decision, Job, JobState, Limits
 from backend.jobs.result import Result
 from backend.jobs.sweep import Sweep
 from models.command import Command
 from models.recipe import Recipe
 from models.result import ProgramResult, Progress, RunResult
+
+Content = TypeVar("Content")
 
 
 class JobRow(Row):
@@ -34,6 +38,13 @@ class JobRow(Row):
     handle: Mapped[str | None]
     progress: Mapped[str]
     sweep: Mapped[str | None]
+    servers: Mapped[str]
+    gpus: Mapped[int | None]
+    gpu_memory_gib: Mapped[float | None]
+    assigned: Mapped[str | None]
+    limits: Mapped[str | None]
+    put_first: Mapped[str | None]
+    override: Mapped[str | None]
 
 
 class SweepRow(Row):
@@ -50,6 +61,23 @@ class ResultRow(Row):
     requested_by: Mapped[str]
     finished_at: Mapped[datetime]
     content: Mapped[str]
+
+
+_SERVERS = TypeAdapter(tuple[str, ...])
+_ASSIGNED = TypeAdapter(tuple[AssignedGpu, ...] | None)
+_LIMITS = TypeAdapter(Limits | None)
+_DECISION = TypeAdapter(Decision | None)
+
+
+def columns_of(job: Job, fields: Iterable[str]) -> dict[str, Any]:
+    """The values of these fields of `job` as they are stored: what has parts as JSON."""
+    return {field: _stored(getattr(job, field)) for field in fields}
+
+
+def _stored(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
+    return to_json(value).decode() if isinstance(value, tuple) else value
 
 
 def sweep_of(row: Any) -> Sweep:
@@ -73,7 +101,22 @@ def job_of(row: Any) -> Job:
         ended_at=row.ended_at,
         progress=_progress(row.progress),
         sweep=row.sweep,
+        servers=_read(_SERVERS, row.servers) or (),
+        gpus=row.gpus,
+        gpu_memory_gib=row.gpu_memory_gib,
+        assigned=_read(_ASSIGNED, row.assigned),
+        limits=_read(_LIMITS, row.limits),
+        put_first=_read(_DECISION, row.put_first),
+        override=_read(_DECISION, row.override),
     )
+
+
+def _read(adapter: TypeAdapter[Content], stored: str | None) -> Content | None:
+    """What `stored` holds; None where it cannot be read."""
+    try:
+        return adapter.validate_json(stored) if stored else None
+    except ValidationError:
+        return None
 
 
 def state_of(stored: str) -> tuple[JobState, str]:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 from backend.errors import ConflictError, NotFoundError
 from backend.jobs.job import Job, JobState
 from backend.jobs.result import Result
-from backend.jobs.rows import JobRow, ResultRow, SweepRow, job_of, result_of, state_of, sweep_of
+from backend.jobs.rows import JobRow, ResultRow, SweepRow, columns_of, job_of, result_of, state_of, sweep_of
 from backend.jobs.sweep import Sweep
 from models.result import RunResult
 
@@ -46,13 +46,7 @@ class JobStore:
 
     def add_job(self, job: Job, key: str | None = None) -> Job:
         """Stores `job`; where a job with the same idempotency `key` exists, returns that one instead."""
-        values = {
-            **job.model_dump(exclude={"recipe", "command", "progress"}),
-            "recipe": job.recipe.model_dump_json() if job.recipe else "null",
-            "command": job.command.model_dump_json() if job.command else None,
-            "progress": job.progress.model_dump_json(),
-            "key": key,
-        }
+        values = {**columns_of(job, Job.model_fields), "key": key}
         with self._database.begin() as connection:
             done = connection.execute(insert(JobRow).values(values).on_conflict_do_nothing(["key"]))
             if not done.rowcount:
@@ -110,10 +104,11 @@ class JobStore:
             ConflictError: its state has changed, for example because a person cancelled it.
         """
         changed = job.model_copy(update=changes)
-        values = {name: getattr(changed, name) for name in changes}
-        if "progress" in values:
-            values["progress"] = changed.progress.model_dump_json()
-        query = sa.update(JobRow).where(JobRow.id == job.id, JobRow.state == job.state).values(values)
+        query = (
+            sa.update(JobRow)
+            .where(JobRow.id == job.id, JobRow.state == job.state)
+            .values(columns_of(changed, changes))
+        )
         with self._database.begin() as connection:
             if not connection.execute(query).rowcount:
                 raise ConflictError(f"Job {job.id} changed in the meantime.", "Look at it again.")

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
-from backend.jobs.job import Job, JobState
+from backend.jobs.job import Job, JobState, Resources
 from models.recipe import Recipe
 from models.result import DataFacts
 
@@ -58,17 +58,20 @@ class Grid(BaseModel):
 
 
 class Sweep(BaseModel):
-    """A grid of trainings on one server and one data set; a further request makes it grow."""
+    """A grid of trainings on one data set, on one server or several; a further request makes it grow."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     server: str
+    """A name, several with commas between them, or `any`."""
     recipe: Recipe
     """The choices that all cells share, and the first of their seeds. Its `GRID_FIELDS` have no meaning."""
     grid: Grid
     layers: dict[int, str]
     """The depths of the architecture, each with its deepest layer: `{8: "CONV(5, 64)"}`."""
+    resources: Resources = Resources()
+    """What each of its jobs needs."""
     data: DataFacts | None
     """None: not known here, because the data is on another server or is not read yet."""
     requested_by: str

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from backend.errors import InvalidError, NotFoundError, SheetrackError
 from backend.jobs.architectures import architectures
 from backend.jobs.data_reading import DataReading
-from backend.jobs.job import Job
+from backend.jobs.job import Job, Resources, servers_in
 from backend.jobs.queue import Queue
+from backend.jobs.requests import DEFAULT
 from backend.jobs.results import Results
 from backend.jobs.standings import Standings
 from backend.jobs.store import JobStore
@@ -67,7 +68,14 @@ class Sweeps:
         self._reading: tuple[DataReading, datetime] | None = None
         """The folder that is read now, and since when."""
 
-    def request(self, server: str, recipe: Recipe, grid: Grid, requested_by: str) -> StartedSweep:
+    def request(
+        self,
+        server: str,
+        recipe: Recipe,
+        grid: Grid,
+        requested_by: str,
+        resources: Resources = DEFAULT,
+    ) -> StartedSweep:
         """Queues what is not measured yet of `grid`, with all else from `recipe`; a known sweep grows.
 
         A training that failed or was cancelled is queued again; one that waits or runs is not. Where the data
@@ -78,10 +86,10 @@ class Sweeps:
             NotFoundError: there is no such server.
             InvalidError: there is no such architecture, depth or data, or the grid is too large.
         """
-        sweep = self._checked(server, recipe, grid, requested_by)
-        if not self._servers[server].is_here:
+        sweep = self._checked(server, recipe, grid, requested_by, resources)
+        if not self._has_data_here(sweep):
             return self._begin(sweep)
-        name = preparation_id(server, sweep.recipe, grid)
+        name = preparation_id(sweep.server, sweep.recipe, grid)
         wanted = sweep.model_copy(update={"id": name, "preparing": _WAITS})
         if self._store.add_sweep(wanted).fault:
             again = {"preparing": _WAITS, "fault": "", "requested_by": requested_by, "submitted_at": now()}
@@ -96,6 +104,8 @@ class Sweeps:
         grid: Grid,
         requested_by: str,
         report: Callable[[str], None] = lambda _: None,
+        *,
+        resources: Resources = DEFAULT,
     ) -> StartedSweep:
         """Does what `request` does, and waits until the data is read; `report` is told how far that is.
 
@@ -104,9 +114,9 @@ class Sweeps:
             InvalidError: there is no such architecture, depth or data, or the grid is too large.
             UnavailableError: the data cannot be read.
         """
-        sweep = self._checked(server, recipe, grid, requested_by)
-        if self._servers[server].is_here:
-            reading = DataReading(sweep.recipe.data)
+        sweep = self._checked(server, recipe, grid, requested_by, resources)
+        if self._has_data_here(sweep):
+            reading = DataReading(self._queue.requests.data_here(sweep.recipe.data))
             try:
                 while not reading.wait(0.5):
                     report(reading.progress)
@@ -121,13 +131,17 @@ class Sweeps:
             waiting = [sweep for sweep in self._store.sweeps() if sweep.preparing]
             if self._reading is None:
                 if waiting:
-                    self._reading = (DataReading(waiting[-1].recipe.data), now())
+                    self._reading = (
+                        DataReading(self._queue.requests.data_here(waiting[-1].recipe.data)),
+                        now(),
+                    )
                 return
             reading, began_at = self._reading
             theirs = [
                 sweep
                 for sweep in waiting
-                if sweep.recipe.data == reading.folder and sweep.submitted_at <= began_at
+                if self._queue.requests.data_here(sweep.recipe.data) == reading.folder
+                and sweep.submitted_at <= began_at
             ]
             if not theirs:  # they were cancelled
                 self.close()
@@ -168,14 +182,22 @@ class Sweeps:
                 self._queue.cancel(job, "request")
         self._on_jobs_changed()
 
-    def _checked(self, server: str, recipe: Recipe, grid: Grid, requested_by: str) -> Sweep:
+    def _has_data_here(self, sweep: Sweep) -> bool:
+        """Whether the sweep may run on this machine, which then has its data."""
+        return any(self._servers[name].is_here for name in self._queue.requests.servers_for(sweep.server))
+
+    def _checked(
+        self, server: str, recipe: Recipe, grid: Grid, requested_by: str, resources: Resources
+    ) -> Sweep:
         """The sweep that is asked for, without its data and name."""
         if (count := len(grid.recipes(recipe))) > MOST_TRAININGS:
             raise InvalidError(
                 f"The grid has {count:,} trainings, more than {MOST_TRAININGS:,}.", "Ask for a part of it."
             )
         data = {
-            self._queue.checked(server, recipe.model_copy(update={"depth": depth})).data
+            self._queue.requests.checked_recipe(
+                server, recipe.model_copy(update={"depth": depth}), resources
+            ).data
             for depth in grid.depths
         }.pop()
         plain = {name: Recipe.model_fields[name].default for name in GRID_FIELDS}
@@ -187,7 +209,8 @@ class Sweeps:
         networks = [known for known in architectures() if known.architecture == recipe.architecture]
         return Sweep(
             id="",
-            server=server,
+            server=",".join(servers_in(server)),
+            resources=resources,
             recipe=recipe,
             grid=grid,
             layers={network.depth: network.layer for network in networks},
@@ -212,7 +235,11 @@ class Sweeps:
                 continue
             # Two requests for the same at once queue it once.
             key = f"{sweep.id} {training_key(recipe)} after {job.id if job else 'none'}"
-            queued.append(self._queue.queue(sweep.server, recipe, requested_by, key, sweep.id))
+            queued.append(
+                self._queue.queue(
+                    sweep.server, recipe, requested_by, key, sweep=sweep.id, resources=sweep.resources
+                )
+            )
         return queued
 
     def pause(self, name: str, by: str) -> list[SweepView]:

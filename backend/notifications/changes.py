@@ -145,7 +145,7 @@ def _faults(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding
 
 
 def _ended(job: Job) -> str:
-    text = f"{job.requested_by}: job {job.id} ({job.work.title}) on {job.server} is over: {job.state}"
+    text = f"{job.requested_by}: job {job.id} ({job.work.title}) on {job.runs_on} is over: {job.state}"
     return f"{text}, {job.reason}" if job.reason else text
 
 

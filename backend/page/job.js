@@ -23,10 +23,13 @@ export function drawJob(job, log) {
 }
 
 /** @param {any} job @returns {string[]} */
-function factsOf({ server, requested_by: by, command, progress }) {
+function factsOf({ where, assigned, requested_by: by, command, progress, put_first: first, override }) {
   return [
-    server,
+    where,
+    ...(assigned ?? []).map((/** @type {any} */ { index, name, uuid }) => `GPU ${index}${name ? ` (${name})` : ''} ${uuid}`),
     by,
+    first && `put first by ${first.by} at ${new Date(first.at).toLocaleString()}`,
+    override && `reservations overridden by ${override.by} at ${new Date(override.at).toLocaleString()}`,
     command && `in ${command.folder}`,
     command?.environment && `environment ${command.environment}`,
     progress.epoch && (progress.epochs ? `epoch ${progress.epoch} of ${progress.epochs}` : `epoch ${progress.epoch}`),

@@ -109,7 +109,7 @@ class Machine:
             for part in (gpu, *(gpu.get("instances") or ())):
                 for process in part.get("processes") or ():
                     user, command = self._programs.owner_and_command(process["pid"])
-                    process.update(user=user, command=command)
+                    process.update(user=user, command=command, job=self._programs.job(process["pid"]))
             if gpu.pop("shares_memory", False):
                 self._count_shared_memory(gpu)
         return answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ _PROC = Path("/proc")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _IN_KERNEL = 0x00200000  # PF_KTHREAD
+_ENVIRONMENT_BYTES = 1 << 20
+_JOB = re.compile(rb"\0SHEETRACK_JOB=(r[0-9a-f]{6})\0")
 _READ_BYTES = 8192  # of a command line that may be megabytes
 _STUCK_SECONDS = 30.0
 _PROGRAM_KEPT_SECONDS = 60.0  # a process may replace its program, as a shell's `exec` does
@@ -28,6 +31,8 @@ class Started(NamedTuple):
 
     owner: Owner | None
     command: str | None
+    job: str | None
+    """The job of ours that started it."""
 
 
 class Programs:
@@ -41,14 +46,22 @@ class Programs:
 
     def owner_and_command(self, pid: int) -> tuple[str | None, str | None]:
         """The user's name and the short command line of a process; None: not known, or not yet."""
-        try:
-            born = _Stat.of(pid).born
-        except (OSError, ValueError, IndexError):
-            return None, None
-        started = self._known.get((pid, born), wait_seconds=0.1)
+        started = self._started(pid)
         if started is None:
             return None, None
         return None if started.owner is None else started.owner.name(self._names), started.command
+
+    def job(self, pid: int) -> str | None:
+        """The job of ours that started the process; None: none, or that is not known."""
+        started = self._started(pid)
+        return started and started.job
+
+    def _started(self, pid: int) -> Started | None:
+        try:
+            born = _Stat.of(pid).born
+        except (OSError, ValueError, IndexError):
+            return None
+        return self._known.get((pid, born), wait_seconds=0.1)
 
 
 def _started(process: tuple[int, int]) -> Started:
@@ -60,7 +73,17 @@ def _started(process: tuple[int, int]) -> Started:
         with (_PROC / str(pid) / "cmdline").open("rb") as file:
             arguments = file.read(_READ_BYTES).decode(errors="replace").rstrip("\0").split("\0")
         command = short_command(arguments) or _stat_name(pid)
-    return Started(owner, command)
+    return Started(owner, command, _job(pid))
+
+
+def _job(pid: int) -> str | None:
+    """The job's id from the environment with which the process was started, which its children inherit."""
+    try:
+        with (_PROC / str(pid) / "environ").open("rb") as file:
+            found = _JOB.search(b"\0" + file.read(_ENVIRONMENT_BYTES) + b"\0")
+    except OSError:  # of another user, or gone
+        return None
+    return found.group(1).decode() if found else None
 
 
 def _stat_name(pid: int) -> str:

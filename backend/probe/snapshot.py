@@ -146,6 +146,8 @@ class GpuProcess(_Reading):
     user: Name = None
     command: Command = None
     memory_mib: Mib = None
+    job: Annotated[str | None, Field(pattern=r"^r[0-9a-f]{6}$")] = None
+    """The job of ours that started it; None: it is of no job, or that is not known."""
     graphics: bool = False
     """Whether it draws and does not compute."""
 

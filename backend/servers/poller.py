@@ -83,6 +83,10 @@ class Poller:
         """A snapshot of every server; `answered` is called with each that is no failure as it arrives."""
         return self._run(self._poll(answered))
 
+    def poll_one(self, name: str) -> Snapshot:
+        """A snapshot of one server, whatever the other ones do."""
+        return self._run(self._poll_one(name))
+
     def close(self) -> None:
         self._run(self._follow([]))
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -129,24 +133,32 @@ class Poller:
 
         return await asyncio.gather(*(read(name, after) for name, after in since.items()))
 
+    async def _poll_one(self, name: str) -> Snapshot:
+        reader = self._readers.get(name)
+        return await self._read(
+            name, reader.sample if reader else partial(self._sample_here, name), lambda _: None
+        )
+
+    async def _read(
+        self, name: str, ask: Callable[[], Awaitable[Snapshot]], answered: Callable[[Snapshot], None]
+    ) -> Snapshot:
+        async with self._places:
+            try:
+                snapshot = await ask()
+                if not snapshot.failure:
+                    answered(snapshot)
+            except Exception as error:  # noqa: BLE001 - whatever one server causes costs its reading alone
+                return self._report(name, error)
+        return snapshot
+
+    async def _sample_here(self, name: str) -> Snapshot:
+        return await self._loop.run_in_executor(self._threads, lambda: self._sampler_of(name).sample())
+
     async def _poll(self, answered: Callable[[Snapshot], None]) -> list[Snapshot]:
-        async def read(name: str, ask: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
-            async with self._places:
-                try:
-                    snapshot = await ask()
-                    if not snapshot.failure:
-                        answered(snapshot)
-                except Exception as error:  # noqa: BLE001 - whatever one server causes costs its reading alone
-                    return self._report(name, error)
-            return snapshot
-
-        async def sample_here(name: str) -> Snapshot:
-            return await self._loop.run_in_executor(self._threads, lambda: self._sampler_of(name).sample())
-
         local = self._here()
         asked = [
-            *(read(name, partial(sample_here, name)) for name in local),
-            *(read(name, reader.sample) for name, reader in self._readers.items()),
+            *(self._read(name, partial(self._sample_here, name), answered) for name in local),
+            *(self._read(name, reader.sample, answered) for name, reader in self._readers.items()),
         ]
         snapshots = await asyncio.gather(*asked)
         here, remote = snapshots[: len(local)], snapshots[len(local) :]

@@ -3,7 +3,9 @@
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -91,6 +93,28 @@ def _words(person: str) -> list[str]:
     return re.findall(r"\w+", person.casefold().split("@", maxsplit=1)[0])
 
 
+class OthersHold(NamedTuple):
+    """What other people have reserved of a server now, in words."""
+
+    server: str = ""
+    """`gpu1 is reserved by Kim until 18:00`; empty: the server as a whole is not reserved."""
+    gpus: Mapping[int, str] = {}
+    """Who has which GPU, such as `park until 18:00`."""
+
+
+def others_hold(known: Sequence[Reservation], server: str, asker: str, moment: datetime) -> OthersHold:
+    """What other people than `asker` have reserved of `server` at `moment`."""
+    reserved = reserved_now(known, moment).get(server.casefold(), [])
+    others = [one for one in reserved if not is_same_person(asker, one.person)]
+    whole = [one for one in others if one.gpus is None]
+    gpus: dict[int, str] = {}
+    for one in others:
+        whose = _one(replace(one, gpus=None), moment)
+        for index in one.gpus or ():
+            gpus[index] = f"{gpus[index]} and {whose}" if index in gpus else whose
+    return OthersHold(f"{server} is reserved by {_whose(whole, moment)}" if whole else "", gpus)
+
+
 class NotSetUp(BaseModel):
     """A server that the lab's tab names and servers.toml does not."""
 
@@ -173,15 +197,6 @@ class Reservations:
         """The servers in the tab that are none of `servers`."""
         return not_set_up(self._known, servers, datetime.now().astimezone())
 
-    def of_others(self, server: str, asker: str) -> list[Reservation]:
-        """The reservations of `server` that hold now for other people than `asker`, in the order of their rows."""
-        reserved = reserved_now(self._known, datetime.now().astimezone()).get(server.casefold(), [])
-        return [one for one in reserved if not is_same_person(asker, one.person)]
-
-    def against(self, server: str, asker: str) -> str | None:
-        """Who else than `asker` has reserved all of `server` now, in words; None if no other person has.
-
-        A reservation of some GPUs leaves the others free: see `of_others`.
-        """
-        whole = [one for one in self.of_others(server, asker) if one.gpus is None]
-        return f"{server} is reserved by {_whose(whole, datetime.now().astimezone())}" if whole else None
+    def others_hold(self, server: str, asker: str) -> OthersHold:
+        """What other people than `asker` have reserved of `server` now."""
+        return others_hold(self._known, server, asker, datetime.now().astimezone())

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -15,6 +16,9 @@ SERVER_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 TOKEN_VARIABLE = "SHEETRACK_AGENT_TOKEN"  # noqa: S105 - a name, not a secret
 
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
+
+_LIMITS = ("gpus", "jobs_per_gpu", "cpu_jobs", "threads", "memory_gib", "hours")
 
 
 class Server(BaseModel):
@@ -41,6 +45,22 @@ class Server(BaseModel):
         dict[EnvironmentName, Annotated[str, Field(pattern=r"^[/~]", max_length=1000)]],
         Field(description="The Python and conda environments that jobs can name: name and folder there"),
     ] = {}
+    gpus: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=1000)], ...] | None,
+        Field(max_length=64, description="The GPUs that jobs may use, preferred ones first; without it all"),
+    ] = None
+    jobs_per_gpu: Annotated[int, Field(ge=1, le=16, description="How many jobs share a GPU")] = 1
+    cpu_jobs: Annotated[int, Field(ge=0, le=1000, description="How many jobs without GPUs run at once")] = 1
+    threads: Annotated[
+        int | None, Field(ge=1, le=4096, description="How many processors a job may use; without it all")
+    ] = None
+    memory_gib: Annotated[
+        float | None,
+        Field(gt=0, le=1e6, description="Memory that each process of a job may take; without it all"),
+    ] = None
+    hours: Annotated[
+        float | None, Field(gt=0, le=10_000, description="How long a job may run; without it for ever")
+    ] = None
     maintenance: Annotated[
         str, Field(max_length=200, description="Why the server must not be used now; empty: it may be used")
     ] = ""
@@ -58,6 +78,20 @@ class Server(BaseModel):
     def trains(self) -> bool:
         """Whether jobs can be launched on it; other servers are only watched."""
         return self.is_here or self.ray
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_choice(cls, name: str) -> str:
+        if name.casefold() == "any":
+            raise ValueError("any means every server that takes jobs: give this one another name")
+        return name
+
+    @field_validator("gpus")
+    @classmethod
+    def _each_gpu_once(cls, gpus: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if gpus and len(set(gpus)) < len(gpus):
+            raise ValueError("a GPU is named twice")
+        return gpus
 
     @field_validator("agent")
     @classmethod
@@ -77,6 +111,16 @@ class Server(BaseModel):
             raise ValueError(f"{self.name} has no agent: jobs on the backend's own machine need no ray")
         if self.ray and self.over_ssh:
             raise ValueError(f"{self.name} is read over SSH: jobs there need its agent, at http://")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_can_be_kept(self) -> Self:
+        set_here = [name for name in _LIMITS if name in self.model_fields_set]
+        if set_here and not self.trains:
+            raise ValueError(f"{self.name} is only watched: no job runs there that {set_here[0]} could limit")
+        unkept = [name for name in ("threads", "memory_gib") if getattr(self, name) is not None]
+        if unkept and self.is_here and sys.platform != "linux":
+            raise ValueError(f"{unkept[0]} of {self.name} cannot be kept: this machine does not run Linux")
         return self
 
 

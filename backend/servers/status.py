@@ -133,10 +133,24 @@ class Status:
 
     def verdict_of(self, server: str) -> Verdict | None:
         """The verdict of the server of that name, None without such a server."""
+        status = self.status_of(server)
+        return status.verdict if status else None
+
+    def status_of(self, server: str) -> ServerStatus | None:
+        """The server of that name as it is now, None without such a server."""
         known = self._known.get(server)
         if known is None:
             return None
-        return known.status(now().astimezone(), self._maintenance().get(server)).verdict
+        return known.status(now().astimezone(), self._maintenance().get(server))
+
+    def look_at(self, server: str) -> ServerStatus | None:
+        """Reads one server now, and returns it as `status_of` does; for what must not rest on an older reading."""
+        poller = self._poller
+        if poller and server in self._known:
+            snapshot = poller.poll_one(server)
+            if not snapshot.failure:
+                self._add(snapshot)
+        return self.status_of(server)
 
     def close(self) -> None:
         with self._refreshing:

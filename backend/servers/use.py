@@ -1,6 +1,6 @@
 """How much of a server is in use, from one snapshot."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from backend.probe.snapshot import GpuInstance, GpuProcess, GpuReading, HostReading, Snapshot
 from backend.servers.faults import host_faults, works
@@ -93,7 +93,30 @@ def free_gpus(gpus: Iterable[GpuReading]) -> list[GpuInstance]:
 
 
 def _is_free_part(part: GpuInstance) -> bool:
-    return is_unused(part) and (part.unused_seconds is None or part.unused_seconds >= SETTLED_SECONDS)
+    return is_unused(part) and is_settled(part)
+
+
+def is_settled(part: GpuInstance) -> bool:
+    """Whether it has been unused for long enough, where it is unused: in the reading before as well."""
+    return part.unused_seconds is None or part.unused_seconds >= SETTLED_SECONDS
+
+
+def foreign_use(part: GpuInstance, jobs: Collection[str]) -> bool:
+    """Whether anything but these jobs uses a GPU or an instance in this reading, by the rule of `is_unused`."""
+    theirs = [process for process in part.processes or () if process.job in jobs]
+    if not theirs:
+        return not is_unused(part)
+    amounts = [process.memory_mib for process in theirs]
+    is_known = part.memory_used_mib is not None and None not in amounts
+    held = (part.memory_used_mib or 0) - sum(amount or 0 for amount in amounts) if is_known else None
+    others = tuple(process for process in part.processes or () if process.job not in jobs)
+    rest: dict[str, object] = {
+        "processes": others,
+        "memory_used_mib": None if held is None else max(0.0, held),
+    }
+    if isinstance(part, GpuReading):
+        rest["utilization_percent"] = None
+    return not is_unused(part.model_copy(update=rest))
 
 
 def is_unused(part: GpuInstance) -> bool:

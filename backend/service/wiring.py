@@ -180,9 +180,10 @@ class Sheetrack:
             engines=self.engines,
             store=self.jobs,
             results=self.results,
-            verdict_of=self.status.verdict_of,
+            status_of=self.status.status_of,
             on_jobs_changed=self.display.show_jobs,
-            reserved_against=self.reservations.against if self.reservations else None,
+            look_at=self.status.look_at,
+            others_hold=self.reservations.others_hold if self.reservations else None,
         )
 
     @cached_property

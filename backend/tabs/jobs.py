@@ -25,6 +25,7 @@ def jobs_table(unfinished: Sequence[Job], finished: Sequence[Job]) -> Table:
         Column(title="Job", width=10),
         Column(title="Training", width=30),
         Column(title="Server", width=12),
+        Column(title="GPU", width=12),
         Column(title="State", width=44),
         Column(title="Epoch", width=9),
         Column(title="Loss", format="decimal", width=8),
@@ -45,8 +46,9 @@ def _job_row(job: Job) -> tuple[Cell, ...]:
     return (
         Text(text=job.id, tab=tab),
         _work(job),
-        job.server,
-        Text(text=job.state.value, tone=_JOB_TONES[job.state], note=job.reason),
+        job.runs_on,
+        Text(text=job.gpu_text, note=_gpu_note(job)) if job.assigned else None,
+        Text(text=job.state.value, tone=_JOB_TONES[job.state], note=_state_note(job)),
         f"{progress.epoch} of {progress.epochs}" if progress.epoch and progress.epochs else None,
         progress.loss,
         Number(value=progress.validation_accuracy, format="accuracy"),
@@ -59,3 +61,18 @@ def _job_row(job: Job) -> tuple[Cell, ...]:
 def _work(job: Job) -> Text:
     """A recipe has its name beside it; the title of a command is its name."""
     return Text(text=job.work.title, note=job.recipe.name if job.recipe else "")
+
+
+def _state_note(job: Job) -> str:
+    """Why it waits or failed, and what people decided about it."""
+    decisions = [
+        f"{what} by {decision.by}"
+        for what, decision in (("put first", job.put_first), ("reservations overridden", job.override))
+        if decision
+    ]
+    return "; ".join(filter(None, [job.reason, *decisions]))
+
+
+def _gpu_note(job: Job) -> str:
+    """The model and the UUID of each GPU."""
+    return "; ".join(f"{gpu.name or f'GPU {gpu.index}'}, {gpu.uuid}" for gpu in job.assigned or ())

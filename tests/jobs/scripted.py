@@ -10,9 +10,11 @@ from backend.jobs.job import Job, JobState
 from backend.jobs.queue import Queue
 from backend.jobs.results import Results
 from backend.jobs.store import JobStore
+from backend.probe.snapshot import HostReading, Snapshot
 from backend.servers.server import Server
-from backend.servers.state import State, Verdict
+from backend.servers.state import ServerStatus, State, Verdict
 from backend.settings import Home
+from backend.times import now
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests import examples
@@ -57,6 +59,15 @@ class ScriptedEngine:
     def close(self) -> None: ...
 
 
+def idle_server(name: str) -> ServerStatus:
+    """A server without GPUs that has room."""
+    return ServerStatus(
+        name=name,
+        verdict=Verdict(state=State.IDLE, reason="CPU 1 %"),
+        snapshot=Snapshot(server=name, at=now(), gpus=(), host=HostReading(cpu_percent=1)),
+    )
+
+
 class ScriptedLab:
     """A queue over a real store, on servers that have room."""
 
@@ -65,14 +76,16 @@ class ScriptedLab:
         home: Home,
         database: sa.Engine,
         engines: Mapping[str, Engine],
-        verdict_of: Callable[[str], Verdict] = lambda _: Verdict(state=State.IDLE, reason="both GPUs free"),
+        status_of: Callable[[str], ServerStatus] | None = None,
+        look_at: Callable[[str], ServerStatus] | None = None,
     ) -> None:
         self.home = home
         self.database = database
         self.store = JobStore(database)
         self.shown = 0
         self.fails_to_show = False
-        self._verdict_of = verdict_of
+        self._status_of = status_of or idle_server
+        self._look_at = look_at
         self.servers = {name: Server(name=name, agent="http://127.0.0.1:9") for name in engines}
         self.results = Results(self.home, self.servers, self.store, lambda _: None)
         self.queue = self.another_queue(engines)
@@ -85,7 +98,8 @@ class ScriptedLab:
             engines=engines,
             store=self.store,
             results=self.results,
-            verdict_of=self._verdict_of,
+            status_of=self._status_of,
+            look_at=self._look_at,
             on_jobs_changed=self.show,
         )
 

@@ -19,7 +19,7 @@ def test_a_cancelled_job_keeps_its_server_until_its_processes_are_gone(
     for _ in range(3):
         lab.queue.advance()
         assert seen(lab, job) == (JobState.CANCELLING, "cancelled by lee")
-        assert seen(lab, next_one) == (JobState.QUEUED, "another training runs on this server")
+        assert seen(lab, next_one) == (JobState.QUEUED, "a CPU job of kim runs on this server")
     assert engine.calls == [f"stop {job.id}"]
     engine.running.clear()
     lab.queue.advance()

@@ -14,7 +14,7 @@ from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.jobs.engines import ProcessState
 from backend.jobs.job import JobState
 from backend.servers.server import this_machine
-from backend.servers.state import State, Verdict
+from backend.servers.state import ServerStatus
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.process import Identity
@@ -22,7 +22,7 @@ from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.jobs.ending import ended
 from tests.jobs.following import advance_until, state, tab_column
-from tests.jobs.scripted import ScriptedEngine, ScriptedLab
+from tests.jobs.scripted import ScriptedEngine, ScriptedLab, idle_server
 from tests.patience import wait_until
 
 
@@ -60,7 +60,7 @@ def test_jobs_on_one_server_run_one_after_the_other_and_say_why_they_wait(
     second = sheetrack.queue.launch(server(sheetrack), recipe(speech), "lee")
     advance_until(sheetrack, lambda: state(sheetrack, first) is JobState.RUNNING)
     waiting = sheetrack.jobs.job(second.id)
-    assert (waiting.state, waiting.reason) == (JobState.QUEUED, "another training runs on this server")
+    assert (waiting.state, waiting.reason) == (JobState.QUEUED, "a CPU job of kim runs on this server")
     sheetrack.queue.cancel(first.id, "kim")
     advance_until(sheetrack, lambda: state(sheetrack, second).holds_server)
 
@@ -234,15 +234,15 @@ def test_the_engine_says_gone_of_what_never_ran(sheetrack: Sheetrack, speech: Pa
     assert sheetrack.engines[server(sheetrack)].poll(job) is ProcessState.EXITED
 
 
-def test_a_job_whose_verdict_cannot_be_had_waits_and_others_start(home: Home) -> None:
-    def verdict_of(server: str) -> Verdict:
+def test_a_job_whose_server_cannot_be_judged_waits_and_others_start(home: Home) -> None:
+    def status_of(server: str) -> ServerStatus:
         if server == "gpu1":
             raise ZeroDivisionError("no readings")
-        return Verdict(state=State.IDLE, reason="")
+        return idle_server(server)
 
     database = open_database(home.store_file)
     engine = ScriptedEngine()
-    lab = ScriptedLab(home, database, {"gpu1": engine, "gpu2": engine}, verdict_of)
+    lab = ScriptedLab(home, database, {"gpu1": engine, "gpu2": engine}, status_of)
     faulty, healthy = lab.job("gpu1"), lab.job("gpu2")
     lab.queue.advance()
     waiting = lab.store.job(faulty.id)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from backend.database import SCHEMA, database_error, open_database
 from backend.errors import ConflictError, NotFoundError, UnavailableError
-from backend.jobs.job import UNREADABLE, Job, JobState
+from backend.jobs.job import UNREADABLE, AssignedGpu, Decision, Job, JobState, Limits
 from backend.jobs.store import JobStore
 from backend.probe.snapshot import Snapshot
 from backend.servers.readings import Readings
@@ -43,6 +43,26 @@ def test_a_job_comes_back_as_it_was_stored(store: JobStore) -> None:
     asked = job("r1")
     store.add_job(asked)
     assert store.job("r1") == asked
+    decision = Decision(by="kim", at=asked.submitted_at)
+    choice = job("r2", server="", servers=("gpu1", "gpu2"), gpus=2, gpu_memory_gib=9.5, put_first=decision)
+    store.add_job(choice)
+    assert store.job("r2") == choice
+    assigned = (AssignedGpu(uuid="GPU-a", index=3, name="H100"),)
+    placed = store.change_job(
+        choice, server="gpu2", assigned=assigned, limits=Limits(hours=2), override=decision
+    )
+    assert store.job("r2") == placed
+    assert (placed.gpu_text, placed.assigned) == ("GPU 3", assigned)
+
+
+def test_what_a_job_was_given_and_cannot_be_read_costs_only_itself(
+    store: JobStore, database: sa.Engine
+) -> None:
+    store.add_job(job("r1"))
+    with database.begin() as connection:
+        connection.execute(sa.text("UPDATE jobs SET assigned = '[', servers = '{', put_first = 'x'"))
+    found = store.job("r1")
+    assert (found.assigned, found.servers, found.put_first, found.server) == (None, (), None, "gpu1")
 
 
 def test_the_same_key_stores_one_job(store: JobStore) -> None:
@@ -132,8 +152,13 @@ def test_reasons_are_noted_of_what_still_waits(store: JobStore) -> None:
 
 def test_what_was_cancelled_and_never_seen_to_end_is_cancelling(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
-    row = job("r1").model_dump(mode="json", exclude={"recipe", "command", "progress"})
-    row |= {"recipe": job("r1").work.model_dump_json(), "progress": "{}", "submitted_at": 0, "ended_at": 1}
+    row: dict[str, object] = {
+        "id": "r1",
+        "server": "gpu1",
+        "requested_by": "kim",
+        "recipe": job("r1").work.model_dump_json(),
+    }
+    row |= {"progress": "{}", "submitted_at": 0, "ended_at": 1}
     row |= {"state": "cancelled", "reason": "cancelled by lee, and ended as soon as it can be: Ray is away."}
     database_of(file, "0008", "jobs", row)
     database = open_database(file)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from backend.cli import sheetrack as command_line
 from backend.database import open_database
 from backend.errors import InvalidError, NotFoundError
-from backend.jobs.job import JobState
+from backend.jobs.job import JobState, Resources
 from backend.jobs.result import trainings
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import Grid
@@ -26,7 +26,18 @@ from tests.old_database import database_of
 
 def test_a_store_of_the_first_version_gets_sweeps_and_keeps_its_jobs(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
-    job = examples.job("r1").model_dump(mode="json", exclude={"recipe", "progress", "sweep"})
+    then = {
+        "id",
+        "server",
+        "requested_by",
+        "state",
+        "reason",
+        "handle",
+        "started_at",
+        "ended_at",
+        "submitted_at",
+    }
+    job = examples.job("r1").model_dump(mode="json", include=then)
     row = {**job, "recipe": examples.recipe().model_dump_json(), "progress": "{}"}
     del row["submitted_at"]
     row |= {"asked_by": row.pop("requested_by"), "asked_at": round(examples.NOON.timestamp() * 1000)}
@@ -158,3 +169,14 @@ def test_what_cannot_be_swept_is_refused_and_leaves_nothing(sheetrack: Sheetrack
         sheetrack.sweeps.pause("ch32", "kim")
     assert sheetrack.jobs.sweeps() == []
     assert sheetrack.jobs.unfinished_jobs() == []
+
+
+def test_a_sweep_spreads_over_several_servers(lab: ScriptedLab, sweeps: Sweeps) -> None:
+    grid = Grid(depths=(8,), batch_norms=(False,))
+    started = sweeps.start("gpu2, gpu1", Recipe(data="speech"), grid, "kim", resources=Resources(gpus=0))
+    assert (started.server, len(started.queued)) == ("gpu1,gpu2", 2)
+    assert sweeps.start("gpu1,gpu2", Recipe(data="speech"), grid, "lee").queued == []
+    lab.queue.advance()
+    jobs = [lab.store.job(job) for job in started.queued]
+    assert [job.gpus for job in jobs] == [0, 0]
+    assert {job.server for job in jobs} == {"gpu1", "gpu2"}

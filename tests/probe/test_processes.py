@@ -77,3 +77,14 @@ def test_a_process_belongs_to_the_person_behind_it(programs: Programs, user: int
     if not said:
         pytest.skip("this kernel does not let the login be set")
     assert owner == "user 54321"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+@pytest.mark.parametrize(("value", "job"), [("r0a1b2c", "r0a1b2c"), ("r0a1b2c; rm", None), ("", None)])
+def test_a_process_names_the_job_that_started_it(programs: Programs, value: str, job: str | None) -> None:
+    environment = {**os.environ, "SHEETRACK_JOB": value, "OTHER_SHEETRACK_JOB": "r111111"}
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) as process:
+        known(programs, process.pid)
+        assert programs.job(process.pid) == job
+        process.communicate(b"\n")

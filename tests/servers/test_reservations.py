@@ -8,10 +8,12 @@ import pytest
 
 from backend.database import open_database
 from backend.servers.reservations import (
+    OthersHold,
     Reservations,
     is_login_of,
     is_same_person,
     not_set_up,
+    others_hold,
     reserved_now,
     with_reservations,
 )
@@ -176,7 +178,8 @@ def test_rows_that_are_not_understood_are_told_and_the_others_hold(
         )
         (server,) = followed.shown_on([examples.busy_server()])
         assert server.reserved == "Max"
-        assert followed.against("gpu2", "lee") is None
+        assert followed.others_hold("gpu2", "lee") == OthersHold()
+        assert followed.others_hold("gpu1", "lee") == OthersHold("gpu1 is reserved by Max")
 
 
 def test_of_many_rows_that_are_not_understood_the_first_are_named(followed: Reservations, file: Path) -> None:
@@ -184,3 +187,21 @@ def test_of_many_rows_that_are_not_understood_the_first_are_named(followed: Rese
     followed.look()
     assert "row 6: no date in 'soon'; 495 more rows. " in followed.error
     assert "row 7" not in followed.error
+
+
+def test_what_others_hold_is_told_server_by_server_and_gpu_by_gpu() -> None:
+    known = [
+        Reservation("gpu1", "Max"),
+        Reservation("gpu2", "Kim", gpus=(0,)),
+        Reservation("GPU2", "park", end=examples.NOON + timedelta(hours=6), gpus=(2, 3)),
+        Reservation("gpu2", "Lee", gpus=(3,)),
+        Reservation("gpu2", "Max", end=examples.NOON, gpus=(1,)),
+    ]
+
+    def held(server: str, asker: str) -> OthersHold:
+        return others_hold(known, server, asker, examples.NOON)
+
+    assert held("gpu1", "kim") == OthersHold("gpu1 is reserved by Max", {})
+    assert held("gpu1", "max") == held("gpu3", "kim") == OthersHold()
+    assert held("gpu2", "kim") == OthersHold("", {2: "park until 18:00", 3: "park until 18:00 and Lee"})
+    assert held("gpu2", "park") == OthersHold("", {0: "Kim", 3: "Lee"})

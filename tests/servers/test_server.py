@@ -1,7 +1,7 @@
 import pytest
 
 from backend.errors import InvalidError
-from backend.servers.server import TOKEN_VARIABLE, read_agent_token, read_servers
+from backend.servers.server import TOKEN_VARIABLE, Server, read_agent_token, read_servers
 from backend.settings import Home
 
 
@@ -103,3 +103,52 @@ def test_a_token_that_no_request_can_carry(monkeypatch: pytest.MonkeyPatch, toke
     with pytest.raises(InvalidError, match="holds more than one line of ASCII") as refused:
         read_agent_token(None)
     assert token not in str(refused.value)
+
+
+def limits(home: Home, lines: str, kind: str = 'agent = "http://gpu1:8765"\nray = true') -> Server:
+    home.path.mkdir(parents=True, exist_ok=True)
+    home.servers_file.write_text(f'[[server]]\nname = "gpu1"\n{kind}\n{lines}\n')
+    return read_servers(home)["gpu1"]
+
+
+def test_the_limits_of_jobs_are_read(home: Home) -> None:
+    read = limits(
+        home, "gpus = [3, 1]\njobs_per_gpu = 2\ncpu_jobs = 4\nthreads = 8\nmemory_gib = 64\nhours = 1.5"
+    )
+    assert (read.gpus, read.jobs_per_gpu, read.cpu_jobs) == ((3, 1), 2, 4)
+    assert (read.threads, read.memory_gib, read.hours) == (8, 64, 1.5)
+    assert limits(home, "").gpus is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ("gpus = [1, 1]", "a GPU is named twice"),
+        ("gpus = [-1]", "greater than or equal to 0"),
+        ("jobs_per_gpu = 0.5", "valid integer"),
+        ("jobs_per_gpu = 0", "greater than or equal to 1"),
+        ("threads = 0", "greater than or equal to 1"),
+        ("memory_gib = 0", "greater than 0"),
+        ("memory_gib = nan", "memory_gib"),
+        ("hours = -1", "greater than 0"),
+        ("hours = inf", "less than or equal to"),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused(home: Home, lines: str, fault: str) -> None:
+    with pytest.raises(InvalidError, match=fault):
+        limits(home, lines)
+
+
+@pytest.mark.parametrize("line", ["gpus = [0]", "threads = 4", "cpu_jobs = 1", "hours = 2"])
+def test_a_limit_that_nothing_keeps_is_refused(home: Home, line: str) -> None:
+    with pytest.raises(
+        InvalidError, match=f"gpu1 is only watched: no job runs there that {line.split(maxsplit=1)[0]}"
+    ):
+        limits(home, line, 'agent = "http://gpu1:8765"')
+
+
+def test_no_server_is_called_any(home: Home) -> None:
+    home.path.mkdir(parents=True)
+    home.servers_file.write_text('[[server]]\nname = "any"\n')
+    with pytest.raises(InvalidError, match="any means every server that takes jobs"):
+        read_servers(home)

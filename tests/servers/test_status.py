@@ -494,3 +494,26 @@ def test_servers_come_and_go_while_the_others_are_read(readings: Readings, tmp_p
             assert set(by_name(status.refresh())) == {"bob"}
     assert len(stored(readings, "ada")) == 2
     assert len(stored(readings, "bob")) == 3
+
+
+def test_a_look_at_one_server_reads_it_now_and_asks_no_other(readings: Readings, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def counted(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        good_snapshot(request)
+
+    with answering(counted) as ada_at, answering(good_snapshot) as bob_at:
+        ada = Server(name="ada", agent=ada_at, token_file=token_file(tmp_path))
+        bob = Server(name="bob", agent=bob_at, token_file=token_file(tmp_path))
+        with status_of(readings, tmp_path, ada, bob) as status:
+            status.refresh()
+            asked.clear()
+            first, second = status.look_at("bob"), status.look_at("bob")
+            assert status.look_at("cid") is None
+    assert first
+    assert second
+    assert first.seen_at
+    assert second.seen_at
+    assert second.seen_at > first.seen_at
+    assert asked == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.jobs.job import JobState
+from backend.jobs.job import AssignedGpu, Decision, JobState
 from backend.sheets.table import Text
 from backend.tabs.jobs import jobs_table
 from tests import examples
@@ -13,7 +13,7 @@ from tests.tabs.rows import named
 def test_every_state_is_shown_with_its_reason(state: JobState) -> None:
     job = examples.job("r1", state=state, reason="why")
     table = jobs_table([], [job]) if state.is_over else jobs_table([job], [])
-    cell = table.sections[0].rows[0][3]
+    cell = table.sections[0].rows[0][4]
     assert isinstance(cell, Text)
     assert (cell.text, cell.note) == (state.value, "why")
     assert cell.tone
@@ -26,7 +26,7 @@ def test_jobs_that_hold_a_server_come_before_those_that_wait() -> None:
 
 
 def test_running_jobs_stand_before_those_that_wait() -> None:
-    waiting = examples.job("r1", reason="another training runs on this server")
+    waiting = examples.job("r1", reason="all 8 GPUs in use (kim 3, lee 5)")
     section = jobs_table(
         [waiting, examples.running("r2")], [examples.job("r0", state=JobState.DONE)]
     ).sections[0]
@@ -34,5 +34,18 @@ def test_running_jobs_stand_before_those_that_wait() -> None:
     assert jobs == [Text(text="r2"), Text(text="r1"), Text(text="r0", tab="Run r0")]
     assert named(section, 0)["Epoch"] == "14 of 40"
     assert named(section, 1)["State"] == Text(
-        text="queued", tone="soft", note="another training runs on this server"
+        text="queued", tone="soft", note="all 8 GPUs in use (kim 3, lee 5)"
     )
+
+
+def test_the_gpus_of_a_job_and_what_people_decided_are_shown() -> None:
+    decision = Decision(by="park", at=examples.NOON)
+    gpus = (AssignedGpu(uuid="GPU-a", index=2, name="H100"), AssignedGpu(uuid="GPU-b", index=5))
+    placed = examples.job("r1", state=JobState.RUNNING, assigned=gpus, put_first=decision)
+    waiting = examples.job("r2", server="", servers=("gpu1", "gpu2"), override=decision, reason="why")
+    section = jobs_table([placed, waiting], []).sections[0]
+    assert named(section, 0)["GPU"] == Text(text="GPUs 2, 5", note="H100, GPU-a; GPU 5, GPU-b")
+    assert named(section, 0)["State"] == Text(text="running", tone="busy", note="put first by park")
+    assert (named(section, 1)["Server"], named(section, 1)["GPU"]) == ("gpu1 or gpu2", None)
+    state = Text(text="queued", tone="soft", note="why; reservations overridden by park")
+    assert named(section, 1)["State"] == state

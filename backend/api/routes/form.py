@@ -5,6 +5,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
+from backend.jobs.job import Resources
 from backend.jobs.sweep import Grid
 from backend.reply import reply
 from backend.servers.server import Server
@@ -18,6 +19,7 @@ class FormReply(BaseModel):
     recipe: dict[str, dict[str, Any]]
     grid: dict[str, dict[str, Any]]
     command: dict[str, dict[str, Any]]
+    resources: dict[str, dict[str, Any]]
     environments: dict[str, list[str]]
     """The names of the Python and conda environments of each server that has some."""
 
@@ -28,13 +30,16 @@ def routes(servers: Mapping[str, Server]) -> APIBlueprint:
     @blueprint.get("/form", responses={200: FormReply})
     def show_form() -> Response:
         """The defaults and limits of a recipe, of the grid of a sweep, and of a program of the lab's own."""
-        recipe, grid, command = (model.model_json_schema()["properties"] for model in (Recipe, Grid, Command))
+        recipe, grid, command, resources = (
+            model.model_json_schema()["properties"] for model in (Recipe, Grid, Command, Resources)
+        )
         environments = {name: sorted(known.environments) for name, known in servers.items()}
         return reply(
             FormReply(
                 recipe=recipe,
                 grid=grid,
                 command=command,
+                resources=resources,
                 environments={name: names for name, names in environments.items() if names},
             )
         )

@@ -1,3 +1,5 @@
+import math
+from collections.abc import Mapping
 from itertools import chain
 from typing import Annotated
 
@@ -7,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.api.document import binary
 from backend.errors import InvalidError, RefusedError
-from backend.jobs.job import UNREADABLE, Job, JobState
+from backend.jobs.job import UNREADABLE, Job, Resources
 from backend.jobs.logs import Logs, LogTail
 from backend.jobs.queue import Queue
 from backend.jobs.store import JobStore
@@ -38,10 +40,11 @@ class LaunchHeader(BaseModel):
 class LaunchBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    server: Annotated[str, Field(min_length=1, max_length=63)]
+    server: Annotated[str, Field(min_length=1, max_length=1000, description="A name, `gpu1,gpu2`, or `any`")]
     recipe: Recipe | None = None
     command: Command | None = None
     """A program of the lab's own, in place of a recipe."""
+    resources: Resources = Resources()
 
     @property
     def work(self) -> Recipe | Command:
@@ -53,11 +56,24 @@ class LaunchBody(BaseModel):
 
 class JobReply(Job):
     title: str
+    where: str
+    """Its server, or those that it may run on, in words."""
+    gpu_names: str
+    """Its GPUs in words; empty where it has none."""
     place_in_queue: int | None = None
+    """1 starts next; a paused job has no place."""
 
 
 class JobsReply(BaseModel):
     jobs: list[JobReply]
+
+
+def _check_right() -> None:
+    if not g.may_decide:
+        raise RefusedError(
+            f"{g.person} may launch and cancel, but not put jobs first or override reservations.",
+            "Ask the person who runs the backend to add it to people.decide in settings.toml.",
+        )
 
 
 def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
@@ -66,7 +82,7 @@ def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
     @blueprint.get("", responses={200: JobsReply})
     def list_jobs(query: Limit) -> Response:
         """The unfinished ones as they will run, then the newest that ended."""
-        return reply(JobsReply(jobs=job_views([*jobs.unfinished_jobs(), *jobs.finished_jobs(query.limit)])))
+        return reply(JobsReply(jobs=job_views(queue, jobs, query.limit)))
 
     @blueprint.post("", responses={201: JobReply})
     def launch(header: LaunchHeader, body: LaunchBody) -> Response:
@@ -76,18 +92,30 @@ def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
                 f"{g.person} may launch trainings, but no programs of their own.",
                 "Ask the person who runs the backend to add it to people.commands in settings.toml.",
             )
-        job = queue.launch(body.server, body.work, g.person, header.key)
-        return reply(_view(job), 201)
+        job = queue.launch(body.server, body.work, g.person, header.key, body.resources)
+        return reply(_view(job, queue.places()), 201)
 
     @blueprint.get("/<job_id>", responses={200: JobReply})
     def show_job(path: JobPath) -> Response:
         """One job."""
-        return reply(_view(jobs.job(path.job_id)))
+        return reply(_view(jobs.job(path.job_id), queue.places()))
 
     @blueprint.post("/<job_id>/cancel", responses={200: JobReply})
     def cancel(path: JobPath) -> Response:
         """Ends a job and the whole tree of its processes."""
-        return reply(_view(queue.cancel(path.job_id, g.person)))
+        return reply(_view(queue.cancel(path.job_id, g.person), {}))
+
+    @blueprint.post("/<job_id>/first", responses={200: JobReply})
+    def put_first(path: JobPath) -> Response:
+        """Lets a job that waits overtake all others; who did that is recorded."""
+        _check_right()
+        return reply(_view(queue.put_first(path.job_id, g.person), queue.places()))
+
+    @blueprint.post("/<job_id>/override", responses={200: JobReply})
+    def override(path: JobPath) -> Response:
+        """Lets a job that waits run in spite of reservations; who did that is recorded."""
+        _check_right()
+        return reply(_view(queue.override_reservations(path.job_id, g.person), queue.places()))
 
     @blueprint.get("/<job_id>/log", responses={200: LogTail})
     def show_log(path: JobPath, query: Lines) -> Response:
@@ -106,17 +134,22 @@ def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
     return blueprint
 
 
-def _view(job: Job, place: int | None = None) -> JobReply:
-    return JobReply(**dict(job), title=job.work.title, place_in_queue=place)
+def job_views(queue: Queue, jobs: JobStore, most_finished: int) -> list[JobReply]:
+    """The unfinished jobs as they will run, then the newest that ended."""
+    places = queue.places()
+
+    def turn(job: Job) -> float:
+        return 0 if job.state.holds_server else places.get(job.id, math.inf)
+
+    shown = [*sorted(jobs.unfinished_jobs(), key=turn), *jobs.finished_jobs(most_finished)]
+    return [_view(job, places) for job in shown]
 
 
-def job_views(shown: list[Job]) -> list[JobReply]:
-    """The jobs with their titles, the queued ones with their places."""
-    waiting: dict[str, int] = {}
-    views = []
-    for job in shown:
-        place = None
-        if job.state is JobState.QUEUED:
-            place = waiting[job.server] = waiting.get(job.server, 0) + 1
-        views.append(_view(job, place))
-    return views
+def _view(job: Job, places: Mapping[str, int]) -> JobReply:
+    return JobReply(
+        **dict(job),
+        title=job.work.title,
+        where=job.runs_on,
+        gpu_names=job.gpu_text,
+        place_in_queue=places.get(job.id),
+    )

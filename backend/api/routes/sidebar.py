@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from backend.api.pairing import AddOn, Pairing
 from backend.api.routes.jobs import JobReply, job_views
 from backend.jobs.job import JobState
+from backend.jobs.queue import Queue
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import SweepView
 from backend.jobs.sweeps import Sweeps
@@ -28,7 +29,10 @@ class SidebarJob(BaseModel):
     name: Annotated[str, Field(description="What its person called it; may be empty")]
     title: str
     command: Annotated[bool, Field(description="Whether it is a program of the lab's own")]
-    server: str
+    where: Annotated[str, Field(description="Its server, or those that it may run on, in words")]
+    gpu_names: Annotated[str, Field(description="Its GPUs in words; empty where it has none")]
+    put_first_by: str | None
+    overridden_by: Annotated[str | None, Field(description="Who overrode reservations for it")]
     state: JobState
     reason: str
     requested_by: str
@@ -65,13 +69,13 @@ class SidebarReply(BaseModel):
     ]
 
 
-def routes(refresh: Refresh, jobs: JobStore, sweeps: Sweeps, pairing: Pairing) -> APIBlueprint:
+def routes(refresh: Refresh, queue: Queue, jobs: JobStore, sweeps: Sweeps, pairing: Pairing) -> APIBlueprint:
     blueprint = APIBlueprint("sidebar", __name__, url_prefix="/api", abp_tags=[Tag(name="sidebar")])
 
     @blueprint.get("/sidebar", responses={200: SidebarReply})
     def show() -> Response:
         """Everything that the sidebar shows and that changes: servers, best first, jobs and sweeps."""
-        shown = job_views([*jobs.unfinished_jobs(), *jobs.finished_jobs(_FINISHED_JOBS)])
+        shown = job_views(queue, jobs, _FINISHED_JOBS)
         return reply(
             SidebarReply(
                 updated_at=now(),
@@ -93,7 +97,10 @@ def _job(job: JobReply) -> SidebarJob:
         name=plain_text(job.recipe.name if job.recipe else "", _LONGEST_NAME),
         title=plain_text(job.title, _LONGEST_NAME),
         command=job.command is not None,
-        server=job.server,
+        where=plain_text(job.where, _LONGEST_NAME),
+        gpu_names=plain_text(job.gpu_names, _LONGEST_NAME),
+        put_first_by=plain_text(job.put_first.by, _LONGEST_NAME) if job.put_first else None,
+        overridden_by=plain_text(job.override.by, _LONGEST_NAME) if job.override else None,
         state=job.state,
         reason=plain_text(job.reason, _LONGEST_TEXT),
         requested_by=plain_text(job.requested_by, _LONGEST_NAME),

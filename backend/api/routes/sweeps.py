@@ -4,6 +4,7 @@ from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.jobs.job import Resources
 from backend.jobs.sweep import Grid, SweepView
 from backend.jobs.sweeps import StartedSweep, Sweeps
 from backend.reply import reply
@@ -17,7 +18,8 @@ class SweepPath(BaseModel):
 class SweepBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    server: Annotated[str, Field(min_length=1, max_length=63)]
+    server: Annotated[str, Field(min_length=1, max_length=1000, description="A name, `gpu1,gpu2`, or `any`")]
+    resources: Annotated[Resources, Field(description="What each training needs")] = Resources()
     recipe: Annotated[
         Recipe, Field(description="The choices that all cells share, and the first of their seeds")
     ]
@@ -43,7 +45,7 @@ def routes(sweeps: Sweeps) -> APIBlueprint:
         202: the data is read first. Until then the sweep has another id, no jobs, and says in `preparing` how
         far that is; where the data cannot be read, `fault` says why.
         """
-        started = sweeps.request(body.server, body.recipe, body.grid, g.person)
+        started = sweeps.request(body.server, body.recipe, body.grid, g.person, body.resources)
         return reply(started, 202 if started.preparing else 201)
 
     @blueprint.post("/<sweep>/pause", responses={200: SweepsReply})

@@ -29,6 +29,21 @@ class LogPart(NamedTuple):
     size: int
 
 
+def job_environment(job: Job) -> dict[str, str]:
+    """The variables that name the job, let it see its GPUs alone and tell it its limits."""
+    variables = {"SHEETRACK_JOB": job.id}
+    if job.assigned is not None:
+        variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+        variables["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.uuid for gpu in job.assigned)
+        if job.assigned:
+            gpus = (f"GPU {gpu.index} ({gpu.name or gpu.uuid})" for gpu in job.assigned)
+            variables["SHEETRACK_GPUS"] = ", ".join(gpus)
+    for name, limit in dict(job.limits or {}).items():
+        if limit is not None:
+            variables[f"SHEETRACK_{name.upper()}"] = f"{limit:g}"
+    return variables
+
+
 class Engine(Protocol):
     """Every call can be repeated without harm, and is safe to use from several threads."""
 

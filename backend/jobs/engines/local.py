@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from backend.errors import UnavailableError
 from backend.jobs.ending import noted_ending, rebooted
-from backend.jobs.engines import LogPart, LostError, ProcessState
+from backend.jobs.engines import LogPart, LostError, ProcessState, job_environment
 from backend.jobs.engines.log_file import part_of
 from backend.jobs.engines.steps import steps
 from backend.jobs.job import Job
@@ -57,7 +57,7 @@ class LocalEngine:
         except OSError as error:
             raise _not_started(error) from error
         try:
-            pid = _spawned(program, folder, lock)
+            pid = _spawned(program, folder, lock, job_environment(job))
             lock.note(pid)
             self._memory[job.id] = MemoryWatch()
             handle = self._children[job.id] = _handle(pid)
@@ -139,8 +139,11 @@ class LocalEngine:
     def close(self) -> None: ...
 
 
-def _spawned(program: list[str], folder: RunFolder, lock: RunLock) -> int:
-    """Starts a program that outlives this process and holds the lock of the run; returns its PID."""
+def _spawned(program: list[str], folder: RunFolder, lock: RunLock, variables: Mapping[str, str]) -> int:
+    """Starts a program that outlives this process and holds the lock of the run; returns its PID.
+
+    It gets `variables` beside the environment of this process.
+    """
     nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
     written = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     log = (os.POSIX_SPAWN_OPEN, 1, str(folder.log_file), written, 0o644)
@@ -151,7 +154,12 @@ def _spawned(program: list[str], folder: RunFolder, lock: RunLock) -> int:
     return os.posix_spawn(
         program[0],
         program,
-        {**os.environ, _MARK: str(folder.path.resolve()), run_lock.VARIABLE: str(lock.descriptor)},
+        {
+            **os.environ,
+            **variables,
+            _MARK: str(folder.path.resolve()),
+            run_lock.VARIABLE: str(lock.descriptor),
+        },
         file_actions=[nothing, log, both, held],
         setsid=True,
         setsigdef=[signal.SIGPIPE],

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from backend.errors import UnavailableError
 from backend.jobs.ending import ended_on_ray, noted_ending, rebooted
-from backend.jobs.engines import LogPart, LostError, ProcessState
+from backend.jobs.engines import LogPart, LostError, ProcessState, job_environment
 from backend.jobs.engines.http_client import Remote, open_client
 from backend.jobs.engines.log_file import part_of
 from backend.jobs.engines.ray_jobs import RayJob, RayJobs
@@ -35,7 +35,7 @@ _SNAPSHOT_BYTES = 256 << 10
 _BETWEEN_SECONDS = 2.0
 """Time between two polls of a running training."""
 _ENVIRONMENT = {
-    # A job that reserves no GPU sees all of them: the queue admits one training a server.
+    # Ray leaves the GPUs that a job sees alone: the queue chooses them.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_JOB_STOP_WAIT_TIME_S": str(GRACE_SECONDS),
 }
@@ -74,8 +74,10 @@ class RayEngine:
             content = json.dumps(job.work.model_dump())
             options = prefix(job, self._environments[job.server])
             # `exec`: Ray ends its own child with certainty, a grandchild not always.
-            words = ["exec", *command("job", *options, job.id, content, python="python")]
-            self._jobs.submit(job.id, shlex.join(words), job.server, _ENVIRONMENT)
+            # `env`: Ray itself sets some of these variables in the environment that a job gets.
+            seen = [f"{name}={value}" for name, value in job_environment(job).items()]
+            run = command("job", *options, job.id, content, python="python")
+            self._jobs.submit(job.id, shlex.join(["exec", "env", *seen, *run]), job.server, _ENVIRONMENT)
         return job.id
 
     def poll(self, job: Job) -> ProcessState:

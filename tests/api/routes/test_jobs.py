@@ -32,7 +32,11 @@ def sheetrack(home: Home) -> Iterator[Sheetrack]:
     home.settings_file.write_text(SETTINGS)
     home.servers_file.write_text(SERVERS)
     parts = Sheetrack(home)
-    parts.identify = lambda token: Person(token, Role.COMMANDS if token.startswith("lee") else Role.LAUNCH)
+    parts.identify = lambda token: Person(
+        token,
+        Role.COMMANDS if token.startswith("lee") else Role.LAUNCH,
+        decides=token.startswith("park"),
+    )
     yield parts
     parts.close()
 
@@ -121,3 +125,48 @@ def test_a_log_is_shown_as_text_and_downloaded_as_it_is(client: FlaskClient, she
     assert whole.headers["Content-Disposition"] == 'attachment; filename="r1.log"'
     assert "There is no job" in message(ask(client, "/api/jobs/r2/log"), 404)
     assert "There is no job" in message(ask(client, "/api/jobs/r2/log.txt"), 404)
+
+
+def waiting(sheetrack: Sheetrack, name: str, person: str) -> None:
+    sheetrack.jobs.add_job(job(name, server="here", requested_by=person))
+
+
+def test_jobs_are_listed_in_the_order_in_which_they_run(client: FlaskClient, sheetrack: Sheetrack) -> None:
+    for name, person in (("r1", "kim"), ("r2", "kim"), ("r3", "lee")):
+        waiting(sheetrack, name, person)
+    shown = ask(client, "/api/jobs").get_json()["jobs"]
+    assert [(each["id"], each["place_in_queue"]) for each in shown] == [("r1", 1), ("r3", 2), ("r2", 3)]
+    assert {each["where"] for each in shown} == {"here"}
+
+
+def test_who_has_the_right_puts_a_job_first_and_overrides_reservations(
+    client: FlaskClient, sheetrack: Sheetrack
+) -> None:
+    waiting(sheetrack, "r1", "kim")
+    waiting(sheetrack, "r2", "kim")
+    refused = "kim@lab.example may launch and cancel, but not put jobs first"
+    assert refused in message(ask(client, "/api/jobs/r2/first", {}, "kim@lab.example"), 403)
+    assert refused in message(ask(client, "/api/jobs/r2/override", {}, "kim@lab.example"), 403)
+    first = ask(client, "/api/jobs/r2/first", {}, "park@lab.example").get_json()
+    assert (first["put_first"]["by"], first["place_in_queue"]) == ("park@lab.example", 1)
+    assert first["put_first"]["at"].endswith("Z")
+    override = ask(client, "/api/jobs/r2/override", {}).get_json()["override"]
+    assert override["by"]
+    assert "no job r9" in message(ask(client, "/api/jobs/r9/first", {}), 404)
+
+
+def test_a_job_may_leave_the_server_to_the_queue_and_ask_for_gpus(
+    client: FlaskClient, tmp_path: Path
+) -> None:
+    asked = {**command(tmp_path), "server": "any", "resources": {"gpus": 0}}
+    launched = ask(client, "/api/jobs", asked)
+    assert launched.status_code == 201, launched.text
+    content = launched.get_json()
+    assert (content["server"], content["servers"], content["where"], content["gpus"]) == (
+        "",
+        ["any"],
+        "any",
+        0,
+    )
+    wrong = {**command(tmp_path), "resources": {"gpus": -1}}
+    assert "gpus" in message(ask(client, "/api/jobs", wrong), 400)

@@ -15,7 +15,7 @@ import pytest
 
 from backend.errors import InvalidError, UnavailableError
 from backend.jobs.engines import Engine, LostError, ProcessState
-from backend.jobs.job import Job, JobState
+from backend.jobs.job import AssignedGpu, Job, JobState
 from backend.servers.server import this_machine
 from backend.service import connections as connection
 from backend.service.wiring import Sheetrack
@@ -246,6 +246,16 @@ def test_a_training_that_is_killed_is_told_by_the_signal(place: Place) -> None:
     assert "signal 9" in place.engine.ending(job)
 
 
+@pytest.mark.parametrize("uuids", [("GPU-a", "GPU-b"), ()])
+def test_a_job_sees_the_gpus_that_were_chosen_for_it_alone(place: Place, uuids: tuple[str, ...]) -> None:
+    assigned = tuple(AssignedGpu(uuid=uuid, index=number) for number, uuid in enumerate(uuids))
+    job = place.start(place.job(epochs=500).model_copy(update={"assigned": assigned}))
+    seen = place.trainer(job).environ()
+    assert seen["CUDA_VISIBLE_DEVICES"] == ",".join(uuids)
+    assert seen["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert seen["SHEETRACK_JOB"] == job.id
+
+
 @pytest.mark.ray
 def test_a_training_sees_the_whole_server_and_dies_with_whoever_runs_it(far: Place) -> None:
     job = far.start(far.job(epochs=500))
@@ -320,7 +330,7 @@ def test_a_job_cancelled_while_ray_is_away_is_ended_when_it_is_back(far: Place, 
         assert "does not answer" in reason
         next_one = far.parts.queue.launch(SERVER, far.job().work, "kim")
         far.parts.queue.advance()
-        assert far.parts.jobs.job(next_one.id).reason == "another training runs on this server"
+        assert far.parts.jobs.job(next_one.id).reason == "a CPU job of kim runs on this server"
         far.parts.queue.cancel(next_one.id, "kim")
     finally:
         cluster.wire.mend()

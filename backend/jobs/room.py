@@ -1,0 +1,244 @@
+"""What one server has free for jobs, and why a job does not fit there. Pure."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from backend.jobs.job import AssignedGpu, Job, Limits, Resources
+from backend.probe.snapshot import GpuInstance, GpuReading
+from backend.servers.server import Server
+from backend.servers.state import ServerStatus, State
+from backend.servers.use import FULL_MEMORY, computing, foreign_use, is_settled
+from backend.text import listed
+
+_CLOSED = (State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)
+_MIB_PER_GIB = 1024
+_UNKNOWN_USER = "unknown"
+
+
+@dataclass
+class Unit:
+    """A GPU, or an instance of a divided GPU, with the jobs that it has."""
+
+    reading: GpuInstance
+    gpu: GpuReading
+    """The GPU itself."""
+    jobs: list[Job] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        return f"GPU {self.gpu.index}"
+
+    @property
+    def assigned(self) -> AssignedGpu:
+        return AssignedGpu(uuid=self.reading.uuid or "", index=self.gpu.index, name=self.gpu.name)
+
+    @property
+    def memory_gib(self) -> float | None:
+        total = self.reading.memory_total_mib
+        return None if total is None else total / _MIB_PER_GIB
+
+    @property
+    def promised_gib(self) -> float:
+        return sum(job.gpu_memory_gib or 0 for job in self.jobs)
+
+
+class Room:
+    """One server with the jobs that it has. Jobs that start are added with `take`."""
+
+    def __init__(
+        self,
+        server: Server,
+        status: ServerStatus | None,
+        running: Sequence[Job],
+        ours: Collection[str],
+        fault: str = "",
+    ) -> None:
+        """A server that takes jobs, at this moment.
+
+        Args:
+            server: with the limits of servers.toml.
+            status: None: it has not been read yet.
+            running: the jobs that hold it.
+            ours: all jobs whose processes are not foreign.
+            fault: why it cannot be looked at; empty if it can.
+        """
+        self._fault = fault
+        self.server = server
+        self.state = status.verdict.state if status else State.DOWN
+        self.limits = _limits(server)
+        self._verdict = status.verdict if status else None
+        self._snapshot = status.snapshot if status else None
+        self._running = list(running)
+        self._ours = ours
+        self._units = self._read_units()
+
+    @property
+    def rank(self) -> tuple[int, int, float, str]:
+        """Orders servers, the best for the next job first: state, free GPUs, their memory, name."""
+        sound = [unit for unit in self._units if not self._unit_fault(unit)]
+        free = [unit for unit in sound if not unit.jobs and not self._users(unit)]
+        memory = max((unit.memory_gib or 0 for unit in free), default=0)
+        return list(State).index(self.state), -len(free), -memory, self.server.name
+
+    def running_of(self, person: str) -> int:
+        """How many jobs of that person run on the server."""
+        return sum(job.requested_by == person for job in self._running)
+
+    def take(self, job: Job, gpus: Sequence[AssignedGpu]) -> None:
+        """The job runs here from now on."""
+        self._running.append(job.model_copy(update={"server": self.server.name, "assigned": tuple(gpus)}))
+        for unit in self._units:
+            if unit.reading.uuid in {gpu.uuid for gpu in gpus}:
+                unit.jobs.append(job)
+
+    def gpus_needed(self, job: Job) -> int:
+        """How many GPUs the job takes here."""
+        return int(bool(self._units)) if job.gpus is None else job.gpus
+
+    def fit(self, job: Job, reserved: Mapping[int, str]) -> tuple[AssignedGpu, ...] | str:
+        """The GPUs for the job, or why it cannot start here now. `reserved` says who has which GPU reserved."""
+        if closed := self.closed(job):
+            return closed
+        need = self.gpus_needed(job)
+        if need == 0:
+            return self._obstacle_for_cpu_job() or ()
+        free = [unit for unit in self._units if not self._obstacle(unit, job, reserved)]
+        if need > 1:  # CUDA shows a process one MIG instance at most
+            free = [unit for unit in free if unit.gpu.instances is None]
+        if len(free) < need:
+            return self._shortage(job, need, len(free), reserved)
+        # The sort is stable: the order of preference decides between units with equally many jobs.
+        return tuple(unit.assigned for unit in sorted(free, key=lambda unit: len(unit.jobs))[:need])
+
+    def could_fit(self, job: Job, reserved: Mapping[int, str]) -> bool:
+        """Whether the job fits once the jobs that run here have ended."""
+        alone = [Unit(unit.reading, unit.gpu) for unit in self._units]
+        free = [unit for unit in alone if not self._obstacle(unit, job, reserved)]
+        return len(free) >= self.gpus_needed(job)
+
+    def never(self, needs: Resources) -> str:
+        """Why no such job can ever run here as servers.toml and the GPUs are now; empty if it can."""
+        name, need, memory_gib = self.server.name, needs.gpus or 0, needs.gpu_memory_gib or 0
+        allowed = self.server.gpus
+        count = len(allowed) if allowed is not None else None
+        if self._snapshot and self._snapshot.gpus is not None:
+            count = len(self._units)
+        if count is not None and need > count:
+            return f"{name} has {_gpus(count)} for jobs, {need} are needed"
+        largest = max((unit.memory_gib or 0 for unit in self._units), default=0)
+        if largest and memory_gib > largest:
+            return f"no GPU of {name} has {memory_gib:g} GiB: the largest has {largest:.0f} GiB"
+        return ""
+
+    def _read_units(self) -> list[Unit]:
+        """In the order in which jobs take them; of GPUs that servers.toml names, those that are there."""
+        by_index = {gpu.index: gpu for gpu in (self._snapshot.gpus if self._snapshot else None) or ()}
+        order = self.server.gpus if self.server.gpus is not None else sorted(by_index)
+        units: list[Unit] = []
+        for gpu in [by_index[index] for index in order if index in by_index]:
+            units += [Unit(part, gpu) for part in ([gpu] if gpu.instances is None else gpu.instances)]
+        for unit in units:
+            unit.jobs = [
+                job
+                for job in self._running
+                if any(gpu.uuid == unit.reading.uuid for gpu in job.assigned or ())
+            ]
+        return units
+
+    def closed(self, job: Job) -> str:
+        """Why the server takes no job at all, or none of this kind."""
+        name, verdict = self.server.name, self._verdict
+        if self._fault:
+            return self._fault
+        if verdict is None:
+            return f"{name} has not been read yet"
+        if self.state in _CLOSED:
+            state = "in maintenance" if self.state is State.MAINTENANCE else self.state
+            return f"{name} is {state}: {verdict.reason}"
+        host, gpus = self._snapshot and self._snapshot.host, self._snapshot and self._snapshot.gpus
+        no_memory = ((host.memory_used_fraction if host else None) or 0) >= FULL_MEMORY
+        if no_memory or (gpus is None and job.gpus != 0):
+            return f"{name} is {self.state}: {verdict.reason}"
+        return ""
+
+    def _obstacle_for_cpu_job(self) -> str:
+        people = [job.requested_by for job in self._running if not job.assigned]
+        if len(people) < self.server.cpu_jobs:
+            return ""
+        if not people:
+            return f"{self.server.name} takes no CPU jobs"
+        if len(people) == 1:
+            return f"a CPU job of {people[0]} runs on this server"
+        return f"{len(people)} CPU jobs run on this server ({_counted(people)})"
+
+    def _unit_fault(self, unit: Unit) -> str:
+        """Why no job may use the unit, whoever asks."""
+        if unit.gpu.fault:
+            return f"{unit.label} {unit.gpu.fault}"
+        if not unit.reading.uuid:
+            return f"{unit.label} has no UUID"
+        return ""
+
+    def _users(self, unit: Unit) -> list[str]:
+        """Who uses the unit so that it takes no further job; empty if it takes one."""
+        if any(job.assigned is None for job in self._running):  # of an older release: it sees every GPU
+            return [job.requested_by for job in self._running if job.assigned is None]
+        people = [job.requested_by for job in unit.jobs]
+        if foreign_use(unit.reading, self._ours):
+            others = {
+                process.user or _UNKNOWN_USER
+                for process in computing(unit.reading)
+                if process.job not in self._ours
+            }
+            return [*people, *sorted(others)] or [_UNKNOWN_USER]
+        return people if len(people) >= self.server.jobs_per_gpu else []
+
+    def _obstacle(self, unit: Unit, job: Job, reserved: Mapping[int, str]) -> str:
+        """Why the unit does not take the job; empty if it does."""
+        if fault := self._unit_fault(unit):
+            return fault
+        if self._users(unit):
+            return f"{unit.label} in use"
+        if not is_settled(unit.reading):
+            return f"{unit.label} was in use a moment ago"
+        if unit.gpu.index in reserved:
+            return f"{unit.label} reserved by {reserved[unit.gpu.index]}"
+        total, needed = unit.memory_gib, job.gpu_memory_gib or 0
+        if total is not None and needed + unit.promised_gib > total:
+            return f"{unit.label} has {total - unit.promised_gib:.0f} GiB left, {needed:g} are needed"
+        return ""
+
+    def _shortage(self, job: Job, need: int, free: int, reserved: Mapping[int, str]) -> str:
+        """`all 8 GPUs in use (kim 3, lee 5)`, or what else keeps the job from each GPU."""
+        if never := self.never(job.resources):
+            return never
+        if not self._units:
+            return f"{self.server.name} has no GPU that jobs may use"
+        faulty = {id(unit) for unit in self._units if self._unit_fault(unit)}
+        used = [unit for unit in self._units if id(unit) not in faulty and self._users(unit)]
+        users = [user for unit in used for user in self._users(unit)]
+        count = len(self._units)
+        if len(used) == count:
+            which = {1: "the GPU is", 2: "both GPUs"}.get(count, f"all {count} GPUs")
+            return f"{which} in use ({_counted(users) if count > 1 else listed(users)})"
+        parts = [f"{free} of {_gpus(count)} free, {need} needed"] if free else []
+        if used:
+            parts.append(f"{len(used)} of {_gpus(count)} in use ({_counted(users)})")
+        others = [unit for unit in self._units if unit not in used]
+        parts += dict.fromkeys(why for unit in others if (why := self._obstacle(unit, job, reserved)))
+        return "; ".join(parts)
+
+
+def _limits(server: Server) -> Limits | None:
+    limits = Limits(threads=server.threads, memory_gib=server.memory_gib, hours=server.hours)
+    return None if limits == Limits() else limits
+
+
+def _counted(people: Sequence[str]) -> str:
+    """`kim 3, lee 5`."""
+    return listed([f"{person} {count}" for person, count in sorted(Counter(people).items())])
+
+
+def _gpus(count: int) -> str:
+    return f"{count or 'no'} GPU{'s' * (count != 1)}"

@@ -1,0 +1,108 @@
+"""Whose job is next: on each server that of the person with the fewest running, then the oldest. Pure."""
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from backend.jobs.job import ANY, Job, JobState
+
+
+class Turn(NamedTuple):
+    """Orders jobs on one server; the smallest is next."""
+
+    is_ordinary: bool
+    put_first_at: float
+    running: int
+    number: int
+
+
+def turn(job: Job, running: int, number: int) -> Turn:
+    """The turn of the job with that `number` in the order of submission, whose person has `running` jobs there."""
+    if job.put_first:
+        return Turn(is_ordinary=False, put_first_at=job.put_first.at.timestamp(), running=0, number=number)
+    return Turn(is_ordinary=True, put_first_at=0, running=running, number=number)
+
+
+class Group:
+    """Waiting jobs of one person that ask for the same: where the first does not fit, none does."""
+
+    def __init__(self, jobs: Iterable[tuple[int, Job]]) -> None:
+        self.waiting = deque(jobs)
+
+    @property
+    def number(self) -> int:
+        """Of its first job, in the order of submission."""
+        return self.waiting[0][0]
+
+    @property
+    def job(self) -> Job:
+        """Its first job."""
+        return self.waiting[0][1]
+
+
+def groups(waiting: Sequence[Job]) -> list[Group]:
+    """The jobs, which are in the order of submission, with those together that differ in nothing that counts."""
+    found: dict[object, list[tuple[int, Job]]] = {}
+    for number, job in enumerate(waiting):
+        alone = job.id if job.put_first else ""
+        key = (
+            job.requested_by,
+            job.server,
+            job.servers,
+            job.gpus,
+            job.gpu_memory_gib,
+            bool(job.override),
+            alone,
+        )
+        found.setdefault(key, []).append((number, job))
+    return [Group(jobs) for jobs in found.values()]
+
+
+def may_run_on(job: Job, servers: Collection[str]) -> list[str]:
+    """Those of `servers`, which take jobs, on which the job may run; a job's own server also where it takes none."""
+    if not job.servers:
+        return [job.server]
+    return list(servers) if ANY in job.servers else list(job.servers)
+
+
+def places(unfinished: Sequence[Job], paused: Collection[str], servers: Collection[str]) -> dict[str, int]:
+    """The place of each waiting job in the queue, 1 being next; jobs of `paused` sweeps have none.
+
+    A place counts the jobs that start before on the same server, were none to end and enough GPUs free.
+    A job that may run on several servers has the best of its places there. `unfinished` are all jobs that
+    have not ended, in the order of submission; `servers` take jobs.
+    """
+    waiting: dict[str, list[tuple[int, Job]]] = {}
+    running: dict[str, Counter[str]] = {}
+    for number, job in enumerate(unfinished):
+        if job.state.holds_server:
+            running.setdefault(job.server, Counter())[job.requested_by] += 1
+        elif job.state is JobState.QUEUED and job.sweep not in paused:
+            for server in may_run_on(job, servers):
+                waiting.setdefault(server, []).append((number, job))
+    best: dict[str, int] = {}
+    for server, jobs in waiting.items():
+        for place, job in enumerate(_in_turn(jobs, running.get(server, Counter())), 1):
+            best[job.id] = min(place, best.get(job.id, place))
+    return best
+
+
+def _in_turn(jobs: Sequence[tuple[int, Job]], running: Mapping[str, int]) -> list[Job]:
+    first = sorted((turn(job, 0, number), job.id, job) for number, job in jobs if job.put_first)
+    theirs: dict[str, deque[tuple[int, Job]]] = {}
+    for number, job in jobs:
+        if not job.put_first:
+            theirs.setdefault(job.requested_by, deque()).append((number, job))
+    counts = Counter(running)
+    counts.update(job.requested_by for _, _, job in first)
+    heap = [(counts[person], queue[0][0], person) for person, queue in theirs.items()]
+    heapq.heapify(heap)
+    ordered = [job for _, _, job in first]
+    while heap:
+        count, _, person = heapq.heappop(heap)
+        _, job = theirs[person].popleft()
+        ordered.append(job)
+        if theirs[person]:
+            heapq.heappush(heap, (count + 1, theirs[person][0][0], person))
+    return ordered

@@ -1,0 +1,51 @@
+"""The limits of a server on a job, which the kernel keeps for its process and all its children."""
+
+import os
+import random
+import sys
+from collections.abc import Mapping
+
+_THREADS = "SHEETRACK_THREADS"
+_MEMORY_GIB = "SHEETRACK_MEMORY_GIB"
+_POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class LimitError(RuntimeError):
+    """A limit cannot be kept; the message says which and why."""
+
+
+def keep_limits(environment: Mapping[str, str] = os.environ) -> None:
+    """Bounds this process and its future children as the variables of a job say; without them does nothing.
+
+    `SHEETRACK_THREADS`: they run on that many processors, drawn for each job so that jobs spread.
+    `SHEETRACK_MEMORY_GIB`: each of them gets no more memory for its data (`RLIMIT_DATA`), in GiB.
+
+    Raises:
+        LimitError: this system does not keep the limit.
+    """
+    if _THREADS in environment:
+        _limit_threads(round(float(environment[_THREADS])), environment.get("SHEETRACK_JOB", ""))
+    if _MEMORY_GIB in environment:
+        _limit_memory(round(float(environment[_MEMORY_GIB]) * 2**30))
+
+
+def _limit_threads(threads: int, job: str) -> None:
+    if sys.platform != "linux":
+        raise LimitError("threads cannot be limited here: this is not Linux")
+    processors = sorted(os.sched_getaffinity(0))
+    if len(processors) > threads:
+        # The order is the job's: where the limit is applied twice, the second draw changes nothing.
+        chosen = random.Random(job).sample(processors, threads)  # noqa: S311 - no secret
+        os.sched_setaffinity(0, chosen)
+    for name in _POOLS:
+        os.environ[name] = str(min(threads, len(processors)))
+
+
+def _limit_memory(most_bytes: int) -> None:
+    if sys.platform != "linux":
+        raise LimitError("memory cannot be limited here: this is not Linux")
+    import resource  # noqa: PLC0415 - Windows has no such module
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most_bytes = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))

@@ -1,0 +1,48 @@
+from datetime import timedelta
+
+from backend.jobs.job import ANY, Decision, Job, JobState
+from backend.jobs.turns import places
+from tests import examples
+
+SERVERS = ["gpu1", "gpu2"]
+
+
+def job(name: str, person: str, **changes: object) -> Job:
+    return examples.job(name, requested_by=person, **changes)
+
+
+def in_order(*jobs: Job, paused: tuple[str, ...] = ()) -> list[str]:
+    found = places(jobs, paused, SERVERS)
+    return sorted(found, key=lambda name: found[name])
+
+
+def test_a_sweep_does_not_hold_up_a_single_job() -> None:
+    sweep = [job(f"k{number}", "kim", sweep="s1") for number in range(36)]
+    found = places([*sweep, job("l0", "lee")], (), SERVERS)
+    assert (found["k0"], found["l0"], found["k1"], found["k35"]) == (1, 2, 3, 37)
+
+
+def test_running_jobs_count_for_their_person_on_their_server() -> None:
+    running = job("k0", "kim", state=JobState.RUNNING)
+    assert in_order(running, job("k1", "kim"), job("l0", "lee")) == ["l0", "k1"]
+    elsewhere = job("k0", "kim", server="gpu2", state=JobState.RUNNING)
+    assert in_order(elsewhere, job("k1", "kim"), job("l0", "lee")) == ["k1", "l0"]
+
+
+def test_paused_jobs_have_no_place() -> None:
+    waiting = [job("k0", "kim", sweep="s1"), job("l0", "lee")]
+    assert places(waiting, ("s1",), SERVERS) == {"l0": 1}
+
+
+def test_jobs_put_first_come_first_in_the_order_of_the_decisions() -> None:
+    later = Decision(by="park", at=examples.NOON + timedelta(minutes=1))
+    first = Decision(by="park", at=examples.NOON)
+    waiting = [job("k0", "kim"), job("k1", "kim", put_first=later), job("k2", "kim", put_first=first)]
+    assert in_order(*waiting, job("l0", "lee")) == ["k2", "k1", "l0", "k0"]
+
+
+def test_a_job_for_several_servers_has_the_best_of_its_places() -> None:
+    waiting = [job("k0", "kim"), job("k1", "kim"), job("l0", "lee", server="", servers=(ANY,))]
+    assert places(waiting, (), SERVERS) == {"k0": 1, "l0": 1, "k1": 3}
+    named = job("l1", "lee", server="", servers=("gpu1",))
+    assert places([*waiting[:2], named], (), SERVERS)["l1"] == 2
