@@ -1,4 +1,4 @@
-"""The limits of a server on a job, which the kernel keeps for its process and all its children."""
+"""The limits of a server on a job, for its process and all its children."""
 
 import os
 import random
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 _THREADS = "SHEETRACK_THREADS"
 _MEMORY_GIB = "SHEETRACK_MEMORY_GIB"
+_HOURS = "SHEETRACK_HOURS"
 _POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -27,6 +28,11 @@ def keep_limits(environment: Mapping[str, str] = os.environ) -> None:
         _limit_threads(round(float(environment[_THREADS])), environment.get("SHEETRACK_JOB", ""))
     if _MEMORY_GIB in environment:
         _limit_memory(round(float(environment[_MEMORY_GIB]) * 2**30))
+
+
+def time_limit_hours(environment: Mapping[str, str] = os.environ) -> float | None:
+    """How long a program may run, from `SHEETRACK_HOURS`; None: for ever."""
+    return float(environment[_HOURS]) if _HOURS in environment else None
 
 
 def _limit_threads(threads: int, job: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from models.command import RUN_VARIABLE, Command
 from models.kernel_log import MemoryWatch
+from models.limits import time_limit_hours
 from models.places import expanded
 from models.program_history import read_epochs
 from models.program_reader import draft_result, read_command, read_exit
@@ -20,6 +21,8 @@ from models.run_folder import RunFolder, write_atomically
 from models.run_reader import BrokenRunError
 
 _NOT_STARTED = 127
+_GRACE_SECONDS = 5
+"""Time that a program has to end at its time limit before it is killed."""
 _SECRETS = ("SHEETRACK_AGENT_TOKEN",)
 _PR_SET_PDEATHSIG = 1
 
@@ -57,8 +60,11 @@ def run(folder: RunFolder, prefix: str = "") -> int:
             print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
             ended = Exit(reason=str(error), ended_at=_now())
         else:
-            code = process.wait()
+            hours = time_limit_hours()
+            code, is_late = _ended(process, hours)
             reason = memory.cause(process.pid) if _may_be_memory(code) else ""
+            if is_late:
+                reason = f"its time limit of {hours:g} h is over"
             ended = Exit(
                 status=code if code >= 0 else None,
                 signal=-code if code < 0 else None,
@@ -114,6 +120,22 @@ def environment_of(folder: RunFolder, prefix: str) -> dict[str, str]:
     variables["CONDA_PREFIX" if is_conda else "VIRTUAL_ENV"] = str(programs.parent)
     variables["PATH"] = f"{programs}{os.pathsep}{variables['PATH']}"
     return variables
+
+
+def _ended(process: subprocess.Popen[bytes], hours: float | None) -> tuple[int, bool]:
+    """Waits for the program; returns its exit status, and whether it was ended at its time limit."""
+    try:
+        return process.wait(None if hours is None else hours * 3600), False
+    except subprocess.TimeoutExpired:
+        # Its children as well, where this process leads their group; it does not end by this signal.
+        if os.getpgid(0) == os.getpid():
+            os.killpg(0, signal.SIGTERM)
+        else:
+            process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+        process.kill()
+        return process.wait(), True
 
 
 def _end_with_parent() -> None:

@@ -128,3 +128,22 @@ def test_the_program_ends_with_the_process_that_runs_it(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     wait_until(lambda: not program.is_running() or program.status() == psutil.STATUS_ZOMBIE)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sleep 600", "killed by signal 15 (its time limit of 0.0003 h is over)"),
+        ("trap 'kill $!; exit 3' TERM; sleep 600 & wait", "exit status 3 (its time limit of 0.0003 h is over)"),
+    ],
+)
+def test_a_program_is_ended_at_its_time_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    monkeypatch.setenv("SHEETRACK_HOURS", "0.0003")
+    assert in_words(ended(shell(text, tmp_path), tmp_path / "runs")) == words
+
+
+def test_the_gpus_of_a_program_are_in_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHEETRACK_GPUS", "GPU 3 (H100)")
+    assert log(ended(shell("echo hello", tmp_path), tmp_path / "runs")) == "runs on GPU 3 (H100)\nhello\n"
