@@ -94,7 +94,11 @@ class Room:
 
     def gpus_needed(self, job: Job) -> int:
         """How many GPUs the job takes here."""
-        return int(bool(self._units)) if job.gpus is None else job.gpus
+        if job.gpus is not None:
+            return job.gpus
+        # GPUs that servers.toml names and that are gone are waited for: the job must not run without.
+        named = self.server.gpus
+        return int(bool(self._snapshot and self._snapshot.gpus) if named is None else bool(named))
 
     def fit(self, job: Job, reserved: Mapping[int, str]) -> tuple[AssignedGpu, ...] | str:
         """The GPUs for the job, or why it cannot start here now. `reserved` says who has which GPU reserved."""
@@ -213,21 +217,22 @@ class Room:
         """`all 8 GPUs in use (kim 3, lee 5)`, or what else keeps the job from each GPU."""
         if never := self.never(job.resources):
             return never
-        if not self._units:
-            return f"{self.server.name} has no GPU that jobs may use"
         faulty = {id(unit) for unit in self._units if self._unit_fault(unit)}
         used = [unit for unit in self._units if id(unit) not in faulty and self._users(unit)]
         users = [user for unit in used for user in self._users(unit)]
         count = len(self._units)
-        if len(used) == count:
+        there = {unit.gpu.index for unit in self._units}
+        gone = [f"GPU {index}" for index in self.server.gpus or () if index not in there]
+        if count and len(used) == count and not gone:
             which = {1: "the GPU is", 2: "both GPUs"}.get(count, f"all {count} GPUs")
             return f"{which} in use ({_counted(users) if count > 1 else listed(users)})"
-        parts = [f"{free} of {_gpus(count)} free, {need} needed"] if free else []
+        parts = [f"servers.toml names {listed(gone)}, not there now"] if gone else []
+        parts += [f"{free} of {_gpus(count)} free, {need} needed"] if free else []
         if used:
             parts.append(f"{len(used)} of {_gpus(count)} in use ({_counted(users)})")
         others = [unit for unit in self._units if unit not in used]
         parts += dict.fromkeys(why for unit in others if (why := self._obstacle(unit, job, reserved)))
-        return "; ".join(parts)
+        return "; ".join(parts) or f"{self.server.name} has no GPU that jobs may use"
 
 
 def _limits(server: Server) -> Limits | None:

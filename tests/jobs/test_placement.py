@@ -162,6 +162,16 @@ def test_the_gpus_that_servers_toml_names_are_taken_in_its_order() -> None:
     )
 
 
+def test_gpus_of_servers_toml_that_are_gone_are_waited_for() -> None:
+    lab = Rounds(server("gpu1", []), gpus=[0, 1])
+    assert lab.reason(lab.add()) == "servers.toml names GPU 0, GPU 1, not there now"
+    lab = Rounds(server("gpu1", [gpu(0, ["lee"]), gpu(1)]), gpus=[0, 9])
+    assert lab.reason(lab.add()) == "servers.toml names GPU 9, not there now; 1 of 1 GPU in use (lee 1)"
+    lab = Rounds(server("gpu1", [gpu(0)]), gpus=[])
+    job = lab.add()
+    assert lab.started() == [(job, "gpu1", [])]  # no GPU is for jobs there
+
+
 def test_a_job_with_several_gpus_gets_them_on_one_server() -> None:
     lab = Rounds(server("gpu1", [gpu(0), gpu(1)]), server("gpu2", eight({0: ["lee"]})))
     job = lab.add(servers=(ANY,), gpus=4)

@@ -134,7 +134,10 @@ def test_the_program_ends_with_the_process_that_runs_it(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("sleep 600", "killed by signal 15 (its time limit of 0.0003 h is over)"),
-        ("trap 'kill $!; exit 3' TERM; sleep 600 & wait", "exit status 3 (its time limit of 0.0003 h is over)"),
+        (
+            "trap 'kill $!; exit 3' TERM; sleep 600 & wait",
+            "exit status 3 (its time limit of 0.0003 h is over)",
+        ),
     ],
 )
 def test_a_program_is_ended_at_its_time_limit(
