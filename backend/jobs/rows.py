@@ -71,7 +71,10 @@ _DECISION = TypeAdapter(Decision | None)
 
 def columns_of(job: Job, fields: Iterable[str]) -> dict[str, Any]:
     """The values of these fields of `job` as they are stored: what has parts as JSON."""
-    return {field: _stored(getattr(job, field)) for field in fields}
+    columns = {field: _stored(getattr(job, field)) for field in fields}
+    if "recipe" in columns and columns["recipe"] is None:
+        columns["recipe"] = "null"
+    return columns
 
 
 def _stored(value: object) -> object:

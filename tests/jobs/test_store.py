@@ -14,6 +14,7 @@ from backend.jobs.store import JobStore
 from backend.probe.snapshot import Snapshot
 from backend.servers.readings import Readings
 from backend.times import now
+from models.command import Command
 from models.recipe import Recipe
 from models.result import Progress
 from tests import examples
@@ -53,6 +54,12 @@ def test_a_job_comes_back_as_it_was_stored(store: JobStore) -> None:
     )
     assert store.job("r2") == placed
     assert (placed.gpu_text, placed.assigned) == ("GPU 3", assigned)
+
+
+def test_a_program_comes_back_as_it_was_stored(store: JobStore) -> None:
+    asked = job("r1", recipe=None, command=Command(command="python train.py", folder="/study"))
+    store.add_job(asked)
+    assert store.job("r1") == asked
 
 
 def test_what_a_job_was_given_and_cannot_be_read_costs_only_itself(
