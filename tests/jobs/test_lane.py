@@ -130,7 +130,8 @@ def test_a_server_that_hangs_delays_its_own_jobs_only(home: Home) -> None:
     here.running.clear()
     lab.queue.advance(wait_seconds=0)
     lab.queue._lanes["here"].wait(60)
-    assert seen(lab, quick) == (JobState.FAILED, f"the last words of {quick.id}")
+    ended = f"it ended without a result: the last words of {quick.id}"
+    assert seen(lab, quick) == (JobState.FAILED, ended)
     assert {seen(lab, job)[0] for job in hanging} == {JobState.RUNNING}
     for name, engine in silent.items():
         engine.running.clear()
