@@ -9,6 +9,7 @@ from typing import NamedTuple
 from backend.jobs.job import AssignedGpu, Job, JobState, Limits, Resources
 from backend.jobs.room import Room
 from backend.jobs.turns import Group, groups, may_run_on, turn
+from backend.servers.faults import works
 from backend.servers.reservations import OthersHold
 from backend.servers.server import Server
 from backend.servers.state import ServerStatus
@@ -98,11 +99,12 @@ class Placement:
             if gpu is None or part is None:
                 if readings:
                     return f"GPU {assigned.index} was not there when the job was to start"
-            elif gpu.fault or foreign_use(part, self._ours):
+            elif not works(gpu) or foreign_use(part, self._ours):
                 people = sorted(
                     {one.user for one in computing(part) if one.user and one.job not in self._ours}
                 )
-                how = gpu.fault or f"was taken by {listed(people) or 'another process'}"
+                taken = f"was taken by {listed(people) or 'another process'}"
+                how = taken if works(gpu) else gpu.fault or "had a fault"
                 return f"GPU {assigned.index} {how} when the job was to start"
         return ""
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from backend.jobs.job import AssignedGpu, Job, Limits, Resources
 from backend.probe.snapshot import GpuInstance, GpuReading
+from backend.servers.faults import gpu_faults, host_faults
 from backend.servers.server import Server
 from backend.servers.state import ServerStatus, State
-from backend.servers.use import FULL_MEMORY, computing, foreign_use, is_settled
+from backend.servers.use import computing, foreign_use, is_settled, memory_is_full
 from backend.text import listed
 
 _CLOSED = (State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)
@@ -69,6 +70,7 @@ class Room:
         self.limits = _limits(server)
         self._verdict = status.verdict if status else None
         self._snapshot = status.snapshot if status else None
+        self._missing = [gpu.index for gpu in status.missing_gpus] if status else []
         self._running = list(running)
         self._ours = ours
         self._units = self._read_units()
@@ -96,9 +98,10 @@ class Room:
         """How many GPUs the job takes here."""
         if job.gpus is not None:
             return job.gpus
-        # GPUs that servers.toml names and that are gone are waited for: the job must not run without.
-        named = self.server.gpus
-        return int(bool(self._snapshot and self._snapshot.gpus) if named is None else bool(named))
+        if self.server.gpus is not None:
+            return int(bool(self.server.gpus))
+        # GPUs that are missing are waited for: the job must not run without.
+        return int(bool(self._snapshot and self._snapshot.gpus) or bool(self._missing))
 
     def fit(self, job: Job, reserved: Mapping[int, str]) -> tuple[AssignedGpu, ...] | str:
         """The GPUs for the job, or why it cannot start here now. `reserved` says who has which GPU reserved."""
@@ -161,8 +164,8 @@ class Room:
             state = "in maintenance" if self.state is State.MAINTENANCE else self.state
             return f"{name} is {state}: {verdict.reason}"
         host, gpus = self._snapshot and self._snapshot.host, self._snapshot and self._snapshot.gpus
-        no_memory = ((host.memory_used_fraction if host else None) or 0) >= FULL_MEMORY
-        if no_memory or (gpus is None and job.gpus != 0):
+        is_full = host and (memory_is_full(host) or any(not fault.is_warning for fault in host_faults(host)))
+        if is_full or (gpus is None and job.gpus != 0):
             return f"{name} is {self.state}: {verdict.reason}"
         return ""
 
@@ -178,8 +181,8 @@ class Room:
 
     def _unit_fault(self, unit: Unit) -> str:
         """Why no job may use the unit, whoever asks."""
-        if unit.gpu.fault:
-            return f"{unit.label} {unit.gpu.fault}"
+        if faults := [fault.what for fault in gpu_faults(unit.gpu) if not fault.is_warning]:
+            return faults[0]
         if not unit.reading.uuid:
             return f"{unit.label} has no UUID"
         return ""
@@ -222,11 +225,12 @@ class Room:
         users = [user for unit in used for user in self._users(unit)]
         count = len(self._units)
         there = {unit.gpu.index for unit in self._units}
-        gone = [f"GPU {index}" for index in self.server.gpus or () if index not in there]
+        wanted = self._missing if self.server.gpus is None else self.server.gpus
+        gone = [f"GPU {index}" for index in wanted if index not in there]
         if count and len(used) == count and not gone:
             which = {1: "the GPU is", 2: "both GPUs"}.get(count, f"all {count} GPUs")
             return f"{which} in use ({_counted(users) if count > 1 else listed(users)})"
-        parts = [f"servers.toml names {listed(gone)}, not there now"] if gone else []
+        parts = [f"{listed(gone)} missing"] if gone else []
         parts += [f"{free} of {_gpus(count)} free, {need} needed"] if free else []
         if used:
             parts.append(f"{len(used)} of {_gpus(count)} in use ({_counted(users)})")

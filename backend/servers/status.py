@@ -141,7 +141,8 @@ class Status:
         known = self._known.get(server)
         if known is None:
             return None
-        return known.status(now().astimezone(), self._maintenance().get(server))
+        gpus = self._known_gpus.by_server() if self._known_gpus else {}
+        return known.status(now().astimezone(), self._maintenance().get(server), gpus.get(server, ()))
 
     def look_at(self, server: str) -> ServerStatus | None:
         """Reads one server now, and returns it as `status_of` does; for what must not rest on an older reading."""

@@ -11,7 +11,7 @@ from backend.jobs.placement import Placement, Start
 from backend.probe.snapshot import GpuReading
 from backend.servers.reservations import OthersHold
 from backend.servers.server import Server
-from backend.servers.state import ServerStatus, State, Verdict
+from backend.servers.state import KnownGpu, ServerStatus, State, Verdict
 from tests import examples
 from tests.jobs.gpu_servers import divided, eight, gpu, server
 
@@ -162,11 +162,14 @@ def test_the_gpus_that_servers_toml_names_are_taken_in_its_order() -> None:
     )
 
 
-def test_gpus_of_servers_toml_that_are_gone_are_waited_for() -> None:
+def test_gpus_that_are_gone_are_waited_for() -> None:
     lab = Rounds(server("gpu1", []), gpus=[0, 1])
-    assert lab.reason(lab.add()) == "servers.toml names GPU 0, GPU 1, not there now"
+    assert lab.reason(lab.add()) == "GPU 0, GPU 1 missing"
     lab = Rounds(server("gpu1", [gpu(0, ["lee"]), gpu(1)]), gpus=[0, 9])
-    assert lab.reason(lab.add()) == "servers.toml names GPU 9, not there now; 1 of 1 GPU in use (lee 1)"
+    assert lab.reason(lab.add()) == "GPU 9 missing; 1 of 1 GPU in use (lee 1)"
+    gone = (KnownGpu(uuid="GPU-3", index=3),)
+    lab = Rounds(server("gpu1", []).model_copy(update={"missing_gpus": gone}))
+    assert lab.reason(lab.add()) == "GPU 3 missing"
     lab = Rounds(server("gpu1", [gpu(0)]), gpus=[])
     job = lab.add()
     assert lab.started() == [(job, "gpu1", [])]  # no GPU is for jobs there
