@@ -1,4 +1,4 @@
-"""What a week of readings takes in the store, and how long a prune delays a write: `python benchmarks/store.py`.
+"""What days of readings take in the store, and how long a prune delays a write: `python benchmarks/store.py`.
 
 Four servers with 8 GPUs, read every 15 s, are simulated; 50 servers take as much each.
 """
@@ -25,7 +25,7 @@ from backend.servers.history import History
 from backend.servers.readings import Readings
 
 SERVERS, GPUS, INTERVAL = 4, 8, 15
-DAYS, RAW_DAYS, YEAR = 7, 2, 366
+DAYS, RAW_DAYS, YEAR = 3, 2, 366
 LAB = 50
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 PEOPLE = ("kim", "lee", "park", "max")
