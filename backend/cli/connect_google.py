@@ -11,6 +11,7 @@ from backend.cli.connect_addon import connect_addon
 from backend.cli.connect_reservations import choose_reservations
 from backend.cli.show import say
 from backend.errors import InvalidError, SheetrackError
+from backend.servers.server import read_servers
 from backend.service.google_addresses import spreadsheet_id, web_app_address
 from backend.service.lock import is_served
 from backend.service.relay_script import make_script
@@ -69,7 +70,7 @@ def connect_google(
         )
     google, sheet = _opened(home, google)
     try:
-        kept = choose_reservations(sheet, settings.reservations, reservations)
+        kept = choose_reservations(sheet, settings.reservations, reservations, read_servers(home))
         _fill(home, sheet, kept)
     finally:
         sheet.close()

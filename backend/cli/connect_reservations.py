@@ -1,12 +1,15 @@
 """Which tab of the lab holds its reservations, and how Sheetrack reads it, shown before it is used."""
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from backend.cli.ask import ask, choose, confirm, done, failed, is_person
 from backend.cli.show import say
 from backend.errors import InvalidError, SheetrackError
-from backend.servers.reservations import HOW_TO_WRITE_DATES, problems_text
-from backend.servers.reservations_tab import Reservation, reservations
+from backend.servers.reservation import Reservation, summary
+from backend.servers.reservations import advice
+from backend.servers.reservations_tab import reservations
 from backend.settings import ReservationSettings
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ _COLUMNS = {
 
 
 def choose_reservations(
-    sheet: "GoogleSheet", known: ReservationSettings | None, tab: str | None
+    sheet: "GoogleSheet", known: ReservationSettings | None, tab: str | None, servers: Collection[str]
 ) -> ReservationSettings | None:
     """The tab that `tab` or the person names, once it can be read; None: the lab keeps no reservations there.
 
@@ -41,7 +44,7 @@ def choose_reservations(
         if not name:
             return None
         kept = known if known and known.tab == name else ReservationSettings(tab=name)
-        if chosen := _read(sheet, kept):
+        if chosen := _read(sheet, kept, servers):
             return chosen
         tab = None
 
@@ -57,29 +60,34 @@ def _asked_tab(titles: list[str], known: ReservationSettings | None) -> str:
     return titles[number - 1] if number else ""
 
 
-def _read(sheet: "GoogleSheet", kept: ReservationSettings) -> ReservationSettings | None:
+def _read(
+    sheet: "GoogleSheet", kept: ReservationSettings, servers: Collection[str]
+) -> ReservationSettings | None:
     """Shows how the tab is read, and lets the person name the columns until it is right; None: another tab."""
-    rows = sheet.read(kept.tab)
+    content = sheet.read(kept.tab)
     while True:
         try:
-            found, problems = reservations(rows, kept, sheet.zone)
+            found = reservations(content, kept, servers, datetime.now().astimezone())
         except SheetrackError as error:
             if not is_person():
                 raise
             failed(error)
         else:
-            done(
-                f"{kept.tab!r}: {len(found)} reservation{'' if len(found) == 1 else 's'}{':' if found else ''}"
-            )
-            for reservation in found[:_SHOWN_ROWS]:
+            count = len(found.reservations)
+            done(f"{kept.tab!r}: {count} reservation{'' if count == 1 else 's'}{':' if count else ''}")
+            for reservation in found.reservations[:_SHOWN_ROWS]:
                 say(f"    {_line(reservation)}")
-            if problems:
-                say(f"    {problems_text(problems, kept.tab)} {HOW_TO_WRITE_DATES}")
+            for remark in found.remarks:
+                say(f"    {remark}")
+            if found.problems or found.doubts:
+                say(f"    {summary(found)}. {advice(found)}")
             if confirm("Is that right?", default=True):
                 return kept
         if not confirm("Name the columns yourself?", default=True):
             return None
-        headers = {str(value).strip() for row in rows[:_MOST_TABS] for value in row if value is not None}
+        headers = {
+            str(value).strip() for row in content.rows[:_MOST_TABS] for value in row if value is not None
+        }
         kept = ReservationSettings.model_validate(
             kept.model_dump() | {name: _asked_column(what, headers) for name, what in _COLUMNS.items()}
         )
@@ -102,4 +110,5 @@ def _asked_column(what: str, headers: set[str]) -> str:
 def _line(reservation: Reservation) -> str:
     start = f"from {reservation.start:%Y-%m-%d %H:%M}" if reservation.start else "from no date on"
     end = f"until {reservation.end:%Y-%m-%d %H:%M}" if reservation.end else "without an end"
-    return f"{reservation.server:15}  {reservation.person:20}  {start}  {end}"
+    gpus = "" if reservation.gpus is None else f"  GPU {', '.join(map(str, reservation.gpus))}"
+    return f"{reservation.server:15}  {reservation.person:20}  {start}  {end}{gpus}"

@@ -2,15 +2,16 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from backend.errors import SheetrackError
-from backend.servers.reservations_tab import Reservation, reservations
+from backend.servers.reservation import Reservation, Understood, summary
+from backend.servers.reservations_tab import reservations
 from backend.servers.server import SERVER_NAME
 from backend.servers.state import ServerStatus, State
 from backend.servers.verdict import suggest
@@ -21,8 +22,6 @@ from backend.text import listed
 log = logging.getLogger(__name__)
 
 _MOST_NOT_SET_UP = 20
-HOW_TO_WRITE_DATES = "Such a row reserves nothing. Write dates like 2026-11-22 or 2026-11-22 18:00."
-_SHOWN_PROBLEMS = 5
 
 
 def reserved_now(known: Sequence[Reservation], moment: datetime) -> dict[str, list[Reservation]]:
@@ -62,10 +61,18 @@ def _one(reservation: Reservation, moment: datetime) -> str:
     """`Kim until 18:00 (GPU 0, 1)`; with the date unless it ends on the day of `moment`."""
     whose, end = reservation.person, reservation.end
     if end is not None:
-        is_today = end.date() == moment.astimezone(end.tzinfo).date()
-        whose += f" until {end:%H:%M}" if is_today else f" until {end:%Y-%m-%d %H:%M}".removesuffix(" 23:59")
+        whose += f" until {_until(end, moment)}"
     gpus = reservation.gpus
     return whose if gpus is None else f"{whose} (GPU {', '.join(map(str, gpus))})"
+
+
+def _until(end: datetime, moment: datetime) -> str:
+    """The time of an end today, else its date and time; of an end at midnight, the day before it."""
+    is_midnight = (end.hour, end.minute) == (0, 0)
+    day = end.date() - timedelta(days=is_midnight)
+    if day == moment.astimezone(end.tzinfo).date():
+        return "24:00" if is_midnight else f"{end:%H:%M}"
+    return f"{day:%Y-%m-%d}" if is_midnight else f"{end:%Y-%m-%d %H:%M}"
 
 
 def _other_use(reserved: Sequence[Reservation], server: ServerStatus) -> str:
@@ -142,22 +149,23 @@ def not_set_up(known: Sequence[Reservation], servers: Iterable[str], moment: dat
     return list(found.values())[:_MOST_NOT_SET_UP]
 
 
-def problems_text(problems: Sequence[str], tab: str) -> str:
-    """The rows of `tab` that are not understood, in one sentence; empty if all are."""
-    if not problems:
-        return ""
-    more = len(problems) - _SHOWN_PROBLEMS
-    listed = [*problems[:_SHOWN_PROBLEMS], *([f"{more} more rows"] if more > 0 else [])]
-    return f"{tab}: {'; '.join(listed)}."
+def advice(found: Understood) -> str:
+    """What to do about rows that are not understood or are doubtful."""
+    if not found.problems:
+        return "Write dates like 2026-11-22 and GPUs like 0-3." if found.doubts else ""
+    return "A row that is not understood reserves nothing. Write dates like 2026-11-22 or 2026-11-22 18:00."
 
 
 class Reservations:
     """The newest reservations of the lab's tab, and the columns that Sheetrack shows beside it."""
 
-    def __init__(self, sheet: Callable[[], Sheet], settings: ReservationSettings) -> None:
-        """`sheet` opens the sheet that has the tab. It is called when the tab is read."""
+    def __init__(
+        self, sheet: Callable[[], Sheet], settings: ReservationSettings, servers: Collection[str]
+    ) -> None:
+        """`sheet` opens the sheet that has the tab. It is called when the tab is read. `servers` are the lab's."""
         self._sheet = sheet
         self._settings = settings
+        self._servers = servers
         self._known: list[Reservation] = []
         self.times_read = 0
         """How often the tab was read."""
@@ -176,11 +184,12 @@ class Reservations:
         settings, errors = self._settings, []
         try:
             sheet = self._sheet()
-            self._known, problems = reservations(sheet.read(settings.tab), settings, sheet.zone)
-            if problems:
-                errors = [problems_text(problems, settings.tab), HOW_TO_WRITE_DATES]
-            if annotate:
-                sheet.annotate(settings.tab, settings.server, settings.show)
+            found = reservations(sheet.read(settings.tab), settings, self._servers, _now())
+            self._known = found.reservations
+            if found.problems or found.doubts:
+                errors = [f"Reservations: {summary(found)}.", advice(found)]
+            if annotate and found.key_column is not None:
+                sheet.annotate(settings.tab, settings.server or found.key_column, settings.show)
                 errors += sheet.errors()
         except SheetrackError as error:
             errors.append(str(error))
@@ -190,13 +199,17 @@ class Reservations:
 
     def shown_on(self, servers: Sequence[ServerStatus]) -> list[ServerStatus]:
         """The servers, each with its reservation, the best to take first."""
-        moment = datetime.now().astimezone()
+        moment = _now()
         return with_reservations(servers, reserved_now(self._known, moment), moment)
 
     def not_set_up(self, servers: Iterable[str]) -> list[NotSetUp]:
         """The servers in the tab that are none of `servers`."""
-        return not_set_up(self._known, servers, datetime.now().astimezone())
+        return not_set_up(self._known, servers, _now())
 
     def others_hold(self, server: str, asker: str) -> OthersHold:
         """What other people than `asker` have reserved of `server` now."""
-        return others_hold(self._known, server, asker, datetime.now().astimezone())
+        return others_hold(self._known, server, asker, _now())
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()

@@ -1,114 +1,198 @@
 """Reservations as the lab's own tab has them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from datetime import datetime
 
 from backend.errors import NotFoundError
+from backend.servers.reservation import Note, Reservation, Understood
+from backend.servers.reservations_columns import plain_header
+from backend.servers.reservations_gpus import GpuColumn
+from backend.servers.reservations_grid import read_grid
+from backend.servers.reservations_names import Names, Part, person_of
+from backend.servers.reservations_table import Block, Finder, ListBlock
+from backend.servers.reservations_times import Cell, Span, span_of
 from backend.settings import ReservationSettings
-from backend.sheets.dates import Value, moment_of
-from backend.sheets.people import find_header
-from backend.text import plain_text
+from backend.sheets.content import TabContent, Value
+from backend.sheets.dates import DateReader
 
-_HEADERS = {
-    "person": (
-        "user", "person", "who", "reserved by", "reserved for", "booked by", "owner", "used by", "name"
-    ),
-    "start": ("from", "start", "since", "begin", "start date", "date"),
-    "end": ("until", "end", "to", "till", "end date", "due"),
-}  # fmt: skip
-"""The usual headers of each column. The first that the tab has is taken."""
-_LONGEST_NAME = 100
+_ROLES = ("server", "person", "start", "end")
+_WHEN = ("start", "end", "day", "time")
 
 
-@dataclass(frozen=True)
-class Reservation:
-    """A server, or some of its GPUs, that a person has from `start` to `end`, without a limit where that is None."""
+def reservations(
+    content: TabContent, settings: ReservationSettings, servers: Collection[str], moment: datetime
+) -> Understood:
+    """What the tab reserves, in its zone and by its locale; a row that is not understood reserves nothing.
 
-    server: str
-    person: str
-    start: datetime | None = None
-    end: datetime | None = None
-    gpus: tuple[int, ...] | None = None
-    """The indices of the GPUs, in increasing order; None: the whole server."""
-
-    def covers(self, moment: datetime) -> bool:
-        return (self.start is None or self.start <= moment) and (self.end is None or moment < self.end)
-
-
-class Understood(NamedTuple):
-    """What a tab of reservations says."""
-
-    reservations: list[Reservation]
-    problems: list[str]
-    """Each row that is not understood, such as `row 4: no date in 'soon'`. It reserves nothing."""
-
-
-def reservations(rows: Sequence[Sequence[Value]], settings: ReservationSettings, zone: tzinfo) -> Understood:
-    """Every row that names a server and a person; dates hold in `zone`.
+    Args:
+        content: the tab.
+        settings: its name, and the headers that the lab has named.
+        servers: the names of the lab's servers, which the tab may write in other ways.
+        moment: the present, which says what `Monday` means.
 
     Raises:
         NotFoundError: a column that the settings name is missing, or the servers' or the people's.
     """
-    texts = [["" if value is None else str(value).strip() for value in row] for row in rows]
-    header_at, server_at = find_header(texts, settings.server, settings.tab)
-    header = [text.casefold() for text in texts[header_at]]
-    places = {
-        name: _place(name, getattr(settings, name), header, server_at, settings.tab) for name in _HEADERS
-    }
-    if places["person"] is None:
-        raise NotFoundError(
-            f"The tab {settings.tab!r} does not say who reserved a server.",
-            "Name the header of that column in reservations.person in settings.toml.",
-        )
-    found = Understood([], [])
-    for at in range(header_at + 1, len(rows)):
-        server, person = (
-            plain_text(str(_at(texts[at], place) or ""), _LONGEST_NAME)
-            for place in (server_at, places["person"])
-        )
-        if not server or not person:
-            continue
-        try:
-            start, end = _span(_at(rows[at], places["start"]), _at(rows[at], places["end"]), zone)
-        except ValueError as error:
-            found.problems.append(f"row {at + 1}: {error}")
+    named = {role: header for role in _ROLES if (header := getattr(settings, role))}
+    names, today = Names(servers), moment.astimezone(content.zone).date()
+    reader = DateReader(content.locale, content.zone, today)
+    blocks = Finder(content, named, names, reader).blocks()
+    _check(content, blocks, named, settings.tab)
+    found = Understood()
+    for block in blocks:
+        if isinstance(block, ListBlock):
+            _List(content, block, names, _reader_of(content, block, reader), found).read()
         else:
-            found.reservations.append(Reservation(server, person, start, end))
+            read_grid(content, block, names, reader, found)
+    found.key_column = _key_column(content, blocks[0])
+    found.remarks[:] = [*found.remarks, *_without_people(blocks, settings.tab)]
+    found.problems.sort(key=lambda note: note.row)
     return found
 
 
-def _span(start: Value, end: Value, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
-    """Beginning and end, None where the cell is empty.
-
-    Raises:
-        ValueError: a cell is not understood, or the end is before the beginning; in words.
-    """
-    begins, ends = (None if _is_empty(cell) else moment_of(cell, zone) for cell in (start, end))
-    if ends is not None and (ends.hour, ends.minute) == (0, 0):
-        ends = ends.replace(hour=23, minute=59)  # a day belongs to the reservation that ends on it
-    if begins and ends and ends <= begins:
-        raise ValueError("it ends before it begins")
-    return begins, ends
-
-
-def _is_empty(cell: Value) -> bool:
-    return cell is None or (isinstance(cell, str) and not cell.strip())
-
-
-def _place(name: str, wanted: str, header: Sequence[str], server_at: int, tab: str) -> int | None:
-    """The column of what settings.toml calls reservations.`name`, None without such a column."""
-    for candidate in (wanted.strip().casefold(),) if wanted else _HEADERS[name]:
-        for place, title in enumerate(header):
-            if title == candidate and (wanted or place != server_at):
-                return place
-    if wanted:
+def _check(content: TabContent, blocks: list[Block], named: dict[str, str], tab: str) -> None:
+    headers = {text.casefold() for row in range(len(content.rows)) for text in content.texts(row)[:200]}
+    for role, header in named.items():
+        if header.strip().casefold() not in headers:
+            raise NotFoundError(
+                f"The tab {tab!r} has no column {header!r}.", f"Correct reservations.{role} in settings.toml."
+            )
+    if not blocks:
         raise NotFoundError(
-            f"The tab {tab!r} has no column {wanted!r}.", f"Correct reservations.{name} in settings.toml."
+            f"The tab {tab!r} has no column of the servers' names, such as 'Server'.",
+            "Name its header in reservations.server in settings.toml.",
         )
-    return None
+    first = blocks[0]
+    if (
+        isinstance(first, ListBlock)
+        and "person" not in first.columns
+        and {"start", "end"} & set(first.columns)
+    ):
+        raise NotFoundError(
+            f"The tab {tab!r} does not say who reserved a server.",
+            "Name the header of that column in reservations.person in settings.toml.",
+        )
 
 
-def _at(row: Sequence[Value], place: int | None) -> Value:
-    return row[place] if place is not None and place < len(row) else None
+def _reader_of(content: TabContent, block: ListBlock, reader: DateReader) -> DateReader:
+    """With the dates of the list, which tell in which order it writes day and month."""
+    places = [block.columns[role] for role in ("start", "end", "day") if role in block.columns]
+    cells = [content.value(row, place) for row in range(block.first, block.end) for place in places]
+    return DateReader(content.locale, reader.zone, reader.today, cells)
+
+
+def _key_column(content: TabContent, block: Block) -> str | None:
+    if isinstance(block, ListBlock):
+        place = block.columns.get("server")
+        return (
+            None
+            if place is None
+            else content.text(block.header, place) or content.text(block.header - 1, place)
+        )
+    return None if block.servers is not None else content.text(block.header, block.key) or None
+
+
+def _without_people(blocks: list[Block], tab: str) -> list[str]:
+    if all(isinstance(block, ListBlock) and "person" not in block.columns for block in blocks):
+        sentence = f"{tab!r} has no column of people, and so reserves nothing."
+        return [f"{sentence} If it has one, name its header in reservations.person in settings.toml."]
+    return []
+
+
+class _List:
+    """One list of a tab, row by row."""
+
+    def __init__(
+        self, content: TabContent, block: ListBlock, names: Names, reader: DateReader, found: Understood
+    ) -> None:
+        self._content, self._block, self._names, self._reader = content, block, names, reader
+        self._found = found
+        self._gpus = GpuColumn(content, block)
+        self._has_dates = any(role in block.columns for role in _WHEN)
+        self._server = block.server
+        self._day = Cell()
+
+    def read(self) -> None:
+        if "person" not in self._block.columns:
+            return
+        for row in range(self._block.first, self._block.end):
+            try:
+                reserved = list(self._row(row))
+            except ValueError as error:
+                self._found.problems.append(Note(row + 1, str(error)))
+            else:
+                self._found.reservations += reserved
+                self._found.count += bool(reserved)
+        self._found.doubts += self._gpus.doubts
+
+    def _row(self, row: int) -> Iterator[Reservation]:
+        """The reservations of a row.
+
+        Raises:
+            ValueError: it is not understood.
+        """
+        text, person_cell = self._text(row, "server"), self._text(row, "person")
+        if not any(self._content.texts(row)):
+            self._server, self._day = self._block.server, Cell()
+            return
+        if self._is_header(row) or (text and text == person_cell):  # a remark over the whole width
+            return
+        start, end, day, time = (self._cell(row, role) for role in _WHEN)
+        # In a merged area, exported as CSV, only the first row has the server or the day.
+        if not text and self._has_dates and all(cell.is_empty for cell in (start, end, day, time)):
+            is_part = False
+        else:
+            is_part = bool(person_cell)
+        server = text or (self._server if is_part else "")
+        self._server = text or self._server
+        self._day = self._day if day.is_empty else day
+        if not person_cell or (not server and not self._has_when(row)):
+            return
+        person = person_of(person_cell)
+        if person is None:
+            return
+        parts = self._parts(row, server)
+        span = span_of(
+            start, end, day if not day.is_empty else self._day, time, self._reader,
+            has_days="day" in self._block.columns,
+        )  # fmt: skip
+        self._found.doubts += [Note(row + 1, doubt) for doubt in span.doubts]
+        yield from (_reservation(part, person, span) for part in parts)
+
+    def _parts(self, row: int, server: str) -> list[Part]:
+        gpus_text = self._text(row, "gpus")
+        if not server:
+            if ":" in gpus_text:
+                return self._names.parts(gpus_text)
+            raise ValueError("no server's name")
+        return self._gpus.of(row, self._parts_of(row, server), self._names)
+
+    def _parts_of(self, row: int, server: str) -> list[Part]:
+        # A spreadsheet makes the number 1000 of the name 1e3, and may show it as 1,000.
+        value = self._value(row, "server")
+        is_new = isinstance(value, int | float) and self._names.known(server) is None
+        if is_new and (known := self._names.numbered(float(value))):
+            return [Part(known, None)]
+        return self._names.parts(server)
+
+    def _is_header(self, row: int) -> bool:
+        """Whether the headers are repeated here."""
+        places = self._block.columns.values()
+        mine = [plain_header(self._content.text(row, place)) for place in places]
+        return mine == [plain_header(self._content.text(self._block.header, place)) for place in places]
+
+    def _has_when(self, row: int) -> bool:
+        return any(self._text(row, role) for role in _WHEN)
+
+    def _cell(self, row: int, role: str) -> Cell:
+        return Cell(self._value(row, role), self._text(row, role))
+
+    def _text(self, row: int, role: str) -> str:
+        return self._content.text(row, self._block.columns.get(role))
+
+    def _value(self, row: int, role: str) -> Value:
+        return self._content.value(row, self._block.columns.get(role))
+
+
+def _reservation(part: Part, person: str, span: Span) -> Reservation:
+    return Reservation(part.server, person, span.start, span.end, part.gpus)

@@ -9,7 +9,8 @@ from backend.database import open_database
 from backend.errors import SheetrackError
 from backend.jobs.engines.http_client import open_client
 from backend.jobs.engines.ray import absent, ray_jobs
-from backend.servers.reservations import HOW_TO_WRITE_DATES, not_set_up, problems_text
+from backend.servers.reservation import summary
+from backend.servers.reservations import advice, not_set_up
 from backend.servers.reservations_tab import reservations
 from backend.servers.server import read_servers
 from backend.service.lock import is_served
@@ -58,27 +59,31 @@ def reserved(home: Home) -> str:
         return _NOT_SET_UP
     google = open_google(home, everything.google) if everything.google else None
     sheet: Sheet = google or Workbook(_store(home), home.peoples_tabs, SERVERS)
+    servers, moment = read_servers(home), datetime.now().astimezone()
     try:
-        known, problems = reservations(sheet.read(settings.tab), settings, sheet.zone)
+        found = reservations(sheet.read(settings.tab), settings, servers, moment)
         errors = sheet.errors()
     finally:
         if google:
             google.close()
-    found = f"{len(known)} reservation{'' if len(known) == 1 else 's'} in {settings.tab!r}"
-    if problems:
-        texts = [f"{found}.", problems_text(problems, settings.tab), *errors]
-        raise SheetrackError(" ".join(texts), HOW_TO_WRITE_DATES)
+    told = f"{summary(found)} (in {settings.tab!r})"
+    if found.problems or found.doubts:
+        raise SheetrackError(" ".join([f"{told}.", *errors]), advice(found))
     if errors:
         raise SheetrackError(" ".join(errors), "Sheetrack's columns fill again once that is undone.")
     titles = [column.title for column in servers_table([], reservations=True).sections[0].columns]
     if unknown := [title for title in settings.show if title not in titles]:
-        sentence = f"{found}. The {SERVERS} tab has no column {unknown[0]!r} to show beside them."
+        sentence = f"{told}. The {SERVERS} tab has no column {unknown[0]!r} to show beside them."
         raise SheetrackError(
             sentence, f"Correct reservations.show in settings.toml; it has {listed(titles, 20)}."
         )
-    new = not_set_up(known, read_servers(home), datetime.now().astimezone())
+    new = not_set_up(found.reservations, servers, moment)
     return "\n".join(
-        [found, *(f"{one.name} is not set up yet; add to servers.toml:\n{one.lines}" for one in new)]
+        [
+            told,
+            *found.remarks,
+            *(f"{one.name} is not set up yet; add to servers.toml:\n{one.lines}" for one in new),
+        ]
     )
 
 

@@ -142,7 +142,9 @@ class Sheetrack:
         if self.settings.reservations is None:
             return None
         return Reservations(
-            self.google if self.settings.google else lambda: self.workbook, self.settings.reservations
+            self.google if self.settings.google else lambda: self.workbook,
+            self.settings.reservations,
+            self.servers,
         )
 
     @cached_property

@@ -1,10 +1,11 @@
 """The Sheet seam: the place where tables appear."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Protocol
 
 from backend.errors import UnavailableError
+from backend.sheets.content import TabContent
 from backend.sheets.table import Table
 
 
@@ -33,8 +34,8 @@ class Sheet(Protocol):
             UnavailableError: the sheet could not be read.
         """
 
-    def read(self, tab: str) -> list[list[str | int | float | bool | None]]:
-        """The plain values of a tab, row by row.
+    def read(self, tab: str) -> TabContent:
+        """The cells of a tab, those of people alone where the tab is theirs.
 
         Raises:
             NotFoundError: there is no such tab.
@@ -56,10 +57,6 @@ class Sheet(Protocol):
         Raises:
             UnavailableError: the sheet could not be read.
         """
-
-    @property
-    def zone(self) -> tzinfo:
-        """The time zone of dates in the sheet."""
 
 
 class StoredSheet(Sheet, Protocol):

@@ -9,8 +9,13 @@ from pathlib import Path
 
 from backend.errors import NotFoundError, UnavailableError
 
-_HEADER_ROWS = 50
-_SERVER_NAMES = ("server", "servers", "machine", "host", "hostname", "gpu server", "name")
+HEADER_ROWS = 50
+SERVER_NAMES = (
+    "server", "servers", "machine", "machines", "host", "hostname", "gpu server", "server name", "machine name",
+    "node", "workstation", "computer", "rechner", "maschine", "serveur", "serveurs", "servidor", "servidores",
+    "máquina", "macchina", "serwer", "stroj", "palvelin", "sunucu", "сервер", "машина", "サーバー", "サーバ", "マシン",
+    "服务器", "机器", "서버", "장비", "name",
+)  # fmt: skip
 """The first that a header row has is the column of the servers."""
 _DELIMITERS = ",;\t"
 _LARGEST_BYTES = 16 << 20
@@ -28,7 +33,7 @@ def find_header(rows: Sequence[Sequence[str]], key_column: str, tab: str) -> tup
     Raises:
         NotFoundError: there is no such header among the first fifty rows.
     """
-    if found := _header(rows, (key_column.strip().casefold(),) if key_column else _SERVER_NAMES):
+    if found := _header(rows, (key_column.strip().casefold(),) if key_column else SERVER_NAMES):
         return found
     wanted = repr(key_column) if key_column else "of the servers' names, such as 'Server'"
     raise NotFoundError(
@@ -38,12 +43,17 @@ def find_header(rows: Sequence[Sequence[str]], key_column: str, tab: str) -> tup
 
 
 def _header(rows: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[int, int] | None:
-    for at, row in enumerate(rows[:_HEADER_ROWS]):
+    """The first row with one of `names`; a row with nothing else may be a title, and is the last choice."""
+    alone = None
+    for at, row in enumerate(rows[:HEADER_ROWS]):
         titles = [text.strip().casefold() for text in row]
-        for name in names:
-            if name in titles:
-                return at, titles.index(name)
-    return None
+        name = next((name for name in names if name in titles), None)
+        if name is None:
+            continue
+        if len({title for title in titles if title}) > 1:
+            return at, titles.index(name)
+        alone = alone or (at, titles.index(name))
+    return alone
 
 
 def read_csv(file: Path) -> list[list[str]]:
@@ -106,7 +116,7 @@ def _fit(text: str, delimiter: str) -> tuple[int, ...]:
         return (-1,)
     lengths = Counter(len(row) for row in rows if len(row) > 1)
     length, count = lengths.most_common(1)[0] if lengths else (1, 0)
-    header = _header(rows, _SERVER_NAMES)
+    header = _header(rows, SERVER_NAMES)
     if header is None:
         return 0, 0, 0, count, length
     return 1, -header[0], sum(1 for text in rows[header[0]] if text.strip()), count, length

@@ -7,14 +7,17 @@ columns beside them.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfoNotFoundError
 
 import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
+from tzlocal import get_localzone
 
 from backend.errors import NotFoundError, SheetrackError, UnavailableError
 from backend.sheets import people
+from backend.sheets.content import TabContent, Value
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text
 from backend.times import now
 
@@ -67,17 +70,18 @@ class Workbook:
         with self._reading.connect() as connection:
             return {row.name: row.content for row in connection.execute(query)}
 
-    def read(self, tab: str) -> list[list[str | int | float | bool | None]]:
+    def read(self, tab: str) -> TabContent:
+        zone = _local_zone()
         if tab.endswith(".csv"):
-            return [list(row) for row in people.read_csv(self._file(tab))]
+            return TabContent([list(row) for row in people.read_csv(self._file(tab))], zone=zone)
         table, _ = self.table(tab)
-        values: list[list[str | int | float | bool | None]] = []
+        values: list[list[Value]] = []
         for section in table.sections:
             if section.title:
                 values.append([section.title])
             values.append([column.title for column in section.columns])
             values += [[_plain(cell) for cell in row] for row in section.rows]
-        return values
+        return TabContent(values, zone=zone)
 
     def annotate(self, tab: str, key_column: str, columns: Sequence[str]) -> None:
         people.find_header(people.read_csv(self._file(tab)), key_column, tab)
@@ -102,10 +106,6 @@ class Workbook:
             except SheetrackError as error:
                 errors.append(str(error))
         return errors
-
-    @property
-    def zone(self) -> tzinfo:
-        return datetime.now().astimezone().tzinfo or UTC
 
     def tabs(self) -> list[tuple[str, datetime]]:
         """Every tab's name and when it last changed, in the order in which they are shown."""
@@ -196,6 +196,14 @@ class Workbook:
         return {column.title: place for place, column in enumerate(section.columns)}
 
 
+def _local_zone() -> tzinfo:
+    """This machine's zone with its summer time; at its present offset where the zone is not known."""
+    try:
+        return get_localzone()
+    except (ZoneInfoNotFoundError, ValueError):
+        return datetime.now().astimezone().tzinfo or UTC
+
+
 def _message(tab: str, rank: int, words: str) -> Table:
     return Table(name=tab, rank=rank, sections=(Section(note=words, columns=()),))
 
@@ -217,7 +225,7 @@ def _moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _plain(cell: Cell) -> str | int | float | bool | None:
+def _plain(cell: Cell) -> Value:
     match cell:
         case Text():
             return f"{cell.text} {cell.note}".rstrip()

@@ -61,7 +61,7 @@ class Book:
             protections=frozenset(
                 entry["protectedRangeId"] for sheet in sheets for entry in sheet.get("protectedRanges", [])
             ),
-            zone=_zone(answer.get("properties", {}).get("timeZone", "")),
+            zone=zone_named(answer.get("properties", {}).get("timeZone", "")),
             lease=read_lease(answer.get("developerMetadata", [])),
         )
 
@@ -154,7 +154,8 @@ def harmless() -> list[Values]:
     ]
 
 
-def _zone(name: str) -> tzinfo:
+def zone_named(name: str) -> tzinfo:
+    """The time zone called `name`, UTC where there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):

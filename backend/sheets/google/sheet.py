@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
 
 from gspread.utils import absolute_range_name
 
 from backend.errors import NotFoundError, UnavailableError
 from backend.sheets import MismatchError
+from backend.sheets.content import TabContent
 from backend.sheets.google import lease
 from backend.sheets.google.annotations import AnnotatedTab
 from backend.sheets.google.api import GoogleApi, ProtectedError
@@ -19,6 +19,7 @@ from backend.sheets.google.formulas import LookupTab
 from backend.sheets.google.marks import KEY
 from backend.sheets.google.our_tab import RELEASE, OurTab
 from backend.sheets.google.peoples_tab import TAB_FIELDS, WARNING
+from backend.sheets.google.theirs import CONTENT_FIELDS, content_of
 from backend.sheets.table import Table
 
 _ROUNDS = 8
@@ -62,15 +63,9 @@ class GoogleSheet:
         self._lookup = lookup
         self._backend = backend
         self._clock = clock
-        self._zone: tzinfo | None = None
         self._drawn: dict[int, _Drawn] = {}
         self._refused: dict[str, tuple[float, UnavailableError]] = {}
         """Tabs whose columns Google did not take: until when they rest, and why."""
-
-    @property
-    def zone(self) -> tzinfo:
-        """The spreadsheet's."""
-        return self._zone or self._book().zone
 
     @property
     def account(self) -> str:
@@ -144,9 +139,9 @@ class GoogleSheet:
     def shown(self) -> set[str]:
         return {name for name, tab in self._book().ours.items() if tab.release == RELEASE}
 
-    def read(self, tab: str) -> list[list[str | int | float | bool | None]]:
+    def read(self, tab: str) -> TabContent:
         try:
-            return self._api.values(tab)
+            return content_of(self._api.spreadsheet(CONTENT_FIELDS, [absolute_range_name(tab)]))
         except MismatchError:
             raise self._no_tab(tab) from None
 
@@ -237,9 +232,7 @@ class GoogleSheet:
         raise failure
 
     def _book(self) -> Book:
-        book = Book.of(self._api.spreadsheet(METADATA))
-        self._zone = book.zone
-        return book
+        return Book.of(self._api.spreadsheet(METADATA))
 
     def _open(self, tab: str) -> tuple[AnnotatedTab, LookupTab]:
         """People's tab, and the first rows of the lookup tab."""

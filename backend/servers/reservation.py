@@ -1,0 +1,75 @@
+"""A reservation, and what a tab of them says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from backend.text import listed
+
+_SHOWN_REASONS = 5
+_SHOWN_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """A server, or some of its GPUs, that a person has from `start` to `end`, without a limit where that is None."""
+
+    server: str
+    person: str
+    start: datetime | None = None
+    end: datetime | None = None
+    gpus: tuple[int, ...] | None = None
+    """The indices of the GPUs, in increasing order; None: the whole server."""
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether it holds at `moment`; it does at its start, and no longer at its end."""
+        return (self.start is None or self.start <= moment) and (self.end is None or moment < self.end)
+
+
+class Note(NamedTuple):
+    """What is to be told about a row."""
+
+    row: int
+    """From 1, as spreadsheets number them."""
+    reason: str
+
+
+@dataclass
+class Understood:
+    """What a tab of reservations says."""
+
+    reservations: list[Reservation] = field(default_factory=list)
+    count: int = 0
+    """How many rows of lists and cells of grids reserve something."""
+    problems: list[Note] = field(default_factory=list)
+    """The rows that are not understood. They reserve nothing."""
+    doubts: list[Note] = field(default_factory=list)
+    """The rows that may mean something else than what they are read as."""
+    remarks: list[str] = field(default_factory=list)
+    """How the whole tab is read where that is not obvious, in sentences."""
+    key_column: str | None = None
+    """The header of the servers' names; None: the tab has no such column."""
+
+
+def summary(found: Understood) -> str:
+    """How much is understood: `14 understood, rows 4, 7, 9 not: no date in 'next week'`."""
+    problems, doubts = _by_reason(found.problems), _by_reason(found.doubts)
+    told = [f"{_rows(rows)} not: {reason}" for reason, rows in problems]
+    told += [f"{_rows(rows)} doubtful: {reason}" for reason, rows in doubts]
+    left = sum(len(rows) for _, rows in [*problems, *doubts][_SHOWN_REASONS:])
+    shown = [*told[:_SHOWN_REASONS], *([f"{left} more rows"] if left else [])]
+    return ", ".join([f"{found.count} understood", *(["; ".join(shown)] if shown else [])])
+
+
+def _by_reason(notes: Sequence[Note]) -> list[tuple[str, list[int]]]:
+    rows: dict[str, list[int]] = {}
+    for note in notes:
+        numbers = rows.setdefault(note.reason, [])
+        if note.row not in numbers:
+            numbers.append(note.row)
+    return list(rows.items())
+
+
+def _rows(numbers: Sequence[int]) -> str:
+    return f"row{'' if len(numbers) == 1 else 's'} {listed([str(number) for number in numbers], _SHOWN_ROWS)}"

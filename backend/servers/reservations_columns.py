@@ -1,0 +1,103 @@
+"""Which column of a lab's tab says what, by the usual headers in the common languages."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from backend.sheets.people import SERVER_NAMES
+
+_GPU = (
+    "gpu", "gpus", "gpu id", "gpu ids", "gpu index", "gpu no", "gpu nr", "gpu number", "gpu numbers", "which gpu",
+    "which gpus", "device", "devices", "cards",
+)  # fmt: skip
+_PERSON = (
+    "user", "users", "person", "who", "reserved by", "reserved for", "booked by", "booked for", "owner", "used by",
+    "taken by", "assigned to", "requested by", "user name", "username", "researcher", "member", "student",
+    "nutzer", "benutzer", "wer", "reserviert von", "gebucht von", "belegt von", "utilisateur", "qui", "réservé par",
+    "usuario", "quién", "reservado por", "utente", "chi", "prenotato da", "usuário", "quem", "gebruiker",
+    "użytkownik", "uživatel", "användare", "bruger", "bruker", "käyttäjä", "kullanıcı", "пользователь", "кто",
+    "користувач", "ユーザー", "利用者", "使用者", "使用人", "用户", "사용자", "예약자", "이름", "姓名", "名前",
+    "people", "name", "names", "nom", "nombre", "nome", "imię", "имя", "contact", "email", "e-mail", "mail",
+)  # fmt: skip
+_START = (
+    "from", "start", "starts", "since", "begin", "begins", "start date", "date from", "from date", "start time",
+    "from time", "reserved from", "start date time", "von", "ab", "beginn", "anfang", "seit", "startdatum",
+    "de", "du", "début", "date de début", "desde", "inicio", "fecha de inicio", "da", "dal", "inizio", "data inizio",
+    "início", "van", "vanaf", "begindatum", "od", "początek", "začátek", "från", "fra", "alkaa", "başlangıç",
+    "с", "от", "начало", "开始", "开始时间", "开始日期", "開始", "開始日", "시작", "시작일",
+)  # fmt: skip
+_END = (
+    "until", "end", "ends", "to", "till", "through", "end date", "date to", "to date", "due", "end time", "to time",
+    "reserved until", "reserved to", "end date time", "expires", "bis", "ende", "enddatum", "au", "jusqu'au",
+    "jusqu’au", "fin", "date de fin", "hasta", "fecha de fin", "a", "al", "fine", "data fine", "até", "fim", "tot",
+    "einde", "einddatum", "do", "koniec", "konec", "till och med", "til", "slut", "slutt", "päättyy", "bitiş",
+    "по", "до", "конец", "结束", "结束时间", "结束日期", "終了", "終了日", "종료", "종료일",
+)  # fmt: skip
+_DAY = (
+    "date", "dates", "day", "days", "when", "period", "datum", "tag", "wann", "zeitraum", "jour", "quand", "fecha",
+    "día", "cuándo", "período", "giorno", "quando", "periodo", "data", "dia", "dag", "dzień", "datum rezervace",
+    "päivä", "tarih", "gün", "дата", "день", "日期", "日付", "日", "날짜", "week",
+)  # fmt: skip
+_TIME = (
+    "time", "times", "hours", "slot", "time slot", "uhrzeit", "zeit", "heure", "heures", "hora", "horas", "ora",
+    "orario", "tijd", "tid", "godzina", "время", "saat", "时间", "時間", "시간",
+)  # fmt: skip
+HEADERS: Mapping[str, Sequence[str]] = {
+    "server": SERVER_NAMES,
+    "person": _PERSON,
+    "start": _START,
+    "end": _END,
+    "day": _DAY,
+    "time": _TIME,
+    "gpus": _GPU,
+}
+"""The usual headers of each column. The first that the tab has is taken."""
+_PARTS = {
+    "server": ("server", "machine", "host"),
+    "person": ("reserved by", "booked by", "used by", "user", "person", "who"),
+    "start": ("from", "start", "begin"),
+    "end": ("until", "till", "end", "to"),
+    "day": ("date", "day"),
+    "time": ("time",),
+    "gpus": ("gpu", "gpus"),
+}
+"""What longer headers contain, such as `Server (click to sort)`."""
+_MOST_WORDS = 4
+
+
+def plain_header(text: str) -> str:
+    """A header in lower case, without signs and what stands in parentheses."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.sub(r"\([^)]*\)|[^\w'’-]|_", " ", text).split())
+
+
+def roles_of(headers: Sequence[str], named: Mapping[str, str]) -> dict[str, int]:
+    """The column of each role, as far as `headers` have it; `named` are the headers that the settings name."""
+    titles = [plain_header(header) for header in headers]
+    found: dict[str, int] = {}
+    for role, usual in HEADERS.items():
+        if wanted := named.get(role):
+            exact = [header.strip().casefold() for header in headers]
+            if (text := wanted.strip().casefold()) in exact:
+                found[role] = exact.index(text)
+            continue
+        for title in usual:
+            places = [at for at, own in enumerate(titles) if own == title and at not in found.values()]
+            if places:
+                found[role] = places[0]
+                break
+    for role, parts in _PARTS.items():
+        if role not in found and not named.get(role):
+            place = _containing(titles, parts, found)
+            if place is not None:
+                found[role] = place
+    return found
+
+
+def _containing(titles: Sequence[str], parts: Sequence[str], taken: Mapping[str, int]) -> int | None:
+    for part in parts:
+        for at, title in enumerate(titles):
+            words = title.split()
+            if at not in taken.values() and 1 < len(words) <= _MOST_WORDS and f" {part} " in f" {title} ":
+                return at
+    return None

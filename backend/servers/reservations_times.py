@@ -1,0 +1,176 @@
+"""From when to when a row of a list reserves a server."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from backend.sheets.content import Value
+from backend.sheets.dates import DateReader, Moment
+from backend.sheets.day_times import time_of, time_range_of
+
+_BETWEEN = re.compile(
+    r"\s+(?:-|–|—|~|to|until|till|through|thru|bis|au|à|al|a|hasta|até|tot|do|->|→)\s+|\s*(?:–|—|~|〜|→|->)\s*|-",
+    re.IGNORECASE,
+)
+
+
+class Cell(NamedTuple):
+    value: Value = None
+    text: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.text
+
+
+class Span(NamedTuple):
+    """From `start` to `end`, without a limit where that is None."""
+
+    start: datetime | None
+    end: datetime | None
+    doubts: tuple[str, ...] = ()
+
+
+def span_of(
+    start: Cell, end: Cell, day: Cell, time: Cell, reader: DateReader, *, has_days: bool = False
+) -> Span:
+    """The span that the cells of a row name; `has_days` says that the list has a column of days.
+
+    Raises:
+        ValueError: a cell is not understood, or the end is not after the start; in words.
+    """
+    if not day.is_empty:
+        try:
+            span = _within_days(start, end, day, time, reader)
+        except ValueError:
+            if start.is_empty or end.is_empty or not (_is_date(start, reader) and _is_date(end, reader)):
+                raise
+            span = _from_to(start, end, reader)  # both ends have dates: the day may be its weekday
+    elif has_days and start.is_empty and end.is_empty:
+        raise ValueError("no date")
+    elif has_days or not time.is_empty:
+        if start.is_empty or not _is_date(start, reader):
+            raise ValueError("no date")
+        span = _from_to(start, end, reader)
+    else:
+        span = _from_to(start, end, reader)
+    if span.start and span.end and span.end <= span.start:
+        raise ValueError(
+            f"it ends ({span.end:%Y-%m-%d %H:%M}) before it begins ({span.start:%Y-%m-%d %H:%M})"
+        )
+    return span
+
+
+def _from_to(start: Cell, end: Cell, reader: DateReader) -> Span:
+    if start.is_empty and end.is_empty:
+        return Span(None, None)
+    if end.is_empty and (both := _period(start, reader)):
+        return both
+    first = None if start.is_empty else _moment(start, reader)
+    if end.is_empty:
+        return Span(first and first.at, None, _doubts(first))
+    if first and (clock := time_of(end.value, end.text)) is not None and not _is_date(end, reader):
+        return Span(first.at, _at(first.at, clock or timedelta(days=1)), _doubts(first))
+    last = _moment(end, reader)
+    return Span(first and first.at, last.end, _doubts(first, last))
+
+
+def _within_days(start: Cell, end: Cell, day: Cell, time: Cell, reader: DateReader) -> Span:
+    """The span of a row with a day, whose `start` and `end` may be times of it."""
+    period = _period(day, reader)
+    first = None if period else _moment(day, reader)
+    begins = period.start if period else first and first.at
+    ends = (
+        period.end
+        if period
+        else first and (first.end if not first.has_time else _at(first.at, timedelta(days=1)))
+    )
+    if begins is None or ends is None:
+        raise ValueError(f"no date in {day.text!r}")
+    last = ends - timedelta(seconds=1)
+    doubts = period.doubts if period else _doubts(first)
+    if not time.is_empty:
+        clocks = time_range_of(time.text)
+        if clocks is None:
+            clock = time_of(time.value, time.text, alone=True)
+            if clock is None:
+                raise ValueError(f"no time in {time.text!r}")
+            clocks = (clock, timedelta(days=1))
+        begins, ends = _at(begins, clocks[0]), _at(last, clocks[1])
+    if not start.is_empty:
+        clock = time_of(start.value, start.text, alone=True)
+        if clock is not None:
+            begins = _at(begins, clock)
+        else:
+            found = _moment(start, reader)
+            begins, doubts = found.at, (*doubts, *_doubts(found))
+    if not end.is_empty:
+        clock = time_of(end.value, end.text, alone=True)
+        if clock is not None:
+            ends = _at(last, clock or timedelta(days=1))
+        else:
+            found = _moment(end, reader)
+            ends, doubts = found.end, (*doubts, *_doubts(found))
+    return Span(begins, ends, doubts)
+
+
+def _period(cell: Cell, reader: DateReader) -> Span | None:
+    """`2026-03-04 - 2026-03-06`, `4.-6.3.2026`, `Mar 4-6, 2026`, `2026-03-04 9:00-12:00`; None: no such pair."""
+    if not isinstance(cell.value, str):
+        return None
+    text = " ".join(re.sub(r"^(?:from|von|du|del|dal|de)\s+", "", cell.text, flags=re.IGNORECASE).split())
+    for match in _BETWEEN.finditer(text):
+        for left, right in _halves(text[: match.start()].strip(), text[match.end() :].strip()):
+            try:
+                first = reader.moment(left)
+                clock = time_of(None, right)
+                if clock is not None and first.has_time:
+                    return Span(first.at, _at(first.at, clock or timedelta(days=1)), _doubts(first))
+                last = reader.moment(right)
+            except ValueError:
+                continue
+            return Span(first.at, last.end, _doubts(first, last))
+    return None
+
+
+def _halves(left: str, right: str) -> Iterator[tuple[str, str]]:
+    """Two dates, each completed from the other: `4.` from `6.3.2026`, and `6, 2026` from `Mar 4`."""
+    if not left or not right:
+        return
+    yield left, right
+    if re.fullmatch(r"\d{1,2}\.?", left) and (match := re.fullmatch(r"\d{1,2}(\D.*)", right)):
+        yield f"{left.rstrip('.')}{match[1]}", right
+    if re.fullmatch(r"\d{1,2}[./-]\d{1,2}\.?", left) and (match := re.fullmatch(r".*([./-]\d{4})", right)):
+        yield f"{left.rstrip('.')}{match[1]}", right
+    if match := re.fullmatch(r"(.*?)[,\s]*(\d{4})", right):
+        yield f"{left} {match[2]}", right
+        if (word := re.fullmatch(r"(\D+?)\s*\d{1,2}", left)) and re.fullmatch(r"\d{1,2}", match[1].strip()):
+            yield f"{left}, {match[2]}", f"{word[1]} {match[1].strip()}, {match[2]}"
+
+
+def _moment(cell: Cell, reader: DateReader) -> Moment:
+    try:
+        return reader.moment(cell.value)
+    except ValueError:
+        if not isinstance(cell.value, str) and cell.text and not cell.text.isdigit():
+            return reader.moment(cell.text)
+        raise
+
+
+def _is_date(cell: Cell, reader: DateReader) -> bool:
+    try:
+        _moment(cell, reader)
+    except ValueError as error:
+        return "no date" not in str(error)
+    return True
+
+
+def _at(day: datetime, clock: timedelta) -> datetime:
+    """A time of day, by the clock on the wall."""
+    midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - the zone follows
+    return (midnight + clock).replace(tzinfo=day.tzinfo)
+
+
+def _doubts(*moments: Moment | None) -> tuple[str, ...]:
+    return tuple(moment.doubt for moment in moments if moment and moment.doubt)
