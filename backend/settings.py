@@ -84,6 +84,8 @@ class ReservationSettings(BaseModel):
     person: Annotated[str, Field(description="Header of who reserved it")] = ""
     start: Annotated[str, Field(description="Header of when that begins")] = ""
     end: Annotated[str, Field(description="Header of when that ends")] = ""
+    date: Annotated[str, Field(description="Header of the day of a row")] = ""
+    gpus: Annotated[str, Field(description="Header of the GPUs, where a row is for some of them")] = ""
     show: Annotated[
         tuple[str, ...], Field(max_length=9, description="Columns of the Servers tab that appear beside it")
     ] = ("Verdict", "GPUs", "Free GPU memory", "Users", "Seen")

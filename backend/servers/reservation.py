@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from backend.text import listed
 
-_SHOWN_REASONS = 5
-_SHOWN_ROWS = 10
+_SHOWN_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,17 @@ class Understood:
     """The header of the servers' names; None: the tab has no such column."""
 
 
-def summary(found: Understood) -> str:
-    """How much is understood: `14 understood, rows 4, 7, 9 not: no date in 'next week'`."""
-    problems, doubts = _by_reason(found.problems), _by_reason(found.doubts)
-    told = [f"{_rows(rows)} not: {reason}" for reason, rows in problems]
-    told += [f"{_rows(rows)} doubtful: {reason}" for reason, rows in doubts]
-    left = sum(len(rows) for _, rows in [*problems, *doubts][_SHOWN_REASONS:])
-    shown = [*told[:_SHOWN_REASONS], *([f"{left} more rows"] if left else [])]
+def summary(found: Understood, most: int = 5) -> str:
+    """How much is understood: `14 understood, rows 4, 7, 9 not: no date in 'next week'`.
+
+    Of more than `most` reasons the others are counted with their rows.
+    """
+    told = [("not", *one) for one in _by_reason(found.problems)]
+    told += [("doubtful", *one) for one in _by_reason(found.doubts)]
+    shown = [f"{_rows(rows)} {how}: {reason}" for how, reason, rows in told[:most]]
+    for how, words in (("not", "not, for other reasons"), ("doubtful", "doubtful, for other reasons")):
+        if rows := sorted({row for kind, _, numbers in told[most:] if kind == how for row in numbers}):
+            shown.append(f"{_rows(rows)} {words}")
     return ", ".join([f"{found.count} understood", *(["; ".join(shown)] if shown else [])])
 
 

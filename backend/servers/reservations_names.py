@@ -3,7 +3,7 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import NamedTuple
 
 from backend.servers.server import SERVER_NAME
@@ -29,7 +29,7 @@ _PHRASES = frozenset({"not reserved", "not in use", "out of order", "under maint
 _LIST = re.compile(r"\s*(?:[,;/&+\n]|\band\b|\bund\b|\bet\b|\by\b)\s*", re.IGNORECASE)
 _RANGE = re.compile(r"(.*?)(\d+)\s*(?:-|–|—|\.\.+|\bto\b|\bbis\b)\s*(.*?)(\d+)", re.IGNORECASE)
 _BRACKETS = re.compile(r"(.*?)\[(\d+)\s*[-–]\s*(\d+)\]")
-_DIGITS = r"\d[\d\s,;&+/–-]*|all"
+_DIGITS = r"\d(?:[\d\s,;&+/–-]|and|und)*|all"
 _WITH_GPUS = (
     re.compile(rf"(.+?)\s*:\s*(?:gpus?)?\s*({_DIGITS})", re.IGNORECASE),
     re.compile(rf"(.+?)\s*[/#\[(:,-]?\s*\bgpus?\s*[:#]?\s*({_DIGITS})[\])]?", re.IGNORECASE),
@@ -85,7 +85,7 @@ class Names:
         Raises:
             ValueError: it names no server, in words, with the nearest name.
         """
-        text = plain_text(text, _LONGEST)
+        text = plain_text(", ".join(text.split("\n")), _LONGEST)
         if found := self._known_parts(text):
             return found
         if near := self._near(text):
@@ -96,43 +96,60 @@ class Names:
         return [new]
 
     def _known_parts(self, text: str) -> list[Part]:
-        if server := self.known(text):
-            return [Part(server, None)]
-        if span := self._range(text):
-            return span
-        pieces = list(_pieces(text))
-        if servers := self._all_known(pieces):
-            return servers
-        if one := self._one(text):
-            return [one]
-        if 1 < len(pieces) <= _MOST_PIECES:
-            found = [self._one(piece) or self._range(piece) for piece in pieces]
-            if any(found):
-                for piece, part in zip(pieces, found, strict=True):
-                    if not part:
-                        near = self._near(piece)
-                        advice = f"; the nearest is {near}" if near else ""
-                        raise ValueError(f"no server is called {piece!r}{advice}")
-                return [one for part in found if part for one in (part if isinstance(part, list) else [part])]
-        first, _, rest = text.partition(" ")
-        if rest and (server := self._exact.get(_folded(first.rstrip(",:-")))) and not re.search(r"\d", rest):
-            return [Part(server, None)]
-        return []
+        ways = (
+            self._whole,
+            self._range,
+            self._words,
+            self._list,
+            self._with_gpus,
+            self._mixed,
+            self._first_word,
+        )
+        return next((found for way in ways if (found := way(text))), [])
 
-    def _all_known(self, pieces: Collection[str]) -> list[Part]:
-        known = [self.known(piece) for piece in pieces] if 1 < len(pieces) <= _MOST_PIECES else []
-        return [Part(server, None) for server in known if server] if all(known) else []
+    def _whole(self, text: str) -> list[Part]:
+        server = self.known(text)
+        return [Part(server, None)] if server else []
 
-    def _one(self, text: str) -> Part | None:
-        if server := self.known(text):
-            return Part(server, None)
+    def _words(self, text: str) -> list[Part]:
+        words = text.split()
+        return (
+            [Part(word, None) for word in words]
+            if all(word in self._exact.values() for word in words)
+            else []
+        )
+
+    def _list(self, text: str) -> list[Part]:
+        pieces = _pieces(text)
+        found = [self.known(piece) for piece in pieces] if len(pieces) <= _MOST_PIECES else []
+        return [Part(server, None) for server in found if server] if all(found) else []
+
+    def _with_gpus(self, text: str) -> list[Part]:
         for form in _WITH_GPUS:
             if (match := form.fullmatch(text)) and (server := self.known(match[1].rstrip(" (:-"))):
-                return Part(server, gpus_of(match[2]))
-        if match := re.fullmatch(r"(.+?)\s*\(([^()]*)\)", text):
-            server = self.known(match[1])
-            return Part(server, None) if server else None
-        return None
+                return [Part(server, gpus_of(match[2]))]
+        match = re.fullmatch(r"(.+?)\s*\([^()]*\)", text)
+        return self._whole(match[1]) if match else []
+
+    def _mixed(self, text: str) -> list[Part]:
+        """A list in which some have GPUs: `gpu1:0, gpu2`."""
+        pieces = _pieces(text)
+        if not 1 < len(pieces) <= _MOST_PIECES:
+            return []
+        found = [self._whole(piece) or self._range(piece) or self._with_gpus(piece) for piece in pieces]
+        unknown = [piece for piece, parts in zip(pieces, found, strict=True) if not parts]
+        if unknown and len(unknown) < len(pieces):
+            near = self._near(unknown[0])
+            raise ValueError(
+                f"no server is called {unknown[0]!r}{f'; the nearest is {near}' if near else ''}"
+            )
+        return [part for parts in found for part in parts]
+
+    def _first_word(self, text: str) -> list[Part]:
+        """A server with a remark that holds no number: `gpu1 (the old one) upstairs`."""
+        first, _, rest = text.partition(" ")
+        server = self._exact.get(_folded(first.rstrip(",:-")))
+        return [Part(server, None)] if rest and server and not re.search(r"\d", rest) else []
 
     def _range(self, text: str) -> list[Part]:
         """`gpu1-gpu4`, `gpu1-4`, `gpu[1-4]`: each server from the first to the last, if all are known."""
@@ -187,6 +204,8 @@ def person_of(text: str) -> str | None:
         ValueError: it holds no name, such as a tick.
     """
     text = plain_text(text, _LONGEST)
+    if text.startswith("#"):  # an error of a formula
+        raise ValueError(f"no name in {text!r}")
     bare = " ".join(re.sub(r"[^\w/\s-]", " ", text.casefold()).split()).strip("-_/ ")
     if bare in _FREE or bare in _CLOSED or bare in _PHRASES or not re.search(r"\w", bare):
         if re.search(r"[?✓✔☑✗xX]", text) and not bare:
@@ -204,23 +223,20 @@ def person_of(text: str) -> str | None:
         "ok",
         "reserved",
     }
-    if text.startswith("#") or not is_name or set(words) & {"free", "frei", "available"}:
+    if not is_name or set(words) & {"free", "frei", "available"}:
         raise ValueError(f"no name in {text!r}")
     return text
 
 
-def _pieces(text: str) -> Iterator[str]:
+def _pieces(text: str) -> list[str]:
     """The servers of a list; `0,1` of `gpu1:0,1` stays with its server."""
-    held = ""
+    pieces: list[str] = []
     for piece in _LIST.split(text):
-        if held and ":" in held and re.fullmatch(r"\d+(?:\s*[-–]\s*\d+)?", piece):
-            held += f",{piece}"
-            continue
-        if held:
-            yield held
-        held = piece
-    if held:
-        yield held
+        if pieces and ":" in pieces[-1] and re.fullmatch(r"\d+(?:\s*[-–]\s*\d+)?", piece):
+            pieces[-1] += f",{piece}"
+        elif piece:
+            pieces.append(piece)
+    return pieces
 
 
 def _new_part(text: str) -> Part | None:

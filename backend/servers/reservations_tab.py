@@ -15,7 +15,15 @@ from backend.settings import ReservationSettings
 from backend.sheets.content import TabContent, Value
 from backend.sheets.dates import DateReader
 
-_ROLES = ("server", "person", "start", "end")
+_SETTINGS = {
+    "server": "server",
+    "person": "person",
+    "start": "start",
+    "end": "end",
+    "date": "day",
+    "gpus": "gpus",
+}
+"""The role of the column that each setting names."""
 _WHEN = ("start", "end", "day", "time")
 
 
@@ -33,7 +41,7 @@ def reservations(
     Raises:
         NotFoundError: a column that the settings name is missing, or the servers' or the people's.
     """
-    named = {role: header for role in _ROLES if (header := getattr(settings, role))}
+    named = {role: header for name, role in _SETTINGS.items() if (header := getattr(settings, name))}
     names, today = Names(servers), moment.astimezone(content.zone).date()
     reader = DateReader(content.locale, content.zone, today)
     blocks = Finder(content, named, names, reader).blocks()
@@ -51,15 +59,17 @@ def reservations(
 
 
 def _check(content: TabContent, blocks: list[Block], named: dict[str, str], tab: str) -> None:
+    settings = {role: name for name, role in _SETTINGS.items()}
     headers = {text.casefold() for row in range(len(content.rows)) for text in content.texts(row)[:200]}
     for role, header in named.items():
         if header.strip().casefold() not in headers:
             raise NotFoundError(
-                f"The tab {tab!r} has no column {header!r}.", f"Correct reservations.{role} in settings.toml."
+                f"The tab {tab!r} has no column {header!r}.",
+                f"Correct reservations.{settings[role]} in settings.toml.",
             )
     if not blocks:
         raise NotFoundError(
-            f"The tab {tab!r} has no column of the servers' names, such as 'Server'.",
+            f"The tab {tab!r} has no column of the servers' names, such as 'Server', and is no week grid.",
             "Name its header in reservations.server in settings.toml.",
         )
     first = blocks[0]

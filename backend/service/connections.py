@@ -66,7 +66,7 @@ def reserved(home: Home) -> str:
     finally:
         if google:
             google.close()
-    told = f"{summary(found)} (in {settings.tab!r})"
+    told = f"{summary(found, most=50)} (in {settings.tab!r})"
     if found.problems or found.doubts:
         raise SheetrackError(" ".join([f"{told}.", *errors]), advice(found))
     if errors:

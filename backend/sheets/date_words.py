@@ -1,6 +1,7 @@
 """Dates in words and the customs of locales, from the data of dateparser."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
@@ -13,6 +14,10 @@ LANGUAGES = (
 )  # fmt: skip
 """In this order a word is looked up, after the spreadsheet's own language."""
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
 _CJK_YEAR = re.compile(r"\d{4} ?[年년]")
 _LONGEST = 60
 
@@ -43,7 +48,11 @@ def day_in_words(text: str, language: str = "") -> date | None:
     Never relative to today, and never completed: dateparser itself would read a month as a day of it.
     """
     numbers = re.findall(r"\d+", text)
-    if len(text) > _LONGEST or "?" in text or len(numbers) != (3 if _CJK_YEAR.search(text) else 2):
+    is_cjk = bool(_CJK_YEAR.search(text))
+    if len(text) > _LONGEST or "?" in text or len(numbers) != (3 if is_cjk else 2):
+        return None
+    # dateparser takes 20 ms to find out that a text is no date in any language.
+    if not is_cjk and _months(language).isdisjoint(re.findall(r"[^\W\d_]+", _plain(text))):
         return None
     for order in (Order.DAY_FIRST, Order.YEAR_FIRST):
         found: datetime | None = _parser(language, order).get_date_data(text).date_obj
@@ -78,6 +87,18 @@ def _weekdays(language: str) -> dict[str, int]:
         for day, key in enumerate(_WEEKDAYS)
         for name in info.get(key, [])
     }
+
+
+@cache
+def _months(language: str) -> frozenset[str]:
+    infos = [_info(one) for one in _languages(language)]
+    return frozenset(_plain(str(name)) for info in infos for key in _MONTHS for name in info.get(key, []))
+
+
+def _plain(text: str) -> str:
+    """In lower case and without accents, as dateparser compares words."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).strip(" .")
 
 
 @cache

@@ -118,8 +118,9 @@ def _fit(text: str, delimiter: str) -> tuple[int, ...]:
     length, count = lengths.most_common(1)[0] if lengths else (1, 0)
     header = _header(rows, SERVER_NAMES)
     if header is None:
-        return 0, 0, 0, count, length
-    return 1, -header[0], sum(1 for text in rows[header[0]] if text.strip()), count, length
+        return 0, count, length
+    filled = sum(1 for text in rows[header[0]] if text.strip())
+    return 1, filled > 1, -header[0], filled, count, length
 
 
 def _unclosed_quote(text: str, delimiter: str) -> int | None:

@@ -129,7 +129,7 @@ class TestLater:
         peoples_tab.reserve(server.state, ["gpu1"])
         assert connect(home).returncode == 0
         assert connection.google_sheet(home) == "'Our servers' can be read and written by anyone"
-        assert connection.reserved(home) == "1 reservation in 'Reservations'"
+        assert connection.reserved(home) == "1 understood (in 'Reservations')"
         place = len(peoples_tab.HEADERS) + 1
         server.state.tab(77).put(30, place, {"userEnteredValue": {"stringValue": "mine"}})
         with pytest.raises(SheetrackError, match="Text in G31 blocks the column 'Verdict'"):
@@ -171,7 +171,7 @@ class TestLater:
         assert str(home.peoples_tabs) in caught.value.hint
         home.peoples_tabs.mkdir()
         (home.peoples_tabs / "Reservations.csv").write_text("Server,User\ngpu1,kim\n")
-        assert connection.reserved(home) == "1 reservation in 'Reservations.csv'"
+        assert connection.reserved(home) == "1 understood (in 'Reservations.csv')"
 
     def test_the_public_address(self, home: Home) -> None:
         nowhere = '[people]\npublic_address = "http://127.0.0.1:9"\n'

@@ -20,7 +20,7 @@ def test_status_counts_reservations_and_stores_nothing(home: Home) -> None:
     assert (server["name"], server["reserved"], server["suggested"]) == (this_machine(), "Max", False)
     assert server["snapshot"]["host"]["cpu_percent"] is not None
     assert looked.stderr == (
-        "Servers.csv: row 3: no date in 'soon'. Such a row reserves nothing. "
+        "Reservations: 1 understood, row 3 not: no date in 'soon'. A row that is not understood reserves nothing. "
         "Write dates like 2026-11-22 or 2026-11-22 18:00.\n"
     )
     shown = run_here("status")

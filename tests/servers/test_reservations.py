@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from backend.database import open_database
+from backend.servers.reservation import Reservation
 from backend.servers.reservations import (
     OthersHold,
     Reservations,
@@ -17,7 +18,6 @@ from backend.servers.reservations import (
     reserved_now,
     with_reservations,
 )
-from backend.servers.reservations_tab import Reservation
 from backend.servers.server import ServerList
 from backend.servers.state import ServerStatus, State, Verdict
 from backend.settings import ReservationSettings
@@ -68,13 +68,13 @@ def test_who_has_reserved_a_server_and_until_when() -> None:
     def said(end: datetime | None, at: datetime) -> str | None:
         return with_reservations([busy], {"gpu1": [Reservation("gpu1", "Max", end=end)]}, at)[0].reserved
 
-    day = datetime(2026, 3, 4, 23, 59, tzinfo=BERLIN)
+    day = datetime(2026, 3, 5, tzinfo=BERLIN)
     before = examples.NOON - timedelta(days=1)
     assert said(UNTIL, before) == "Max until 2026-03-04 18:30"
     assert said(day, before) == "Max until 2026-03-04"
     # In Berlin it is the 4th already.
     night = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
-    assert [said(end, night) for end in (UNTIL, day, None)] == ["Max until 18:30", "Max until 23:59", "Max"]
+    assert [said(end, night) for end in (UNTIL, day, None)] == ["Max until 18:30", "Max until 24:00", "Max"]
     assert with_reservations([busy], {}, before) == [busy]
 
 
@@ -129,7 +129,7 @@ def followed(tmp_path: Path, file: Path) -> Iterator[Reservations]:
     database = open_database(tmp_path / "store.db")
     workbook = Workbook(database, file.parent, SERVERS)
     workbook.publish([servers_table([examples.busy_server()])])
-    yield Reservations(lambda: workbook, ReservationSettings(tab=file.name))
+    yield Reservations(lambda: workbook, ReservationSettings(tab=file.name), ["gpu1", "gpu2"])
     database.dispose()
 
 
@@ -140,7 +140,7 @@ def test_the_tab_is_followed_and_kept_where_it_fails(followed: Reservations, fil
     assert server.reserved == "Max"
     assert server.verdict.reason.endswith("; reserved by Max, used by kim")
     assert followed.error == ""
-    file.write_text("Server\ngpu1\n")
+    file.write_text("Server,Until\ngpu1,\n")
     followed.refresh()
     assert "does not say who" in followed.error
     assert followed.shown_on([examples.busy_server()]) == [server]
@@ -172,8 +172,8 @@ def test_rows_that_are_not_understood_are_told_and_the_others_hold(
         file.write_text("\n".join(rows))
         followed.refresh()
         assert followed.error == (
-            "Reservations.csv: row 4: '3/4/2026' has two meanings, as day and month may come in either order; "
-            "row 6: no date in '-700000'. Such a row reserves nothing. "
+            "Reservations: 1 understood, row 4 not: '3/4/2026' has two meanings, as day and month may come in "
+            "either order; row 6 not: no date in '-700000'. A row that is not understood reserves nothing. "
             "Write dates like 2026-11-22 or 2026-11-22 18:00."
         )
         (server,) = followed.shown_on([examples.busy_server()])
@@ -182,11 +182,30 @@ def test_rows_that_are_not_understood_are_told_and_the_others_hold(
         assert followed.others_hold("gpu1", "lee") == OthersHold("gpu1 is reserved by Max")
 
 
-def test_of_many_rows_that_are_not_understood_the_first_are_named(followed: Reservations, file: Path) -> None:
+def test_of_many_rows_with_one_fault_the_first_are_named(followed: Reservations, file: Path) -> None:
     file.write_text("Server;User;Until\n" + "gpu1;Kim;soon\n" * 500)
     followed.look()
-    assert "row 6: no date in 'soon'; 495 more rows. " in followed.error
-    assert "row 7" not in followed.error
+    assert " 20, 21 and 480 more not: no date in 'soon'. " in followed.error
+
+
+def test_a_list_without_people_reserves_nothing_and_is_no_error(followed: Reservations, file: Path) -> None:
+    file.write_text("Server,CPU\ngpu1,64 cores\n")
+    followed.refresh()
+    assert followed.error == ""
+    assert followed.shown_on([examples.busy_server()]) == [examples.busy_server()]
+
+
+def test_a_grid_without_a_column_of_servers_gets_no_columns(followed: Reservations, file: Path) -> None:
+    file.write_text("Date,gpu1,gpu2\n2026-12-03,Max,\n")
+    followed.refresh()
+    assert followed.error == ""
+
+
+def test_reservations_of_gpus_leave_the_server_to_others(followed: Reservations, file: Path) -> None:
+    file.write_text("Server,GPUs,User\ngpu1,0-1,Max\ngpu2,,Max\ngpu2,0,Kim\n")
+    followed.look()
+    assert followed.others_hold("gpu1", "kim") == OthersHold("", {0: "Max", 1: "Max"})
+    assert followed.others_hold("gpu2", "kim") == OthersHold("gpu2 is reserved by Max")
 
 
 def test_what_others_hold_is_told_server_by_server_and_gpu_by_gpu() -> None:
