@@ -14,6 +14,9 @@ _WEEK = re.compile(
     r"|\b(20\d\d)-?w(\d{1,2})\b",
     re.IGNORECASE,
 )
+_WEEK_OF = re.compile(
+    r"^(?:week|woche|semaine|semana|w/c)(?:\s+(?:of|from|starting|vom|ab|du|del|de))?:?\s+", re.IGNORECASE
+)
 _FULL_DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
 _DAY_AND_MONTH = re.compile(r"(\d{1,2})\s?([./-])\s?(\d{1,2})[./]?", re.ASCII)
 _LONGEST = 40
@@ -90,9 +93,10 @@ def first_monday(titles: Sequence[str], reader: DateReader) -> datetime | None:
             except ValueError:
                 continue
             return reader.day(monday.year, monday.month, monday.day)
-        if match := _FULL_DATE.search(title):
+        date_in_numbers = _FULL_DATE.search(title)
+        for text in (date_in_numbers[0] if date_in_numbers else "", _WEEK_OF.sub("", title)):
             try:
-                at = reader.moment(match[0]).at
+                at = reader.moment(text).at
             except ValueError:
                 continue
             return at - timedelta(days=at.weekday())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from backend.servers.reservation import Note
 from backend.servers.reservations_columns import plain_header
 from backend.servers.reservations_names import Names, Part, gpus_of
-from backend.servers.reservations_table import ListBlock
+from backend.servers.reservations_table import GridBlock, ListBlock
 from backend.sheets.content import TabContent
 
 _EARLIEST_DATE = 10_000
@@ -21,10 +21,11 @@ class GpuColumn:
     GPU 0, a range or a list. Else the whole server is reserved, and the row is told as doubtful.
     """
 
-    def __init__(self, content: TabContent, block: ListBlock) -> None:
-        self._content, self._place = content, block.columns.get("gpus")
+    def __init__(self, content: TabContent, block: ListBlock | GridBlock, place: int | None) -> None:
+        """`place` is the column; None: there is none."""
+        self._content, self._place = content, place
         self.doubts: list[Note] = []
-        texts = [content.text(row, self._place) for row in range(block.first, block.end)]
+        texts = [content.text(row, place) for row in range(block.first, block.end)]
         given = [text for text in texts if text]
         header = content.text(block.header, self._place).casefold()
         self._is_count = bool(_COUNT.search(header))
@@ -46,7 +47,7 @@ class GpuColumn:
             raise ValueError(f"the spreadsheet made a date of the GPUs: {text!r}; write them like 'GPU 1-2'")
         if is_number and re.fullmatch(r"\d+\.0", text):
             text = text[:-2]
-        if ":" in text:
+        if re.match(r"[^:]*\d\s*:", text):
             named = names.parts(text)
             servers = {part.server for part in parts}
             if not {part.server for part in named} <= servers:

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 from backend.servers.reservation import Note, Reservation, Understood
 from backend.servers.reservations_days import Day, day_of, first_monday, this_monday, weekday_run
+from backend.servers.reservations_gpus import GpuColumn
 from backend.servers.reservations_names import Names, Part, gpus_of, person_of
 from backend.servers.reservations_table import GridBlock
 from backend.sheets.content import TabContent
 from backend.sheets.dates import DateReader
 from backend.sheets.day_times import time_range_of
 from backend.sheets.people import HEADER_ROWS
+from backend.text import plain_text
 
 _ONE_DAY = timedelta(days=1)
 _WHOLE_DAY = (timedelta(), _ONE_DAY)
@@ -41,6 +43,7 @@ def _read_days_across(
     content: TabContent, block: GridBlock, names: Names, reader: DateReader, found: Understood
 ) -> None:
     days = _days_across(content, block, reader, found)
+    gpus = GpuColumn(content, block, block.gpus)
     parts: list[Part] = []
     for row in range(block.first, block.end):
         texts = content.texts(row)
@@ -55,7 +58,13 @@ def _read_days_across(
                 if any(content.text(row, place) for place in days):
                     found.problems.append(Note(row + 1, str(error)))
                 continue
-        _add(content, row, found, block.time, [(place, day, parts) for place, day in days.items()])
+        try:
+            chosen = gpus.of(row, parts, names)
+        except ValueError as error:
+            found.problems.append(Note(row + 1, str(error)))
+            continue
+        _add(content, row, found, block.time, [(place, day, chosen) for place, day in days.items()])
+    found.doubts += gpus.doubts
     found.reservations[:] = _joined(found.reservations)
 
 
@@ -120,6 +129,12 @@ def _monday(content: TabContent, block: GridBlock, reader: DateReader, found: Un
     titles = [text for row in reversed(above) for text in dict.fromkeys(content.texts(row)) if text]
     if monday := first_monday(titles, reader):
         return monday
+    if title := next((text for text in titles if re.search(r"\b20\d\d\b", text)), ""):
+        doubt = (
+            f"the week of {plain_text(title, 40)!r} is not understood, and its days are read as this week's"
+        )
+        found.doubts.append(Note(block.header + 1, doubt))
+        return this_monday(reader)
     remark = "The days of the week are read as those of the current week, as no date stands above them."
     if remark not in found.remarks and block.header < HEADER_ROWS:
         found.remarks.append(remark)

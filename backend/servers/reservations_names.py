@@ -26,6 +26,7 @@ _CLOSED = frozenset({
 })  # fmt: skip
 _PHRASES = frozenset({"not reserved", "not in use", "out of order", "under maintenance", "in maintenance", "no one",
                       "nicht reserviert", "out of service", "not available", "in repair"})  # fmt: skip
+_ALL = frozenset({"all", "all servers", "every server", "alle", "alle server", "tous", "todos", "tutti", "*"})
 _LIST = re.compile(r"\s*(?:[,;/&+\n]|\band\b|\bund\b|\bet\b|\by\b)\s*", re.IGNORECASE)
 _RANGE = re.compile(r"(.*?)(\d+)\s*(?:-|–|—|\.\.+|\bto\b|\bbis\b)\s*(.*?)(\d+)", re.IGNORECASE)
 _BRACKETS = re.compile(r"(.*?)\[(\d+)\s*[-–]\s*(\d+)\]")
@@ -86,6 +87,8 @@ class Names:
             ValueError: it names no server, in words, with the nearest name.
         """
         text = plain_text(", ".join(text.split("\n")), _LONGEST)
+        if _folded(text) in _ALL and self._exact:
+            return [Part(server, None) for server in self._exact.values()]
         if found := self._known_parts(text):
             return found
         if near := self._near(text):
@@ -179,8 +182,8 @@ def gpus_of(text: str) -> tuple[int, ...] | None:
     Raises:
         ValueError: it names no GPUs.
     """
-    bare = " ".join(re.sub(r"\b(?:gpus?|cards?|devices?)\b|#", " ", text.casefold()).split())
-    bare = re.sub(r"\bgpu(?=\d)", "", bare)
+    bare = re.sub(r"\b(?:gpus?|cuda|cards?|devices?)(?![^\W\d])\s*[:#]?|#|\([^)]*\)", " ", text.casefold())
+    bare = " ".join(bare.split())
     if bare in ("", "all", "alle", "tous", "todas", "todos", "*"):
         return None
     bare = re.sub(r"\s*(?:–|—|\bto\b|\bbis\b|\.\.+)\s*|\s+-\s+", "-", bare)

@@ -24,7 +24,7 @@ _SETTINGS = {
     "gpus": "gpus",
 }
 """The role of the column that each setting names."""
-_WHEN = ("start", "end", "day", "time")
+_WHEN = ("start", "end", "day", "time", "length", "start time", "end time")
 
 
 def reservations(
@@ -117,7 +117,7 @@ class _List:
     ) -> None:
         self._content, self._block, self._names, self._reader = content, block, names, reader
         self._found = found
-        self._gpus = GpuColumn(content, block)
+        self._gpus = GpuColumn(content, block, block.columns.get("gpus"))
         self._has_dates = any(role in block.columns for role in _WHEN)
         self._server = block.server
         self._day = Cell()
@@ -147,12 +147,9 @@ class _List:
             return
         if self._is_header(row) or (text and text == person_cell):  # a remark over the whole width
             return
-        start, end, day, time = (self._cell(row, role) for role in _WHEN)
+        day = self._cell(row, "day")
         # In a merged area, exported as CSV, only the first row has the server or the day.
-        if not text and self._has_dates and all(cell.is_empty for cell in (start, end, day, time)):
-            is_part = False
-        else:
-            is_part = bool(person_cell)
+        is_part = bool(person_cell) and (bool(text) or not self._has_dates or self._has_when(row))
         server = text or (self._server if is_part else "")
         self._server = text or self._server
         self._day = self._day if day.is_empty else day
@@ -162,10 +159,9 @@ class _List:
         if person is None:
             return
         parts = self._parts(row, server)
-        span = span_of(
-            start, end, day if not day.is_empty else self._day, time, self._reader,
-            has_days="day" in self._block.columns,
-        )  # fmt: skip
+        when = {role: self._cell(row, role) for role in _WHEN} | {"day": self._day if day.is_empty else day}
+        header = self._content.text(self._block.header, self._block.columns.get("length"))
+        span = span_of(when, self._reader, has_days="day" in self._block.columns, unit=header)
         self._found.doubts += [Note(row + 1, doubt) for doubt in span.doubts]
         yield from (_reservation(part, person, span) for part in parts)
 

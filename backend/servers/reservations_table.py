@@ -42,6 +42,8 @@ class GridBlock:
     """The columns of servers."""
     time: int | None = None
     """The column of times of day."""
+    gpus: int | None = None
+    """The column of GPUs, beside that of the servers."""
 
 
 Block = ListBlock | GridBlock
@@ -67,7 +69,8 @@ class Finder:
         for at in range(first.first, self._count):
             texts = self._content.texts(at)
             starts = any(texts) and (at == 0 or not any(self._content.texts(at - 1)))
-            if (corner and corner in map(plain_header, texts)) or (starts and is_grid):
+            again = isinstance(first, GridBlock) and self._has_same_days(first, at)
+            if (corner and corner in map(plain_header, texts)) or again or (starts and is_grid):
                 another = self._grid(at) if is_grid else self._list(at)
                 if another and at >= found[-1].first:
                     found.append(another)
@@ -110,6 +113,11 @@ class Finder:
             place = block.columns.get("server", block.columns.get("person", 0))
             return plain_header(self._content.text(block.header, place))
         return plain_header(self._content.text(block.header, block.key))
+
+    def _has_same_days(self, grid: GridBlock, at: int) -> bool:
+        """Whether a row begins the days again, as that of the next week does."""
+        first = self._content.text(grid.header, grid.days[0]) if grid.days else ""
+        return bool(first) and self._content.text(at, grid.days[0]) == first
 
     def _list(self, at: int) -> ListBlock | None:
         texts = self._content.texts(at)
@@ -179,7 +187,9 @@ class Finder:
             self._is_server(row, key) for row in range(header + 1, min(header + 20, self._count))
         ):
             return None
-        return GridBlock(header, header + 1, self._count, key, days=days, time=roles.get("time"))
+        return GridBlock(
+            header, header + 1, self._count, key, days=days, time=roles.get("time"), gpus=roles.get("gpus")
+        )
 
     def _day_columns(self, at: int) -> list[int]:
         texts = self._content.texts(at)
@@ -240,9 +250,10 @@ class Finder:
 
     def _is_server(self, row: int, column: int) -> bool:
         try:
-            return self._names.known(self._content.text(row, column)) is not None
+            parts = self._names.parts(self._content.text(row, column))
         except ValueError:
             return False
+        return any(self._names.known(part.server) for part in parts)
 
     def _is_day(self, row: int, column: int) -> bool:
         text = self._content.text(row, column)

@@ -1,16 +1,30 @@
 """From when to when a row of a list reserves a server."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from backend.sheets.content import Value
 from backend.sheets.dates import DateReader, Moment
 from backend.sheets.day_times import time_of, time_range_of
+from backend.text import plain_text
 
 _BETWEEN = re.compile(
     r"\s+(?:-|–|—|~|to|until|till|through|thru|bis|au|à|al|a|hasta|até|tot|do|->|→)\s+|\s*(?:–|—|~|〜|→|->)\s*|-",
+    re.IGNORECASE,
+)
+
+
+_LENGTH = re.compile(r"(\d{1,4}(?:[.,]\d{1,2})?)\s*([^\W\d]*)\.?")
+_UNITS = (
+    ("w|wk|wks|weeks?|wochen?|semaines?|semanas?|settiman[ae]|weken", timedelta(weeks=1)),
+    ("d|days?|tage?|jours?|d[ií]as?|giorn[oi]|dagen|nights?|일|天|日", timedelta(days=1)),
+    ("h|hrs?|hours?|std|stunden?|heures?|horas?|or[ae]|uur|시간|小时|時間", timedelta(hours=1)),
+    ("min|mins|minutes?|minuten", timedelta(minutes=1)),
+)
+_BEFORE = re.compile(
+    r"(?:until|till|to|by|bis zum|bis|from|since|starting|ab|von|vom|seit|jusqu['’]au|au|hasta|desde|dal|al|fino al)\s+",
     re.IGNORECASE,
 )
 
@@ -32,14 +46,19 @@ class Span(NamedTuple):
     doubts: tuple[str, ...] = ()
 
 
-def span_of(
-    start: Cell, end: Cell, day: Cell, time: Cell, reader: DateReader, *, has_days: bool = False
-) -> Span:
-    """The span that the cells of a row name; `has_days` says that the list has a column of days.
+def span_of(cells: Mapping[str, Cell], reader: DateReader, *, has_days: bool = False, unit: str = "") -> Span:
+    """The span that the cells of a row name, by their roles.
+
+    Args:
+        cells: those of `start`, `end`, `day`, `time`, `length`, `start time` and `end time`.
+        reader: reads the dates.
+        has_days: whether the list has a column of days.
+        unit: the header above the lengths.
 
     Raises:
         ValueError: a cell is not understood, or the end is not after the start; in words.
     """
+    start, end, day, time = (cells.get(role, Cell()) for role in ("start", "end", "day", "time"))
     if not day.is_empty:
         try:
             span = _within_days(start, end, day, time, reader)
@@ -55,11 +74,53 @@ def span_of(
         span = _from_to(start, end, reader)
     else:
         span = _from_to(start, end, reader)
+    span = _with_clocks(span, cells, reader)
+    length = cells.get("length", Cell())
+    if not length.is_empty and end.is_empty and time.is_empty:
+        if span.start is None:
+            raise ValueError("no date")
+        span = span._replace(end=_later(span.start, _length(length.text, unit)))
     if span.start and span.end and span.end <= span.start:
         raise ValueError(
             f"it ends ({span.end:%Y-%m-%d %H:%M}) before it begins ({span.start:%Y-%m-%d %H:%M})"
         )
     return span
+
+
+def _with_clocks(span: Span, cells: Mapping[str, Cell], reader: DateReader) -> Span:
+    """The span with the times of day that have columns of their own."""
+    for role in ("start", "end"):
+        cell, date = cells.get(f"{role} time", Cell()), cells.get(role, Cell())
+        if cell.is_empty:
+            continue
+        clock = time_of(cell.value, cell.text, alone=True)
+        if clock is None:
+            raise ValueError(f"no time in {plain_text(cell.text, 40)!r}")
+        day = span.start if role == "start" or date.is_empty else _moment(date, reader).at
+        if day is None:
+            raise ValueError("no date")
+        at = _at(day, clock or timedelta(days=role == "end"))
+        span = span._replace(start=at) if role == "start" else span._replace(end=at)
+    return span
+
+
+def _length(text: str, unit: str) -> timedelta:
+    """`3 days`, `2 weeks`, `4 h`; a number alone counts what the header says."""
+    match = _LENGTH.fullmatch(" ".join(text.casefold().split()))
+    if match:
+        words = match[2] or unit.casefold()
+        for names, one in _UNITS:
+            if re.search(rf"\b(?:{names})\b", words):
+                return float(match[1].replace(",", ".")) * one
+    raise ValueError(f"no length of time in {plain_text(text, 40)!r}")
+
+
+def _later(at: datetime, length: timedelta) -> datetime:
+    """By the clock on the wall."""
+    try:
+        return (at.replace(tzinfo=None) + length).replace(tzinfo=at.tzinfo)
+    except OverflowError:
+        raise ValueError("no length of time") from None
 
 
 def _from_to(start: Cell, end: Cell, reader: DateReader) -> Span:
@@ -151,7 +212,7 @@ def _halves(left: str, right: str) -> Iterator[tuple[str, str]]:
 
 def _moment(cell: Cell, reader: DateReader) -> Moment:
     try:
-        return reader.moment(cell.value)
+        return reader.moment(_BEFORE.sub("", cell.text, count=1) if _BEFORE.match(cell.text) else cell.value)
     except ValueError:
         if not isinstance(cell.value, str) and cell.text and not cell.text.isdigit():
             return reader.moment(cell.text)

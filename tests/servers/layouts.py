@@ -126,6 +126,38 @@ LISTS = [
         "1 understood, row 3 not: no time in 'soon'",
     ),
     Layout(
+        "dates and times in columns of their own",
+        [
+            ["Server", "User", "Start date", "Start time", "End date", "End time"],
+            ["gpu1", "Kim", "2026-11-24", "9:00", "2026-11-27", "17:00"],
+            ["gpu2", "Lee", "2026-11-24", "", "2026-11-27", ""],
+            ["gpu3", "Max", "2026-11-24", "early", "2026-11-27", ""],
+        ],
+        ["gpu1 Kim 11-24 09:00 - 11-27 17:00", f"gpu2 Lee {WEEK}"],
+        "2 understood, row 4 not: no time in 'early'",
+    ),
+    Layout(
+        "a length of time in place of an end",
+        [
+            ["Server", "User", "Start", "Duration"],
+            ["gpu1", "Kim", "2026-11-24", "4 days"],
+            ["gpu2", "Lee", "2026-11-25 9:00", "3 h"],
+            ["gpu3", "Max", "2026-11-25", "long"],
+            ["gpu3", "Max", "", "3 days"],
+        ],
+        [f"gpu1 Kim {WEEK}", "gpu2 Lee 11-25 09:00 - 11-25 12:00"],
+        "2 understood, row 4 not: no length of time in 'long'; row 5 not: no date",
+    ),
+    Layout(
+        "the answers of a form",
+        [
+            ["Timestamp", "Email Address", "Name", "Which server?", "From when?", "Until when?"],
+            ["2026-11-20 10:00:00", "kim@lab.example", "Kim Lee", "gpu1", "2026-11-24", "until 2026-11-27"],
+        ],
+        [f"gpu1 Kim Lee {WEEK}"],
+        "1 understood",
+    ),
+    Layout(
         "times without a date",
         [["Server", "User", "From", "To"], ["gpu1", "Kim", "9:00", "17:00"]],
         [],
@@ -275,12 +307,14 @@ LISTS = [
             ["gpu2-gpu4", "Max"],
             ["gpu1\ngpu4", "Moe"],
             ["gpu1, gpx", "Ann"],
+            ["all servers", "Bob"],
         ],
         [
             *("gpu1 Kim … - …", "gpu2 Kim … - …", "gpu1 Lee … - …", "gpu3 Lee … - …"),
             *("gpu2 Max … - …", "gpu3 Max … - …", "gpu4 Max … - …", "gpu1 Moe … - …", "gpu4 Moe … - …"),
+            *("gpu1 Bob … - …", "gpu2 Bob … - …", "gpu3 Bob … - …", "gpu4 Bob … - …"),
         ],
-        "4 understood, row 6 not: no server is called 'gpx'",
+        "5 understood, row 6 not: no server is called 'gpx'",
     ),
     Layout(
         "a server list without people",
@@ -451,6 +485,35 @@ GRIDS = [
         [["Server", "Mon 23.11.", "Tue 24 Nov", "Wed 11/25"], ["gpu1", "Kim", "Kim", "Lee"]],
         ["gpu1 Kim 11-23 00:00 - 11-25 00:00", f"gpu1 Lee {TODAY}"],
         "3 understood",
+    ),
+    Layout(
+        "a grid with a row for each GPU",
+        [
+            ["Server", "GPU", "Mon", "Tue"],
+            ["gpu1", "0", "Kim", "Kim"],
+            ["", "1", "Lee", ""],
+            ["gpu2:3", "", "Max", ""],
+        ],
+        [
+            "gpu1 Kim 11-23 00:00 - 11-25 00:00 GPU 0",
+            "gpu1 Lee 11-23 00:00 - 11-24 00:00 GPU 1",
+            "gpu2 Max 11-23 00:00 - 11-24 00:00 GPU 3",
+        ],
+        "4 understood",
+        remark=OF_THIS_WEEK,
+    ),
+    Layout(
+        "a week below another",
+        [["KW 48", "Mo", "Di"], ["gpu1", "Kim", ""], ["KW 49", "Mo", "Di"], ["gpu1", "Lee", ""]],
+        ["gpu1 Kim 11-23 00:00 - 11-24 00:00", "gpu1 Lee 11-30 00:00 - 12-01 00:00"],
+        "2 understood",
+    ),
+    Layout(
+        "a week whose title is not understood",
+        [["The first week of 2027"], ["Server", "Mon", "Tue"], ["gpu1", "Kim", ""]],
+        ["gpu1 Kim 11-23 00:00 - 11-24 00:00"],
+        "1 understood, row 2 doubtful: the week of 'The first week of 2027' is not understood, and its days are read "
+        "as this week's",
     ),
     Layout(
         "a grid of merged cells",
