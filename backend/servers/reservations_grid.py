@@ -119,22 +119,20 @@ def _days_across(
             run = weekday_run([content.text(block.header - 1, place) for place in undated], reader)
         monday = _monday(content, block, reader, found)
         for place, since in zip(undated, run, strict=True):
-            if since is not None:
+            if since is not None and monday:
                 days[place] = Day(_later(monday, since))
     return dict(sorted(days.items()))
 
 
-def _monday(content: TabContent, block: GridBlock, reader: DateReader, found: Understood) -> datetime:
+def _monday(content: TabContent, block: GridBlock, reader: DateReader, found: Understood) -> datetime | None:
+    """The Monday of the week that stands above the days, else of this week; None: what stands there is not understood."""
     above = range(max(block.header - 3, 0), block.header + 1)
     titles = [text for row in reversed(above) for text in dict.fromkeys(content.texts(row)) if text]
     if monday := first_monday(titles, reader):
         return monday
     if title := next((text for text in titles if re.search(r"\b20\d\d\b", text)), ""):
-        doubt = (
-            f"the week of {plain_text(title, 40)!r} is not understood, and its days are read as this week's"
-        )
-        found.doubts.append(Note(block.header + 1, doubt))
-        return this_monday(reader)
+        found.problems.append(Note(block.header + 1, f"no week in {plain_text(title, 40)!r}"))
+        return None
     remark = "The days of the week are read as those of the current week, as no date stands above them."
     if remark not in found.remarks and block.header < HEADER_ROWS:
         found.remarks.append(remark)

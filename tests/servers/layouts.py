@@ -511,9 +511,8 @@ GRIDS = [
     Layout(
         "a week whose title is not understood",
         [["The first week of 2027"], ["Server", "Mon", "Tue"], ["gpu1", "Kim", ""]],
-        ["gpu1 Kim 11-23 00:00 - 11-24 00:00"],
-        "1 understood, row 2 doubtful: the week of 'The first week of 2027' is not understood, and its days are read "
-        "as this week's",
+        [],
+        "0 understood, row 2 not: no week in 'The first week of 2027'",
     ),
     Layout(
         "a grid of merged cells",

@@ -105,6 +105,6 @@ def test_a_header_that_people_removed_is_an_error_and_their_tab_is_still_shown(
     assert ([column.title for column in shown.columns], shown.rows) == (["Server", "Number"], (("one", 1.5),))
     assert workbook.errors() == []
     file.write_text("Machine,Who\none,kim\n")
-    assert workbook.read(file.name) == [["Machine", "Who"], ["one", "kim"]]
+    assert workbook.read(file.name).rows == [["Machine", "Who"], ["one", "kim"]]
     assert "has no column 'Server'" in workbook.table(file.name)[0].sections[0].note
     assert "has no column 'Server'" in workbook.errors()[0]
