@@ -11,6 +11,7 @@ from backend.cli.connect_addon import connect_addon
 from backend.cli.connect_reservations import choose_reservations
 from backend.cli.show import say
 from backend.errors import InvalidError, SheetrackError
+from backend.servers.reservations import annotated
 from backend.servers.server import read_servers
 from backend.service.google_addresses import spreadsheet_id, web_app_address
 from backend.service.lock import is_served
@@ -193,8 +194,7 @@ def _fill(home: Home, sheet: "GoogleSheet", kept: ReservationSettings | None) ->
         done(f"The spreadsheet has {', '.join(table.name for table in tables[:5])}")
         for remark in sheet.remarks():
             say(f"  {remark}")
-        if kept:
-            sheet.annotate(kept.tab, kept.server, kept.show)
+        if kept and annotated(sheet, kept, read_servers(home)):
             done(f"Beside {kept.tab!r} stand {', '.join(kept.show)}")
     finally:
         sheetrack.close()

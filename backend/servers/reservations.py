@@ -156,6 +156,20 @@ def advice(found: Understood) -> str:
     return "A row that is not understood reserves nothing. Write dates like 2026-11-22 or 2026-11-22 18:00."
 
 
+def annotated(sheet: Sheet, settings: ReservationSettings, servers: Collection[str]) -> bool:
+    """Puts the columns beside the lab's tab; returns False where it has no column of servers to put them beside.
+
+    Raises:
+        NotFoundError: there is no such tab or column.
+        UnavailableError: the sheet could not be read or written.
+    """
+    key_column = reservations(sheet.read(settings.tab), settings, servers, _now()).key_column
+    if key_column is None:
+        return False
+    sheet.annotate(settings.tab, key_column, settings.show)
+    return True
+
+
 class Reservations:
     """The newest reservations of the lab's tab, and the columns that Sheetrack shows beside it."""
 
@@ -189,7 +203,7 @@ class Reservations:
             if found.problems or found.doubts:
                 errors = [f"Reservations: {summary(found)}.", advice(found)]
             if annotate and found.key_column is not None:
-                sheet.annotate(settings.tab, settings.server or found.key_column, settings.show)
+                sheet.annotate(settings.tab, found.key_column, settings.show)
                 errors += sheet.errors()
         except SheetrackError as error:
             errors.append(str(error))
