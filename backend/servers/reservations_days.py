@@ -34,7 +34,8 @@ def day_of(value: Value, text: str, reader: DateReader) -> Day | None:
 
     A year is added where there is none: the one whose weekday fits, or else the nearest, which is told as a doubt.
     """
-    if not re.search(r"\d", text) or len(text) > _LONGEST:
+    is_number = isinstance(value, int | float)  # a day may be shown as `Mon`
+    if not (is_number or re.search(r"\d", text)) or len(text) > _LONGEST:
         return None
     for candidate in (value, text, re.sub(r"[()]", " ", text)):
         try:

@@ -201,7 +201,7 @@ def gpus_of(text: str) -> tuple[int, ...] | None:
 
 
 def person_of(text: str) -> str | None:
-    """The person that a cell names, None where it says that nobody has the server.
+    """The person that a cell names, None where it says that the server is free or out of use.
 
     Raises:
         ValueError: it holds no name, such as a tick.
@@ -245,7 +245,7 @@ def _pieces(text: str) -> list[str]:
 def _new_part(text: str) -> Part | None:
     """A server that the lab has not set up, perhaps with its GPUs."""
     if re.fullmatch(SERVER_NAME, text):
-        return Part(text, None)
+        return Part(text, None) if re.search(r"[A-Za-z]", text) else None
     match = re.fullmatch(rf"({SERVER_NAME})\s*:\s*({_DIGITS})", text)
     return Part(match[1], gpus_of(match[2])) if match else None
 

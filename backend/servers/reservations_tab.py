@@ -153,6 +153,8 @@ class _List:
         server = text or (self._server if is_part else "")
         self._server = text or self._server
         self._day = self._day if day.is_empty else day
+        if not person_cell and text and self._text(row, "start") and self._text(row, "end"):
+            raise ValueError("no name")
         if not person_cell or (not server and not self._has_when(row)):
             return
         person = person_of(person_cell)
@@ -174,10 +176,12 @@ class _List:
         return self._gpus.of(row, self._parts_of(row, server), self._names)
 
     def _parts_of(self, row: int, server: str) -> list[Part]:
-        # A spreadsheet makes the number 1000 of the name 1e3, and may show it as 1,000.
+        # A spreadsheet makes the number 1000 of the name 1e3, and a date of 1-2.
         value = self._value(row, "server")
-        is_new = isinstance(value, int | float) and self._names.known(server) is None
-        if is_new and (known := self._names.numbered(float(value))):
+        if isinstance(value, int | float) and self._names.known(server) is None:
+            known = self._names.numbered(float(value))
+            if known is None:
+                raise ValueError(f"no server is called {server!r}")
             return [Part(known, None)]
         return self._names.parts(server)
 

@@ -200,10 +200,7 @@ class Finder:
             if text
             and (
                 weekdays[place] is not None
-                or (
-                    any(c.isdigit() for c in text)
-                    and day_of(self._content.value(at, place), text, self._reader)
-                )
+                or day_of(self._content.value(at, place), text, self._reader) is not None
             )
         ]
 

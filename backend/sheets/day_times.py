@@ -23,6 +23,8 @@ def time_of(cell: Value, text: str, *, alone: bool = False) -> timedelta | None:
         text: what the cell shows.
         alone: whether an hour may stand alone, as in `9`.
     """
+    if isinstance(cell, int | float) and (cell > 1 and not (alone and cell in range(25))):
+        return None  # a day, which may be shown as 09.11
     if match := _ALONE.fullmatch(" ".join(text.split())):
         found = _time(*match.groups(), alone=alone)
         if found is not None:

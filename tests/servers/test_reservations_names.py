@@ -78,6 +78,7 @@ def test_a_name_that_is_near_to_none_may_be_of_a_server_that_is_not_set_up(text:
         ("atlas, the old one", "no server is called 'the old one'"),
         ("gpu1:99", "no GPUs in '99'"),
         ("?", "no server is called '?'"),
+        ("2026-01-02", "no server is called '2026-01-02'"),
     ],
 )
 def test_a_server_that_is_not_there(text: str, reason: str) -> None:

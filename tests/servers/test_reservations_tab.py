@@ -182,8 +182,10 @@ def test_a_date_that_the_spreadsheet_may_have_turned_round_is_doubtful() -> None
 
 
 def test_rows_without_a_person_reserve_nothing() -> None:
-    found = read(HEADER, ["gpu1", ""], [], ["gpu2"], ["note", None, "soon"])
-    assert (found.reservations, found.problems) == ([], [])
+    found = read(
+        HEADER, ["gpu1", ""], [], ["gpu2"], ["note", None, "soon"], ["gpu1", "", "2026-03-04", "2026-03-05"]
+    )
+    assert (found.reservations, told(found)) == ([], "0 understood, row 6 not: no name")
 
 
 def test_names_are_shown_as_text() -> None:
@@ -199,3 +201,26 @@ def test_a_tab_of_thousands_of_rows_is_read() -> None:
     found = read(HEADER, *rows)
     assert len(found.problems) == 5000
     assert told(found).endswith(" and 4975 more not, for other reasons")
+
+
+def test_days_and_times_count_whatever_their_format_shows() -> None:
+    rows: list[list[Value]] = [
+        ["Server", "Date", "From", "Who"],
+        ["gpu1", 46274, 46274, "Kim"],
+        ["gpu2", 46274, 9, "Lee"],
+    ]
+    shown_as = [
+        ["Server", "Date", "From", "Who"],
+        ["gpu1", "Wed", "09.09", "Kim"],
+        ["gpu2", "09.09", "9", "Lee"],
+    ]
+    found = reservations(
+        TabContent(rows, shown_as, zone=BERLIN), ReservationSettings(tab="Lab"), SERVERS, NOW
+    )
+    assert shown(found) == ["gpu1 Kim 09-09 00:00 - 09-10 00:00", "gpu2 Lee 09-09 09:00 - 09-10 00:00"]
+    rows = [["Server", 46350, 46351], ["gpu1", "Kim", "Lee"]]
+    shown_as = [["Server", "Mon", "Tue"], ["gpu1", "Kim", "Lee"]]
+    found = reservations(
+        TabContent(rows, shown_as, zone=BERLIN), ReservationSettings(tab="Lab"), SERVERS, NOW
+    )
+    assert shown(found) == ["gpu1 Kim 11-24 00:00 - 11-25 00:00", "gpu1 Lee 11-25 00:00 - 11-26 00:00"]
