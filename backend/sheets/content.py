@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import TypeVar
+from typing import TypeVar, overload
 
 Value = str | int | float | bool | None
 Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
-class TabContent:
-    """The cells of a tab, and what their dates mean. A cell of a merged area holds what the area shows."""
+class TabContent(Sequence[list[Value]]):
+    """The rows of a tab, and what their dates mean. A cell of a merged area holds what the area shows."""
 
     rows: list[list[Value]]
     """Values; dates as days since 1899-12-30. Rows may differ in length."""
@@ -20,6 +20,16 @@ class TabContent:
     locale: str = ""
     """Such as `de_DE`, by which the spreadsheet reads dates; empty: it has none."""
     zone: tzinfo = UTC
+
+    @overload
+    def __getitem__(self, index: int) -> list[Value]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[list[Value]]: ...
+    def __getitem__(self, index: int | slice) -> list[Value] | list[list[Value]]:
+        return self.rows[index]
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
     def value(self, row: int, column: int | None) -> Value:
         """The value of a cell, None outside of the tab."""

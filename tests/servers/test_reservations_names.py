@@ -8,7 +8,7 @@ NAMES = Names(["gpu1", "gpu2", "gpu-10", "Atlas", "gpu3.lab.example", "01"])
 
 
 def parts(text: str) -> list[tuple[str, tuple[int, ...] | None]]:
-    return [tuple(part) for part in NAMES.parts(text)]
+    return [(part.server, part.gpus) for part in NAMES.parts(text)]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The layouts of reservations, read from the workbook's CSV files and from Google."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,15 +23,23 @@ from backend.sheets.workbook import Workbook
 from backend.tabs.names import SERVERS as SERVERS_TAB
 from tests.google.server import SheetsServer
 from tests.google.state import Tab
-from tests.servers.layouts import BERLIN, GRIDS, LISTS, NOW, SERVERS, Layout, shown, told
+from tests.servers.layouts import BERLIN, NOW, SERVERS, Layout, shown, told
+from tests.servers.layouts_grids import GRIDS
+from tests.servers.layouts_names import NAMES
+from tests.servers.layouts_shapes import SHAPES
+from tests.servers.layouts_times import TIMES
 
 HEADER: list[Value] = ["Server", "User", "From", "Until"]
-LAYOUTS = [*LISTS, *GRIDS]
+LAYOUTS = [*TIMES, *SHAPES, *NAMES, *GRIDS]
 
 
-def read(*rows: list[Value], locale: str = "", zone: ZoneInfo = BERLIN, **settings: str) -> Understood:
+def read(
+    *rows: list[Value], locale: str = "", zone: ZoneInfo = BERLIN, named: Mapping[str, str] | None = None
+) -> Understood:
     content = TabContent(list(rows), locale=locale, zone=zone)
-    return reservations(content, ReservationSettings(tab="Reservations", **settings), SERVERS, NOW)
+    return reservations(
+        content, ReservationSettings.model_validate({"tab": "Reservations", **(named or {})}), SERVERS, NOW
+    )
 
 
 def check(layout: Layout, content: TabContent) -> None:
@@ -82,10 +90,10 @@ def _entered(value: Value) -> dict[str, Any]:
 def test_columns_can_be_named() -> None:
     header: list[Value] = ["Wer auch immer", "Kiste", "Feierabend"]
     named = {"server": "Kiste", "person": "Wer auch immer", "end": "Feierabend"}
-    [only] = read(header, ["Kim", "gpu1", "2026-03-04"], **named).reservations
+    [only] = read(header, ["Kim", "gpu1", "2026-03-04"], named=named).reservations
     assert (only.server, only.person, only.end) == ("gpu1", "Kim", datetime(2026, 3, 5, tzinfo=BERLIN))
     with pytest.raises(NotFoundError, match="has no column 'Feierabend'"):
-        read(["Wer auch immer", "Kiste"], **named)
+        read(["Wer auch immer", "Kiste"], named=named)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +165,8 @@ def test_both_ends_of_time_are_compared_without_harm() -> None:
 
 def test_the_order_of_day_and_month_is_that_of_the_locale_and_of_the_other_dates() -> None:
     def ends(locale: str, *dates: str) -> tuple[list[str], str]:
-        found = read(HEADER, *(["gpu1", "Kim", "", date] for date in dates), locale=locale)
+        rows: list[list[Value]] = [["gpu1", "Kim", "", date] for date in dates]
+        found = read(HEADER, *rows, locale=locale)
         return [f"{one.end - timedelta(days=1):%m-%d}" for one in found.reservations if one.end], told(found)
 
     assert ends("en_US", "3/4/2026") == (

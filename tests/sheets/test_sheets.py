@@ -51,7 +51,7 @@ class SheetSuite(ABC):
     def test_every_kind_of_table_is_shown(self, sheet: Sheet) -> None:
         sheet.publish(tables())
         assert set(self.tab_names(sheet)) >= {table.name for table in tables()}
-        header, row, *_ = sheet.read("Servers").rows
+        header, row, *_ = sheet.read("Servers")
         assert header[:2] == ["Server", "Verdict"]
         assert row[0] == "gpu1"
         assert row[3] == pytest.approx(26.015625)
@@ -59,7 +59,7 @@ class SheetSuite(ABC):
     def test_a_table_replaces_all_of_the_one_before(self, sheet: Sheet) -> None:
         sheet.publish([texts("one", "two", "three")])
         sheet.publish([texts("four")])
-        assert [row[:1] for row in sheet.read("Jobs").rows] == [["Plain"], ["four"]]
+        assert [row[:1] for row in sheet.read("Jobs")] == [["Plain"], ["four"]]
 
     def test_publishing_twice_is_publishing_once(self, sheet: Sheet) -> None:
         sheet.publish(tables())
@@ -70,12 +70,12 @@ class SheetSuite(ABC):
     @pytest.mark.parametrize("text", HOSTILE)
     def test_text_stays_text(self, sheet: Sheet, text: str) -> None:
         sheet.publish([texts(text)])
-        assert sheet.read("Jobs").rows[1] == [text, f"{text} {text}", 1.5]
+        assert sheet.read("Jobs")[1] == [text, f"{text} {text}", 1.5]
 
     def test_an_unmentioned_tab_stays_as_it_was(self, sheet: Sheet) -> None:
         sheet.publish([texts("one"), texts("two", name="Results")])
         sheet.publish([texts("three")])
-        assert sheet.read("Results").rows[1][0] == "two"
+        assert sheet.read("Results")[1][0] == "two"
 
     def test_a_tab_that_is_gone_is_removed(self, sheet: Sheet) -> None:
         sheet.publish([texts("one"), texts("two", name="Run r1")])
@@ -169,7 +169,7 @@ class TestWorkbook(SheetSuite):
     def test_what_is_read_of_a_file_is_peoples_own(self, sheet: Sheet) -> None:
         tab = self.keep_reservations(["gpu1"])
         before = sheet.read(tab)
-        assert before.rows[2:] == [["Purpose", "Server", "Who"], ["thesis", "gpu1 ", "kim"]]
+        assert before[2:] == [["Purpose", "Server", "Who"], ["thesis", "gpu1 ", "kim"]]
         sheet.publish(tables())
         sheet.annotate(tab, "Server", SHOWN)
         assert sheet.read(tab) == before

@@ -28,7 +28,7 @@ def test_a_tab_of_theirs_with_our_name_is_never_written(server: SheetsServer, sh
     for _ in range(3):
         sheet.publish([texts("one")])
     assert kept(server.state, "jobs") == before
-    assert sheet.read("Jobs (Sheetrack)").rows[1][0] == "one"
+    assert sheet.read("Jobs (Sheetrack)")[1][0] == "one"
     assert titles(server) == ["Sheet1", "jobs", "Jobs (Sheetrack)"]
     (remark,) = sheet.remarks()
     assert "A tab of yours is called 'Jobs'" in remark
@@ -41,7 +41,7 @@ def test_a_tab_that_people_renamed_is_theirs(server: SheetsServer, sheet: Google
     sheet.publish([texts("two")])
     sheet.publish([], gone=["March"])
     assert kept(server.state, "March") == before
-    assert sheet.read("Jobs").rows[1][0] == "two"
+    assert sheet.read("Jobs")[1][0] == "two"
     sheet.disconnect()
     assert kept(server.state, "March") == before
     assert not server.state.tab("March").protections
@@ -53,7 +53,7 @@ def test_a_tab_that_people_deleted_comes_back(server: SheetsServer, sheet: Googl
     server.state.tabs.remove(server.state.tab("Jobs"))
     server.state.forget_lost()
     sheet.publish([texts("two")])
-    assert sheet.read("Jobs").rows[1][0] == "two"
+    assert sheet.read("Jobs")[1][0] == "two"
 
 
 def test_a_tab_that_vanishes_under_our_hands_comes_back(server: SheetsServer, sheet: GoogleSheet) -> None:
@@ -67,7 +67,7 @@ def test_a_tab_that_vanishes_under_our_hands_comes_back(server: SheetsServer, sh
 
     server.before_call = delete_once
     sheet.publish([texts("two")])
-    assert sheet.read("Jobs").rows[1][0] == "two"
+    assert sheet.read("Jobs")[1][0] == "two"
 
 
 def test_rules_and_tabs_do_not_pile_up(server: SheetsServer, sheet: GoogleSheet, clock: Clock) -> None:

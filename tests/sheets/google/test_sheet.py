@@ -95,7 +95,7 @@ class TestFailures:
     ) -> None:
         server.faults_ahead.append(Fault(status=status))
         sheet.publish([texts("one")])
-        assert sheet.read("Jobs").rows[1][0] == "one"
+        assert sheet.read("Jobs")[1][0] == "one"
         assert len(clock.slept) == 1
 
     def test_google_says_how_long_to_wait(
@@ -144,7 +144,7 @@ class TestFailures:
         )
         sheet.publish([texts("one")])
         assert titles(server) == ["Sheet1", "Jobs"]
-        assert sheet.read("Jobs").rows[1][0] == "one"
+        assert sheet.read("Jobs")[1][0] == "one"
 
     def test_never_more_writes_than_google_allows(
         self, server: SheetsServer, sheet: GoogleSheet, clock: Clock

@@ -1,0 +1,141 @@
+"""Lists by the ways in which they name servers, GPUs and people."""
+
+from tests.servers.layouts import NO_PEOPLE, WHICH_GPUS, Layout
+
+NAMES = [
+    Layout(
+        "a column of GPUs",
+        [
+            ["Server", "GPUs", "User", "Until"],
+            ["gpu1", "0-3", "Kim", "2026-11-27"],
+            ["gpu1", "4,5", "Lee", "2026-11-27"],
+            ["gpu1", "GPU 6", "Max", ""],
+            ["gpu2", "all", "Moe", ""],
+            ["gpu2", "the big ones", "Ann", ""],
+        ],
+        [
+            "gpu1 Kim … - 11-28 00:00 GPU 0,1,2,3",
+            "gpu1 Lee … - 11-28 00:00 GPU 4,5",
+            "gpu1 Max … - … GPU 6",
+            "gpu2 Moe … - …",
+        ],
+        "4 understood, row 6 not: no GPUs in 'the big ones'",
+    ),
+    Layout(
+        "GPUs behind the server's name",
+        [
+            ["Server", "User"],
+            ["gpu1:0-3", "Kim"],
+            ["gpu1 (GPU 4)", "Lee"],
+            ["gpu1:5, gpu2:0,1", "Max"],
+            ["gpu2 #2", "Moe"],
+        ],
+        [
+            "gpu1 Kim … - … GPU 0,1,2,3",
+            "gpu1 Lee … - … GPU 4",
+            "gpu1 Max … - … GPU 5",
+            "gpu2 Max … - … GPU 0,1",
+            "gpu2 Moe … - … GPU 2",
+        ],
+        "4 understood",
+    ),
+    Layout(
+        "server and GPUs in a column called GPU",
+        [["GPU", "User"], ["gpu1:0-3", "Kim"], ["gpu1:4-7", "Lee"]],
+        ["gpu1 Kim … - … GPU 0,1,2,3", "gpu1 Lee … - … GPU 4,5,6,7"],
+        "2 understood",
+    ),
+    Layout(
+        "a column with numbers or models of GPUs",
+        [
+            ["Server", "GPUs", "User"],
+            ["gpu1", 8, "Kim"],
+            ["gpu2", "4x A100", "Lee"],
+            ["gpu3", "RTX 4090", "Max"],
+        ],
+        ["gpu1 Kim … - …", "gpu2 Lee … - …", "gpu3 Max … - …"],
+        f"3 understood, row 2 doubtful: {WHICH_GPUS}",
+    ),
+    Layout(
+        "several servers in a cell",
+        [
+            ["Server", "User"],
+            ["gpu1, gpu2", "Kim"],
+            ["gpu1 + gpu3", "Lee"],
+            ["gpu2-gpu4", "Max"],
+            ["gpu1\ngpu4", "Moe"],
+            ["gpu1, gpx", "Ann"],
+            ["all servers", "Bob"],
+        ],
+        [
+            *("gpu1 Kim … - …", "gpu2 Kim … - …", "gpu1 Lee … - …", "gpu3 Lee … - …"),
+            *("gpu2 Max … - …", "gpu3 Max … - …", "gpu4 Max … - …", "gpu1 Moe … - …", "gpu4 Moe … - …"),
+            *("gpu1 Bob … - …", "gpu2 Bob … - …", "gpu3 Bob … - …", "gpu4 Bob … - …"),
+        ],
+        "5 understood, row 6 not: no server is called 'gpx'",
+    ),
+    Layout(
+        "a server list without people",
+        [["Server", "CPU", "GPU", "IP"], ["gpu1", "64 cores", "4x A100", "10.0.0.1"]],
+        [],
+        "0 understood",
+        remark=NO_PEOPLE,
+    ),
+    Layout(
+        "what is not a person",
+        [
+            ["Server", "User", "Until"],
+            ["gpu1", "-", "next week"],
+            ["gpu1", "–", "next week"],
+            ["gpu1", "free", "next week"],
+            ["gpu1", "none", "next week"],
+            ["gpu1", "Maintenance", "next week"],
+            ["gpu1", "N/A", "next week"],
+            ["gpu1", "FALSE", "next week"],
+            ["gpu1", "(free)", "next week"],
+            ["gpu2", "TRUE", ""],
+            ["gpu2", "?", ""],
+            ["gpu2", "x", ""],
+            ["gpu3", "Kim", ""],
+        ],
+        ["gpu3 Kim … - …"],
+        "1 understood, row 10 not: no name in 'TRUE'; row 11 not: no name in '?'; row 12 not: no name in 'x'",
+    ),
+    Layout(
+        "boxes to tick",
+        [["Server", "Who"], ["gpu1", False], ["gpu2", True]],
+        [],
+        "0 understood, row 3 not: no name in 'True'",
+    ),
+    Layout(
+        "names that are written in other ways",
+        [
+            ["Server", "User"],
+            ["gpu1 (10.0.0.1)", "Kim"],
+            ["gpu2.lab", "Kim"],
+            ["GPU 3", "Kim"],
+            ["gpu04", "Kim"],
+            ["gup1", "Kim"],
+            ["see the other sheet", "Kim"],
+        ],
+        ["gpu1 Kim … - …", "gpu2 Kim … - …", "gpu3 Kim … - …", "gpu4 Kim … - …"],
+        "4 understood, row 6 not: no server is called 'gup1'; the nearest is gpu1; "
+        "row 7 not: no server is called 'see the other sheet'",
+    ),
+    Layout(
+        "numbers as names",
+        [
+            ["Server", "User"],
+            ["01", "Kim"],
+            ["1-2", "Lee"],
+            ["1e3", "Max"],
+            [1000, "Moe"],
+            [1, "Ann"],
+            [46024, "Bob"],
+        ],
+        ["01 Kim … - …", "1-2 Lee … - …", "1e3 Max … - …", "1e3 Moe … - …", "01 Ann … - …"],
+        "5 understood, row 7 not: no server is called '46024'",
+        locale="de_DE",
+        servers=("01", "1-2", "1e3"),
+    ),
+]
