@@ -1,5 +1,7 @@
 """Whether Google, the lab's own tab, the public address and Ray work together: each a sentence or an error."""
 
+import difflib
+from collections.abc import Collection
 from datetime import datetime
 
 import httpx
@@ -10,7 +12,7 @@ from backend.errors import SheetrackError
 from backend.jobs.engines.http_client import open_client
 from backend.jobs.engines.ray import absent, ray_jobs
 from backend.servers.reservation import summary
-from backend.servers.reservations import advice, not_set_up
+from backend.servers.reservations import NotSetUp, advice, not_set_up
 from backend.servers.reservations_tab import reservations
 from backend.servers.server import read_servers
 from backend.service.lock import is_served
@@ -82,9 +84,15 @@ def reserved(home: Home) -> str:
         [
             told,
             *found.remarks,
-            *(f"{one.name} is not set up yet; add to servers.toml:\n{one.lines}" for one in new),
+            *(_unknown(one, servers) for one in new),
         ]
     )
+
+
+def _unknown(server: NotSetUp, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(server.name, known, n=1)
+    correct = f"correct it if it is {near[0]}, or " if near else ""
+    return f"{server.name} is not set up yet; {correct}add to servers.toml:\n{server.lines}"
 
 
 def public_address(home: Home) -> str:

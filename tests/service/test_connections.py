@@ -25,3 +25,20 @@ def test_a_column_that_the_servers_tab_does_not_have_is_told(home: Home) -> None
     with pytest.raises(SheetrackError, match="The Servers tab has no column 'Nonsense'") as told:
         reserved(home)
     assert "Verdict, GPUs, Free GPU memory" in told.value.hint
+
+
+def test_a_name_of_no_server_is_told_with_the_nearest(home: Home) -> None:
+    home.peoples_tabs.mkdir(parents=True)
+    home.settings_file.write_text('[reservations]\ntab = "Servers.csv"\n')
+    home.servers_file.write_text('[[server]]\nname = "gpu1"\nagent = "http://127.0.0.1:9"\n')
+    (home.peoples_tabs / "Servers.csv").write_text("Server,Who\nGPU 1,Kim\ngpu2,Lee\nhera,Max\n")
+    told = reserved(home)
+    assert "gpu2 is not set up yet; correct it if it is gpu1, or add to servers.toml:" in told
+    assert "hera is not set up yet; add to servers.toml:" in told
+
+
+def test_a_list_without_people_is_told_and_is_no_error(home: Home) -> None:
+    home.peoples_tabs.mkdir(parents=True)
+    home.settings_file.write_text('[reservations]\ntab = "Servers.csv"\n')
+    (home.peoples_tabs / "Servers.csv").write_text("Server,CPU\ngpu1,64 cores\n")
+    assert "0 understood (in 'Servers.csv')\n'Servers.csv' has no column of people" in reserved(home)
