@@ -5,8 +5,7 @@ from typing import Any
 
 from backend.sheets.content import Area, TabContent, Value, fill
 from backend.sheets.google.book import zone_named
-from backend.sheets.google.formulas import read_formula
-from backend.sheets.google.peoples_tab import PeoplesTab
+from backend.sheets.google.peoples_tab import PeoplesTab, formula_of
 
 CONTENT_FIELDS = (
     "properties(locale,timeZone),sheets(properties(sheetId,title),merges,"
@@ -43,12 +42,7 @@ def content_of(answer: Mapping[str, Any]) -> TabContent:
 
 def _formula_columns(tab: PeoplesTab) -> set[int]:
     """The columns that hold a formula of Sheetrack's."""
-    return {
-        at
-        for cells in tab.rows
-        for at, cell in enumerate(cells)
-        if (text := cell.get("userEnteredValue", {}).get("formulaValue")) and read_formula(text)
-    }
+    return {at for cells in tab.rows for at, cell in enumerate(cells) if formula_of(cell)}
 
 
 def _value(cell: Mapping[str, Any]) -> Value:
