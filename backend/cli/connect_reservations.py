@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from backend.cli.ask import ask, choose, confirm, done, failed, is_person
 from backend.cli.show import say
 from backend.errors import InvalidError, SheetrackError
-from backend.servers.reservation import Reservation, summary
+from backend.servers.reservation import Reservation, last_moment, summary
 from backend.servers.reservations import advice
 from backend.servers.reservations_tab import reservations
 from backend.settings import ReservationSettings
@@ -109,6 +109,6 @@ def _asked_column(what: str, headers: set[str]) -> str:
 
 def _line(reservation: Reservation) -> str:
     start = f"from {reservation.start:%Y-%m-%d %H:%M}" if reservation.start else "from no date on"
-    end = f"until {reservation.end:%Y-%m-%d %H:%M}" if reservation.end else "without an end"
+    end = f"until {last_moment(reservation.end)}" if reservation.end else "without an end"
     gpus = "" if reservation.gpus is None else f"  GPU {', '.join(map(str, reservation.gpus))}"
     return f"{reservation.server:15}  {reservation.person:20}  {start}  {end}{gpus}"

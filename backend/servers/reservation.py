@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from backend.text import listed
@@ -24,6 +24,12 @@ class Reservation:
     def covers(self, moment: datetime) -> bool:
         """Whether it holds at `moment`; it does at its start, and no longer at its end."""
         return (self.start is None or self.start <= moment) and (self.end is None or moment < self.end)
+
+
+def last_moment(end: datetime) -> str:
+    """The date and time of an end; of an end at midnight the day before, which it is the end of."""
+    is_midnight = (end.hour, end.minute) == (0, 0)
+    return f"{end.date() - timedelta(days=1)}" if is_midnight else f"{end:%Y-%m-%d %H:%M}"
 
 
 class Note(NamedTuple):

@@ -4,13 +4,13 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from backend.errors import SheetrackError
-from backend.servers.reservation import Reservation, Understood, summary
+from backend.servers.reservation import Reservation, Understood, last_moment, summary
 from backend.servers.reservations_tab import reservations
 from backend.servers.server import SERVER_NAME
 from backend.servers.state import ServerStatus, State
@@ -68,11 +68,9 @@ def _one(reservation: Reservation, moment: datetime) -> str:
 
 def _until(end: datetime, moment: datetime) -> str:
     """The time of an end today, else its date and time; of an end at midnight, the day before it."""
-    is_midnight = (end.hour, end.minute) == (0, 0)
-    day = end.date() - timedelta(days=is_midnight)
-    if day == moment.astimezone(end.tzinfo).date():
-        return "24:00" if is_midnight else f"{end:%H:%M}"
-    return f"{day:%Y-%m-%d}" if is_midnight else f"{end:%Y-%m-%d %H:%M}"
+    day, _, clock = last_moment(end).partition(" ")
+    is_today = day == f"{moment.astimezone(end.tzinfo).date()}"
+    return (clock or "24:00") if is_today else f"{day} {clock}".rstrip()
 
 
 def _other_use(reserved: Sequence[Reservation], server: ServerStatus) -> str:
