@@ -141,6 +141,12 @@ class Job(BaseModel):
         return self.server or " or ".join(self.servers)
 
     @property
+    def unplaced(self) -> dict[str, object]:
+        """The changes that take back where it was placed: it may then start on another server and GPU."""
+        server = "" if self.servers else self.server
+        return {"server": server, "assigned": None, "limits": None, "started_at": None}
+
+    @property
     def gpu_text(self) -> str:
         """Its GPUs in words, such as `GPU 3` or `GPUs 0, 1`; empty where none were chosen."""
         indices = sorted({gpu.index for gpu in self.assigned or ()})

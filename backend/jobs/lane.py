@@ -153,8 +153,7 @@ class Lane:
 
     def _back_to_its_place(self, job: Job, reason: str) -> Job:
         """The job waits again, where it may run and as long as it has waited."""
-        chosen = {"server": "" if job.servers else job.server, "assigned": None, "limits": None}
-        return self._store.change_job(job, state=JobState.QUEUED, reason=reason, started_at=None, **chosen)
+        return self._store.change_job(job, state=JobState.QUEUED, reason=reason, **job.unplaced)
 
     def _follow(self, job: Job, engine: Engine) -> Job:
         if engine.poll(job) is ProcessState.EXITED:

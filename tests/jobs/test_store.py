@@ -209,7 +209,7 @@ def test_a_full_disk_is_said_in_one_sentence_and_harms_nothing(database: sa.Engi
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
     database.dispose()
-    snapshots = [Snapshot(server="gpu1", at=now(), failure_text="x" * 5000) for _ in range(20)]
+    snapshots = [Snapshot(server="gpu1", at=now(), failure_text="x" * 5000) for _ in range(500)]
     with pytest.raises(sa.exc.DatabaseError) as caught:
         readings.remember(snapshots)
     assert "The disk is full" in str(database_error(caught.value))
