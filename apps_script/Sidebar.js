@@ -138,6 +138,14 @@ function overrideReservations(id) {
   return askBackend_([{ path: `/api/jobs/${encodeURIComponent(id)}/override`, method: 'post' }])[0];
 }
 
+/**
+ * @param {string} id
+ * @returns the job
+ */
+function resumeJob(id) {
+  return askBackend_([{ path: `/api/jobs/${encodeURIComponent(id)}/resume`, method: 'post' }])[0];
+}
+
 /** @param {string} name */
 function showTab(name) {
   const tab = SpreadsheetApp.getActive().getSheetByName(name);

@@ -24,7 +24,7 @@ from models.recipe import Recipe
 from models.run_folder import ForeignRunError, RunFolder
 from models.run_lock import VARIABLE, AlreadyTrainingError, RunLock
 from models.run_reader import BrokenRunError, read_history
-from models.training.errors import Stopped, TrainingError
+from models.training.errors import Stopped, TimedOut, TrainingError
 
 PATH = click.Path(path_type=Path)
 
@@ -56,11 +56,10 @@ def train(run_folder: Path, *, progress: bool, figures: bool) -> None:
             from models.training.train import train as train_run  # noqa: PLC0415
 
             train_run(folder, bar=progress, figures=figures)
-    except Stopped as stopped:
+    except (Stopped, TimedOut) as stopped:
         epochs = len(read_history(folder))
-        click.echo(
-            f"stopped after epoch {epochs}; go on with: sheetrack train --resume {folder.id}", err=True
-        )
+        why = "its time limit is over" if isinstance(stopped, TimedOut) else "stopped"
+        click.echo(f"{why} after epoch {epochs}; go on with: sheetrack train --resume {folder.id}", err=True)
         sys.exit(stopped.exit_code)
 
 

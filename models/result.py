@@ -198,6 +198,10 @@ class Filter(_Content):
     weights: Annotated[tuple[Value, ...], Field(min_length=1, max_length=100_000)]
 
 
+TIMED_OUT = "timed out"
+"""The phase of a training that ended at its time limit."""
+
+
 class Progress(_Content):
     """The content of `progress.json`: how far a training is. None is not known yet."""
 

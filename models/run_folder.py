@@ -1,5 +1,6 @@
 """The run folder: the contract between the training, the backend and the agents."""
 
+import errno
 import os
 import re
 import secrets
@@ -49,6 +50,7 @@ class RunFolder:
         self.result_file = path / "result.json"
         self.exit_file = path / "exit.json"
         self.lock_file = path / "lock"
+        self.cancel_file = path / "cancel"
         self.figures = path / "figures"
 
     @classmethod
@@ -62,8 +64,12 @@ class RunFolder:
                 folder.path.mkdir()
             except FileExistsError:
                 continue
-            if work:
-                write_atomically(folder.work_file(work), work.model_dump_json(indent=2))
+            try:
+                if work:
+                    write_atomically(folder.work_file(work), work.model_dump_json(indent=2))
+            except OSError:  # such as a full disk: nothing is left behind
+                folder.remove_new()
+                raise
             return folder
 
     @classmethod
@@ -89,6 +95,12 @@ class RunFolder:
     def work_file(self, work: Recipe | Command) -> Path:
         """Where the recipe or the command stands."""
         return self.recipe_file if isinstance(work, Recipe) else self.command_file
+
+    def remove_new(self) -> None:
+        """Removes the folder of a run that never began."""
+        for file in (self.recipe_file, self.command_file):
+            file.unlink(missing_ok=True)
+        self.path.rmdir()
 
     @property
     def id(self) -> str:
@@ -136,6 +148,10 @@ class RunFolder:
             lock.note(os.getpid())
             yield lock.descriptor
             lock.clear()
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                lock.note_full_disk()
+            raise
         finally:
             lock.close()
 

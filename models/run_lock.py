@@ -16,6 +16,7 @@ from models.process import Identity, identify
 VARIABLE = "SHEETRACK_LOCK"
 """The environment variable with the number of the descriptor that was handed down."""
 _NOTE_BYTES = 1000
+_FULL = b"the disk is full\n"
 
 
 class AlreadyTrainingError(RuntimeError):
@@ -49,6 +50,11 @@ class RunLock:
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, content, 0)
 
+    def note_full_disk(self) -> None:
+        """Notes that the disk is full, in place: that needs no space."""
+        with suppress(OSError):
+            os.pwrite(self.descriptor, _FULL, 0)
+
     def clear(self) -> None:
         """Empties the file; the lock is still held."""
         os.ftruncate(self.descriptor, 0)
@@ -81,6 +87,13 @@ def holder(file: Path) -> Identity | None:
             with file.open("rb") as opened:
                 return Identity.model_validate_json(opened.read(_NOTE_BYTES))
     return None
+
+
+def ended_for_space(file: Path) -> bool:
+    """Whether the last process that held the lock ended because the disk was full."""
+    with suppress(OSError), file.open("rb") as opened:
+        return opened.read(len(_FULL)) == _FULL
+    return False
 
 
 def _inherited(file: Path) -> int | None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "cancel": "train",
     "first": "train",
     "override": "train",
+    "resume": "train",
     "sweep": "sweep",
     "results": "look",
     "record": "record",

@@ -168,6 +168,18 @@ def _show_decision(job: Job, is_json: bool, what: str) -> None:
         say(f"{job.id} {what}")
 
 
+@click.command()
+@click.argument("job")
+@as_json
+def resume(*, job: str, is_json: bool) -> None:
+    """Queues JOB again, which failed, timed out or was cancelled; it goes on from its checkpoint."""
+    resumed = Sheetrack().queue.resume(job, this_user())
+    if is_json:
+        show_json(resumed)
+    else:
+        say(f"{resumed.id} is {resumed.state}: {resumed.reason}")
+
+
 def wait_until_ended(sheetrack: Sheetrack, jobs: Collection[str]) -> None:
     """Waits a while until none of the jobs is `cancelling`; ends them from here where no backend serves."""
     until = time.monotonic() + _PATIENCE_SECONDS

@@ -19,18 +19,24 @@ class JobState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    """Ended at its time limit, with a checkpoint."""
     LOST = "lost"
     """Its server does not answer; its processes may still run."""
 
     @property
     def is_over(self) -> bool:
         """Whether the state is final."""
-        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.TIMED_OUT)
 
     @property
     def holds_server(self) -> bool:
         """Whether processes of the job may run on the server."""
         return not self.is_over and self is not JobState.QUEUED
+
+
+NO_PROGRESS = "no progress for "
+"""Begins the reason of a running job that shows none."""
 
 
 ANY = "any"
@@ -122,6 +128,14 @@ class Job(BaseModel):
     override: Decision | None = None
     """Who let it run in spite of other people's reservations."""
     progress: Progress = Progress()
+    attempt: int = 1
+    """How often it was queued; Ray knows each attempt by a name of its own."""
+    retries: int = 0
+    """How often it was queued again since its last new epoch."""
+    epochs: int = 0
+    """The epochs that were finished when it was last queued again."""
+    continues: str = ""
+    """Where the present attempt begins and why there is one; empty for the first."""
     sweep: str | None = None
     """The sweep that it belongs to."""
 

@@ -6,22 +6,26 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from backend.errors import ConflictError, SheetrackError, UnavailableError
+from backend.errors import ConflictError, NotFoundError, SheetrackError, UnavailableError
 from backend.jobs.ending import why_it_ended
 from backend.jobs.engines import Engine, LostError, ProcessState
-from backend.jobs.job import UNREADABLE, Job, JobState
+from backend.jobs.job import NO_PROGRESS, UNREADABLE, Job, JobState
 from backend.jobs.placement import no_longer_trains
 from backend.jobs.results import Results
+from backend.jobs.resuming import SAME_CAUSE, again, common_cause
 from backend.jobs.store import JobStore
-from backend.times import now
+from backend.times import duration, now
 from models.program_reader import read_any_progress, read_any_result
-from models.result import Progress
+from models.result import TIMED_OUT, Progress
 from models.run_folder import RunFolder
 from models.run_reader import BrokenRunError
 
 log = logging.getLogger(__name__)
 
+STALL_SECONDS = 600
+"""A job that shows no progress for so long says so."""
 GRACE_SECONDS = 5
 """Time that a training has to write a checkpoint before it is killed."""
 
@@ -69,6 +73,10 @@ class Lane:
         """When each job was first asked to end, by the monotonic clock."""
         self._faults: dict[str, str] = {}
         """The unexpected error in the last step of each job."""
+        self._lost_at: dict[str, float] = {}
+        """Since when each job is lost, by the monotonic clock."""
+        self._progressed: dict[str, tuple[Progress, float]] = {}
+        """The last progress of each job, and when it was seen first."""
 
     def step(self, jobs: Sequence[Job]) -> None:
         """Begins to take `jobs`, which hold the server, one step further, unless the last step still runs."""
@@ -95,9 +103,15 @@ class Lane:
 
     def _advance(self, jobs: Sequence[Job]) -> None:
         current = {job.id for job in jobs}
-        for forgotten in (self._stopped_at.keys() | self._faults.keys()) - current:
-            self._stopped_at.pop(forgotten, None)
-            self._faults.pop(forgotten, None)
+        kept: tuple[dict[str, Any], ...] = (
+            self._stopped_at,
+            self._faults,
+            self._lost_at,
+            self._progressed,
+        )
+        for facts in kept:
+            for forgotten in facts.keys() - current:
+                del facts[forgotten]
         for job in jobs:
             try:
                 has_changed = self._step(job) != job
@@ -121,13 +135,14 @@ class Lane:
         return True
 
     def _step(self, job: Job) -> Job:
-        if job.state is JobState.CANCELLING:
+        if job.state is JobState.CANCELLING or RunFolder(self._runs / job.id).cancel_file.exists():
             return self._end(job)
         if self._engine is None:
             return self._change(job, state=JobState.LOST, reason=no_longer_trains(self._server))
         try:
             return self._start(job, self._engine) if job.handle is None else self._follow(job, self._engine)
         except LostError as lost:
+            self._lost_at.setdefault(job.id, time.monotonic())
             return self._change(job, state=JobState.LOST, reason=lost.message)
 
     def _start(self, job: Job, engine: Engine) -> Job:
@@ -149,17 +164,32 @@ class Lane:
             return self._finish(job, JobState.FAILED, str(error))
         # Also where the job was cancelled meanwhile: it is one that was started.
         self._store.note_handle(job.id, handle)
-        return self._change(job.model_copy(update={"handle": handle}), reason="")
+        return self._change(job.model_copy(update={"handle": handle}), reason=job.continues)
 
     def _back_to_its_place(self, job: Job, reason: str) -> Job:
         """The job waits again, where it may run and as long as it has waited."""
         return self._store.change_job(job, state=JobState.QUEUED, reason=reason, **job.unplaced)
 
     def _follow(self, job: Job, engine: Engine) -> Job:
-        if engine.poll(job) is ProcessState.EXITED:
+        processes = engine.poll(job)
+        if processes is ProcessState.EXITED:
             return self._finish(job, JobState.FAILED)
+        self._lost_at.pop(job.id, None)
+        if processes is ProcessState.PENDING:
+            return self._change(job, state=JobState.STARTING, reason=engine.note(job))
         progress, fault = self._progress(job)
-        return self._change(job, state=JobState.RUNNING, reason=fault, progress=progress)
+        reason = fault or engine.note(job) or self._stall(job, progress) or job.continues
+        return self._change(job, state=JobState.RUNNING, reason=reason, progress=progress)
+
+    def _stall(self, job: Job, progress: Progress) -> str:
+        """For how long the job has shown no progress, in whole steps; empty: it does."""
+        at = time.monotonic()
+        before, since = self._progressed.get(job.id, (None, at))
+        if progress != before or progress == Progress():  # a program need not tell how far it is
+            self._progressed[job.id] = (progress, at)
+            return ""
+        steps = int((at - since) / STALL_SECONDS)
+        return f"{NO_PROGRESS}{duration(steps * STALL_SECONDS)}" if steps else ""
 
     def _end(self, job: Job) -> Job:
         """Asks the processes of the job to end, kills them after a while, and waits until they are gone."""
@@ -177,15 +207,25 @@ class Lane:
             state = self._engine.poll(job)
         except LostError as lost:
             return self._change(job, reason=_with_detail(job, lost.message))
+        if job.state is not JobState.CANCELLING:  # the cancellation could not be stored
+            job = self._store.change_job(job, state=JobState.CANCELLING, reason=self._cancelled_by(job))
         # Where the answer to the start was lost, the processes may appear a moment later.
         if state is ProcessState.EXITED and (job.handle or is_late):
             return self._finish(job, JobState.CANCELLED, _without_detail(job))
         detail = "its processes were killed and have not ended yet"
         return self._change(job, reason=_with_detail(job, detail) if is_late else _without_detail(job))
 
+    def _cancelled_by(self, job: Job) -> str:
+        """The reason that was left in the run folder, where the disk had room for it."""
+        with suppress(OSError):
+            by = RunFolder(self._runs / job.id).cancel_file.read_text(errors="replace")[:200]
+            return f"cancelled by {by}" if by else "cancelled"
+        return "cancelled"
+
     def _finish(self, job: Job, state: JobState, reason: str = "") -> Job:
         """Stores that the job is over: done where it left a result, else `state`, if need be with its last words."""
-        if _has_result(RunFolder(self._runs / job.id), state):
+        folder = RunFolder(self._runs / job.id)
+        if has_result := _has_result(folder, state):
             self._results.collect()
             state, reason = JobState.DONE, ""
             if job.id not in self._store.result_ids():
@@ -193,7 +233,31 @@ class Lane:
         elif not reason and self._engine:
             reason = why_it_ended(self._engine.ending(job), self._engine.log(job))
         progress, _ = self._progress(job)
-        return self._store.change_job(job, state=state, reason=reason, progress=progress, ended_at=now())
+        if state is JobState.FAILED and not has_result:
+            if progress.phase == TIMED_OUT:
+                state, reason = JobState.TIMED_OUT, "its time limit is over: resume it to train on"
+            elif job.handle and (changes := again(job, folder, self._cause(job, reason))):
+                folder.exit_file.unlink(missing_ok=True)
+                return self._store.change_job(job, progress=progress, **changes)
+        ended = self._store.change_job(job, state=state, reason=reason, progress=progress, ended_at=now())
+        folder.cancel_file.unlink(missing_ok=True)
+        self._pause_failing(ended)
+        return ended
+
+    def _cause(self, job: Job, reason: str) -> str:
+        """Why a job ended, in a few words."""
+        if (lost_at := self._lost_at.get(job.id)) is None:
+            return reason
+        return f"server was away {duration(time.monotonic() - lost_at)}"
+
+    def _pause_failing(self, job: Job) -> None:
+        """Pauses the job's sweep where its newest trainings all failed with the same cause."""
+        if job.sweep is None or job.state is not JobState.FAILED:
+            return
+        if cause := common_cause(self._store.newest_ended(job.sweep, SAME_CAUSE)):
+            by = f"Sheetrack, because {SAME_CAUSE} trainings in a row failed: {cause}"
+            with suppress(NotFoundError):  # the sweep was removed
+                self._store.change_sweep(job.sweep, paused_by=by)
 
     def _progress(self, job: Job) -> tuple[Progress, str]:
         """How far the training is, and what is wrong with the file that says so."""

@@ -13,11 +13,13 @@ from contextlib import suppress
 from backend.errors import ConflictError
 from backend.jobs import turns
 from backend.jobs.engines import Engine
+from backend.jobs.full_disk import stopped_first
 from backend.jobs.job import ANY, Decision, Job, JobState, Resources, servers_in
 from backend.jobs.lane import Lane
 from backend.jobs.placement import Placement
 from backend.jobs.requests import DEFAULT, Requests
 from backend.jobs.results import Results
+from backend.jobs.resuming import resumed
 from backend.jobs.store import JobStore
 from backend.servers.reservations import OthersHold
 from backend.servers.server import Server
@@ -132,10 +134,13 @@ class Queue:
             gpus=resources.gpus,
             gpu_memory_gib=resources.gpu_memory_gib,
         )
-        stored = self._store.add_job(job, key)
+        try:
+            stored = self._store.add_job(job, key)
+        except BaseException:  # such as a full disk: nothing is left behind
+            folder.remove_new()
+            raise
         if stored.id != job.id:
-            folder.work_file(work).unlink()
-            folder.path.rmdir()
+            folder.remove_new()
         return stored
 
     def cancel(self, job_id: str, by: str) -> Job:
@@ -154,7 +159,10 @@ class Queue:
             is_waiting = job.state is JobState.QUEUED
             state, ended_at = (JobState.CANCELLED, now()) if is_waiting else (JobState.CANCELLING, None)
             with suppress(ConflictError):  # its state changed since it was read
-                job = self._store.change_job(job, state=state, reason=f"cancelled by {by}", ended_at=ended_at)
+                with stopped_first(job, by, self._home.runs, self._engines.get(job.server)):
+                    job = self._store.change_job(
+                        job, state=state, reason=f"cancelled by {by}", ended_at=ended_at
+                    )
                 self._on_jobs_changed()
                 return job
         raise ConflictError(f"Job {job_id} changes all the time.", "Cancel it again.")
@@ -188,6 +196,19 @@ class Queue:
         self._on_jobs_changed()
         return job
 
+    def resume(self, job_id: str, by: str) -> Job:
+        """Queues a job again that failed, timed out or was cancelled; one that waits or runs stays as it is.
+
+        Raises:
+            NotFoundError: there is no such job.
+            ConflictError: it has its result already.
+        """
+        job = self._store.job(job_id)
+        if job.state.is_over:
+            job = self._store.change_job(job, **resumed(job, RunFolder(self._home.runs / job.id), by))
+        self._on_jobs_changed()
+        return job
+
     def advance(self, wait_seconds: float = 60) -> None:
         """Takes every unfinished job one step further; waits at most so long for servers that do not answer."""
         with self._advancing:
@@ -215,10 +236,15 @@ class Queue:
         placed = []
         for start in chosen.starts:
             with suppress(ConflictError):  # it was cancelled meanwhile
+                if RunFolder(self._home.runs / start.job.id).cancel_file.exists():
+                    self._store.change_job(
+                        start.job, state=JobState.CANCELLED, reason="cancelled", ended_at=now()
+                    )
+                    continue
                 changed = self._store.change_job(
                     start.job,
                     state=JobState.STARTING,
-                    reason="",
+                    reason=start.job.continues,
                     started_at=now(),
                     server=start.server,
                     assigned=start.gpus,

@@ -45,6 +45,10 @@ class JobRow(Row):
     limits: Mapped[str | None]
     put_first: Mapped[str | None]
     override: Mapped[str | None]
+    attempt: Mapped[int]
+    retries: Mapped[int]
+    epochs: Mapped[int]
+    continues: Mapped[str]
 
 
 class SweepRow(Row):
@@ -111,6 +115,10 @@ def job_of(row: Any) -> Job:
         limits=_read(_LIMITS, row.limits),
         put_first=_read(_DECISION, row.put_first),
         override=_read(_DECISION, row.override),
+        attempt=row.attempt,
+        retries=row.retries,
+        epochs=row.epochs,
+        continues=row.continues,
     )
 
 

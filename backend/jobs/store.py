@@ -145,6 +145,12 @@ class JobStore:
         with self._database.begin() as connection:
             connection.execute(query.values(reason=sa.bindparam("why")), values)
 
+    def newest_ended(self, sweep_id: str, limit: int) -> list[Job]:
+        """The jobs of a sweep that are over, the newest first; a cancelled one does not count."""
+        over = JobRow.state.not_in([*_UNFINISHED, JobState.CANCELLED])
+        query = sa.select(JobRow).where(JobRow.sweep == sweep_id, over)
+        return self._read(query.order_by(JobRow.ended_at.desc(), JobRow.number.desc()).limit(limit), job_of)
+
     def jobs_of(self, sweep_id: str) -> list[Job]:
         """The jobs of a sweep, in the order of submission."""
         return self._read(sa.select(JobRow).where(JobRow.sweep == sweep_id).order_by(JobRow.number), job_of)

@@ -17,7 +17,7 @@ GRID_FIELDS = ("depth", "dropout", "batch_norm")
 
 _TELLING = (
     JobState.RUNNING, JobState.LOST, JobState.STARTING, JobState.CANCELLING, JobState.QUEUED,
-    JobState.FAILED, JobState.CANCELLED, JobState.DONE,
+    JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELLED, JobState.DONE,
 )  # fmt: skip
 """Of several jobs of a cell, the one whose state comes first here is shown."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backend.jobs.job import Job
+from backend.jobs.job import NO_PROGRESS, Job, JobState
 from backend.servers.state import ServerStatus, State
 from backend.settings import NotifySettings
 from backend.times import iso
@@ -68,10 +68,21 @@ def follow(before: Followed, findings: Mapping[str, Finding], at: datetime) -> t
 
 
 def findings_of(
-    servers: Iterable[ServerStatus], jobs: Iterable[Job], at: datetime, settings: NotifySettings
+    servers: Iterable[ServerStatus],
+    jobs: Iterable[Job],
+    at: datetime,
+    settings: NotifySettings,
+    ray_fault: str = "",
 ) -> dict[str, Finding]:
-    """The present state of each subject that is known and that the lab wants to be notified of."""
+    """The present state of each subject that is known and that the lab wants to be notified of.
+
+    `ray_fault` says why Ray gives no answer; empty where it does.
+    """
     found: dict[str, Finding] = {}
+    if "down" in settings.events:
+        well = "Ray answers again." if "back" in settings.events else ""
+        hold = timedelta(seconds=settings.hold_seconds)
+        found["Ray"] = Finding("silent" if ray_fault else FINE, ray_fault or well, hold)
     for server in servers:
         if server.verdict.state is not State.MAINTENANCE:
             found |= _connection(server, settings)
@@ -79,6 +90,8 @@ def findings_of(
             found |= _server(server, settings)
     if "job_ended" in settings.events:
         for job in jobs:
+            if job.state is JobState.RUNNING and job.reason.startswith(NO_PROGRESS):
+                found[_JOB + job.id] = Finding("stalled", _stalled(job))
             if job.ended_at and job.sweep is None and at - job.ended_at < _JOBS_REPORTED:
                 found[_JOB + job.id] = Finding(job.state, _ended(job))
     return found
@@ -142,6 +155,10 @@ def _faults(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding
                 text = "" if is_warning or "back" not in settings.events else fine
             found[f"{word} {name}"] = Finding("; ".join(fault.what for fault in some), text, hold)
     return found
+
+
+def _stalled(job: Job) -> str:
+    return f"{job.requested_by}: job {job.id} ({job.work.title}) on {job.server} shows {job.reason}"
 
 
 def _ended(job: Job) -> str:

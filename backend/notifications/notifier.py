@@ -71,13 +71,18 @@ class Notifier:
         """Why an address could not be reached the last time; empty when all could."""
 
     def follow(
-        self, servers: Iterable[ServerStatus], jobs: Iterable[Job], at: datetime | None = None
+        self,
+        servers: Iterable[ServerStatus],
+        jobs: Iterable[Job],
+        at: datetime | None = None,
+        *,
+        ray_fault: str = "",
     ) -> None:
         """Stores a notification for each change that the present states of servers and jobs complete."""
         at = at or now()
         with self._following:
             before = self._followed or Followed(self._reported())
-            after, texts = follow(before, findings_of(servers, jobs, at, self._settings), at)
+            after, texts = follow(before, findings_of(servers, jobs, at, self._settings, ray_fault), at)
             if after.reported != before.reported:
                 self._store(before, after, texts, at)
             self._followed = after

@@ -44,6 +44,7 @@ class Periodic:
         reservations: Reservations | None,
         notifier: Notifier | None,
         copy_store: Callable[[], None],
+        ask_ray: Callable[[], None],
     ) -> None:
         self._refresh = refresh
         self._readings = readings
@@ -63,6 +64,7 @@ class Periodic:
         every(1, sweeps.advance)
         every(30, results.collect, after=0)
         every(5, publisher.flush)
+        every(15, ask_ray, after=0)
         # At first, the tabs show what an earlier backend left; later this draws again what could not be drawn.
         every(_HOUR, display.show_jobs, after=0)
         every(_HOUR, display.show_results, after=0)

@@ -48,6 +48,7 @@ from backend.tabs.refresh import Refresh
 from backend.times import now
 
 if TYPE_CHECKING:
+    from backend.jobs.engines.ray import RayEngine
     from backend.service.periodic import Periodic
     from backend.sheets.google.sheet import GoogleSheet
 
@@ -213,11 +214,13 @@ class Sheetrack:
             self.publisher,
             on_refreshed=self._notify if self.notifier else None,
             settings_error=lambda: self.settings_error,
+            faults=lambda: [self.engines.ray_fault],
         )
 
     def _notify(self, servers: Sequence[ServerStatus]) -> None:
         if self.notifier:
-            self.notifier.follow(servers, self.jobs.finished_jobs(SHOWN_FINISHED_JOBS))
+            jobs = [*self.jobs.unfinished_jobs(), *self.jobs.finished_jobs(SHOWN_FINISHED_JOBS)]
+            self.notifier.follow(servers, jobs, ray_fault=self.engines.ray_fault)
 
     @cached_property
     def periodic(self) -> "Periodic":
@@ -237,6 +240,7 @@ class Sheetrack:
             reservations=self.reservations,
             notifier=self.notifier,
             copy_store=self.copy_store,
+            ask_ray=self.engines.ask_ray,
         )
 
     def copy_store(self) -> None:
@@ -265,7 +269,9 @@ class Engines(Mapping[str, Engine]):
         self._servers = servers
         self._local = LocalEngine(home.runs, self._environments_here)
         self._making = threading.Lock()
-        self._rays: list[tuple[list[Server], Engine]] = []
+        self.ray_fault = ""
+        """Why Ray gave no usable answer when it was last asked; empty where it did."""
+        self._rays: list[tuple[list[Server], RayEngine]] = []
         """Engines for the servers that were there at some time; what an older one does still ends well."""
 
     def __getitem__(self, name: str) -> Engine:
@@ -282,6 +288,11 @@ class Engines(Mapping[str, Engine]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
+    def ask_ray(self) -> None:
+        """Notes whether Ray answers."""
+        if self._settings and any(server.ray for server in self._servers.values()):
+            self.ray_fault = self._ray(self._settings).ask_ray()
+
     def close(self) -> None:
         for _, engine in self._rays:
             engine.close()
@@ -290,7 +301,7 @@ class Engines(Mapping[str, Engine]):
     def _environments_here(self) -> Mapping[str, str]:
         return next((server.environments for server in self._servers.values() if server.is_here), {})
 
-    def _ray(self, settings: RaySettings) -> Engine:
+    def _ray(self, settings: RaySettings) -> "RayEngine":
         from backend.jobs.engines.ray import RayEngine  # noqa: PLC0415 - httpx takes 0.2 s to import
 
         remote = [server for server in self._servers.values() if server.ray]

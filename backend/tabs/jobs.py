@@ -15,6 +15,7 @@ _JOB_TONES: dict[JobState, Tone] = {
     JobState.DONE: "good",
     JobState.FAILED: "bad",
     JobState.CANCELLED: "soft",
+    JobState.TIMED_OUT: "bad",
     JobState.LOST: "overloaded",
 }
 

@@ -28,8 +28,13 @@ class Refresh:
         *,
         on_refreshed: Callable[[Sequence[ServerStatus]], None] | None = None,
         settings_error: Callable[[], str] = str,
+        faults: Callable[[], Sequence[str]] = list,
     ) -> None:
-        """`settings_error` says why settings.toml as it is now is not used; empty: it is used."""
+        """`settings_error` says why settings.toml as it is now is not used; empty: it is used.
+
+        `faults` gives what else people should know at once, in sentences.
+        """
+        self._faults = faults
         self._known = known
         self._status = status
         self._incidents = incidents
@@ -87,5 +92,6 @@ class Refresh:
             self._known.error,
             self._publisher.error,
             self._reservations.error if self._reservations else "",
+            *self._faults(),
         ]
         return [error for error in dict.fromkeys(errors) if error]

@@ -15,6 +15,7 @@ _TONES: dict[JobState, Tone] = {
     JobState.CANCELLING: "busy",
     JobState.LOST: "overloaded",
     JobState.FAILED: "bad",
+    JobState.TIMED_OUT: "bad",
 }
 _NEVER_RUN = Text(text="X", tone="soft")
 

@@ -8,3 +8,9 @@ class Stopped(BaseException):
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.exit_code = 128 + signal_number
+
+
+class TimedOut(BaseException):
+    """The time limit of the training is over."""
+
+    exit_code = 124

@@ -1,6 +1,7 @@
 """How far a training is: on the terminal or in the log, and in `progress.json`."""
 
 import contextlib
+import math
 import time
 from types import TracebackType
 from typing import Self
@@ -9,14 +10,17 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from models.result import Progress
+from models.result import TIMED_OUT, Progress
 from models.run_folder import RunFolder, write_atomically
+from models.training.errors import TimedOut
 
 
 class Reporter:
     """Writes `progress.json` about once a second, and either a progress bar or a line an epoch."""
 
-    def __init__(self, folder: RunFolder, epochs: int, *, bar: bool) -> None:
+    def __init__(self, folder: RunFolder, epochs: int, *, bar: bool, limit_seconds: float = math.inf) -> None:
+        """`limit_seconds` from now on the training times out, by the monotonic clock."""
+        self._until = time.monotonic() + limit_seconds
         self._progress = Progress(phase="reading data", epoch=0, epochs=epochs, fraction=0.0)
         self._file = folder.progress_file
         self._due = 0.0
@@ -52,6 +56,13 @@ class Reporter:
         return time.monotonic() >= self._due
 
     def update(self, **changes: float | str | None) -> None:
+        """Writes what changed.
+
+        Raises:
+            TimedOut: the time limit is over; the file says so. Tests and pictures are still made.
+        """
+        if time.monotonic() > self._until and self._progress.phase in ("reading data", "training"):
+            changes["phase"] = TIMED_OUT
         self._due = time.monotonic() + 1
         self._progress = self._progress.model_copy(update=changes)
         write_atomically(self._file, self._progress.model_dump_json())
@@ -62,6 +73,8 @@ class Reporter:
                 description=self._phase(),
                 figures=self._figures(),
             )
+        if self._progress.phase == TIMED_OUT:
+            raise TimedOut
 
     def say(self, line: str) -> None:
         """Writes a line to the log; a closed terminal or a full disk does not stop the training."""

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import signal
 import statistics
 from datetime import UTC, datetime
@@ -30,6 +31,9 @@ from models.training.evaluate import Predictions, evaluate
 from models.training.loop import Loop, epoch_seed
 from models.training.progress import Reporter
 
+HOURS_VARIABLE = "SHEETRACK_HOURS"
+"""The environment variable with the time limit of a training."""
+
 
 def train(folder: RunFolder, *, bar: bool = False, figures: bool = True) -> None:
     """Trains the recipe of a run, from its checkpoint where it has one, and writes `result.json`.
@@ -46,13 +50,14 @@ def train(folder: RunFolder, *, bar: bool = False, figures: bool = True) -> None
         BrokenRunError: a file of the run cannot be read.
         OSError: the disk is full, or a file cannot be read.
         Stopped: on SIGINT or SIGTERM.
+        TimedOut: after the hours in the environment variable SHEETRACK_HOURS.
     """
     recipe = _recipe(folder)
     if read_result(folder) is not None:
         return
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    with Reporter(folder, recipe.epochs, bar=bar) as reporter:
+    with Reporter(folder, recipe.epochs, bar=bar, limit_seconds=_limit_seconds()) as reporter:
         try:
             result = _train(folder, recipe, reporter)
         except torch.OutOfMemoryError:
@@ -62,6 +67,13 @@ def train(folder: RunFolder, *, bar: bool = False, figures: bool = True) -> None
             ) from None
         _publish(folder, result, reporter, figures=figures)
         reporter.say(f"test accuracy {result.test_accuracy:.2%} on {result.test_clips} clips")
+
+
+def _limit_seconds() -> float:
+    try:
+        return float(os.environ.get(HOURS_VARIABLE, "inf")) * 3600
+    except ValueError:
+        raise TrainingError(f"{HOURS_VARIABLE} is no number of hours") from None
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

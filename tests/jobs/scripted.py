@@ -25,6 +25,8 @@ class ScriptedEngine:
 
     def __init__(self) -> None:
         self.running: set[str] = set()
+        self.pending: set[str] = set()
+        self.notes: dict[str, str] = {}
         self.calls: list[str] = []
         self.endings: dict[str, str] = {}
         self.on_start: Callable[[Job], object] = lambda _: None
@@ -39,6 +41,8 @@ class ScriptedEngine:
 
     def poll(self, job: Job) -> ProcessState:
         self.on_poll(job)
+        if job.id in self.pending:
+            return ProcessState.PENDING
         return ProcessState.RUNNING if job.id in self.running else ProcessState.EXITED
 
     def stop(self, job: Job, *, kill: bool = False) -> None:
@@ -55,6 +59,9 @@ class ScriptedEngine:
         content = self.log(job).encode()
         first = max(0, len(content) + start) if start < 0 else start
         return LogPart(content[first : first + most_bytes], first, len(content))
+
+    def note(self, job: Job) -> str:
+        return self.notes.get(job.id, "")
 
     def close(self) -> None: ...
 

@@ -263,6 +263,25 @@ def test_a_run_stopped_before_its_first_epoch_says_so(tmp_path: Path, tones: Pat
     assert errors.startswith("stopped after epoch ")
 
 
+def test_a_training_ends_at_its_time_limit_and_goes_on(
+    tmp_path: Path, tones: Path, finished: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = new_run(tmp_path, tones)
+    with monkeypatch.context() as patch:
+        patch.setenv("SHEETRACK_HOURS", "0")
+        at_once = train(folder)
+    assert (at_once.returncode, raw_progress(folder)["phase"]) == (124, "timed out")
+    assert "its time limit is over after epoch 0; go on with: sheetrack train --resume" in at_once.stderr
+    interrupt(folder, signal.SIGTERM, after_epochs=1)
+    epochs = len(raw_history(folder))
+    with monkeypatch.context() as patch:
+        patch.setenv("SHEETRACK_HOURS", "0")
+        assert f"after epoch {epochs};" in train(folder).stderr
+    assert not folder.result_file.exists()
+    assert train(folder).returncode == 0
+    assert_same_training(finished, folder)
+
+
 def test_a_finished_run_is_left_as_it_is(finished: RunFolder) -> None:
     before = {file: file.read_bytes() for file in finished.path.iterdir() if file.is_file()}
     assert train(finished).returncode == 0

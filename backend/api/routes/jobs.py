@@ -131,7 +131,15 @@ def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
         answer.headers["Content-Disposition"] = f'attachment; filename="{path.job_id}.log"'
         return answer
 
+    _add_resume(blueprint, queue)
     return blueprint
+
+
+def _add_resume(blueprint: APIBlueprint, queue: Queue) -> None:
+    @blueprint.post("/<job_id>/resume", responses={200: JobReply})
+    def resume(path: JobPath) -> Response:
+        """Queues a job again that failed, timed out or was cancelled; it goes on from its checkpoint."""
+        return reply(_view(queue.resume(path.job_id, g.person), queue.places()))
 
 
 def job_views(queue: Queue, jobs: JobStore, most_finished: int) -> list[JobReply]:

@@ -13,6 +13,8 @@ from backend.jobs.job import Job
 class ProcessState(StrEnum):
     """Whether processes of the job exist."""
 
+    PENDING = "pending"
+    """Accepted, and not started yet."""
     RUNNING = "running"
     EXITED = "exited"
 
@@ -83,6 +85,9 @@ class Engine(Protocol):
         Raises:
             LostError: it cannot be read now.
         """
+
+    def note(self, job: Job) -> str:
+        """What people should know of a job that has not exited, as the last `poll` saw it; empty: nothing."""
 
     def close(self) -> None:
         """Closes connections. Trainings continue."""

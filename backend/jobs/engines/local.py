@@ -24,6 +24,8 @@ from models.result import ended
 from models.run_folder import RunFolder
 from models.run_lock import AlreadyTrainingError, RunLock
 
+_NEEDED_MIB = 16
+"""Free space below which no job starts."""
 _MARK = "SHEETRACK_RUN"
 """The environment variable that names a job's run folder; its children inherit it."""
 
@@ -50,6 +52,7 @@ class LocalEngine:
         if running := self._processes(job):
             return _handle(min(process.pid for process in running))
         program = command(*steps(job, self._environments()), str(folder.path))
+        _need_space(folder)
         try:
             lock = RunLock(folder.lock_file)
         except AlreadyTrainingError:
@@ -136,6 +139,10 @@ class LocalEngine:
     def read_log(self, job: Job, start: int, most_bytes: int) -> LogPart:
         return part_of(RunFolder(self._runs / job.id), start, most_bytes)
 
+    def note(self, job: Job) -> str:
+        del job
+        return ""
+
     def close(self) -> None: ...
 
 
@@ -209,6 +216,17 @@ def _elsewhere(folder: RunFolder) -> LostError:
         f"Run {folder.id} is locked by {who}, on another machine, in another container or of another user.",
         "Cancel it where it runs, or end that process there.",
     )
+
+
+def _need_space(folder: RunFolder) -> None:
+    """Raises: UnavailableError: the disk of the run folder has no room for what a training writes."""
+    room = os.statvfs(folder.path)
+    free_mib = room.f_bavail * room.f_frsize >> 20
+    if free_mib < _NEEDED_MIB:
+        raise UnavailableError(
+            f"The disk of {folder.path.parent} is full ({free_mib} MiB free).",
+            "Free some space; the job then starts.",
+        )
 
 
 def _not_started(error: OSError) -> UnavailableError:

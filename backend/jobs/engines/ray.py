@@ -32,6 +32,7 @@ from models.run_folder import RunFolder
 GRACE_SECONDS = 5
 """Time that a training has to write a checkpoint before Ray kills it."""
 _SNAPSHOT_BYTES = 256 << 10
+_RESULT = "result.json"
 _BETWEEN_SECONDS = 2.0
 """Time between two polls of a running training."""
 _ENVIRONMENT = {
@@ -60,6 +61,7 @@ class RayEngine:
             for server in known
         }
         self._mirrors = {name: Mirror(agent, runs) for name, agent in self._agents.items()}
+        self._notes: dict[str, str] = {}
         self._rests_until: dict[str, float] = {}
         """When each running job is polled again, by the monotonic clock."""
 
@@ -67,8 +69,9 @@ class RayEngine:
         self._client.close()
 
     def start(self, job: Job) -> str:
-        """Submits the job to Ray unless Ray has it already. The handle is the job's id."""
-        if self._jobs.job(job.id) is None:
+        """Submits the job to Ray unless Ray has it already. The handle is Ray's name for it, one an attempt."""
+        name = _submission(job)
+        if self._jobs.job(name) is None:
             if job.server not in self._jobs.servers():
                 raise absent(job.server)
             content = json.dumps(job.work.model_dump())
@@ -77,14 +80,21 @@ class RayEngine:
             # `env`: Ray itself sets some of these variables in the environment that a job gets.
             seen = [f"{name}={value}" for name, value in job_environment(job).items()]
             run = command("job", *options, job.id, content, python="python")
-            self._jobs.submit(job.id, shlex.join(["exec", "env", *seen, *run]), job.server, _ENVIRONMENT)
-        return job.id
+            self._jobs.submit(name, shlex.join(["exec", "env", *seen, *run]), job.server, _ENVIRONMENT)
+        return name
 
     def poll(self, job: Job) -> ProcessState:
         if time.monotonic() < self._rests_until.get(job.id, -math.inf):
             return ProcessState.RUNNING
-        known, there = self._look(job)
+        try:
+            known = self._jobs.job(_submission(job))
+        except LostError as silent:
+            return self._without_ray(job, silent)
+        self._notes[job.id] = _held(known)
+        there = self._mirrors[job.server].files(job)
         is_over = _is_over(known, there)
+        if known and known.status == "PENDING" and not (there and there.is_training):
+            return ProcessState.PENDING
         if known and known.status == "SUCCEEDED" and there is None:
             raise LostError(
                 f"Ray has finished the job, and the agent of {job.server} does not see its run.",
@@ -102,20 +112,43 @@ class RayEngine:
         """Ray itself kills, `GRACE_SECONDS` after it was asked to stop the job."""
         del kill
         self._rests_until.pop(job.id, None)
-        known = self._jobs.job(job.id)
+        name = _submission(job)
+        known = self._jobs.job(name)
         if known and not known.is_over:
-            self._jobs.stop(job.id)
+            self._jobs.stop(name)
 
-    def _look(self, job: Job) -> tuple[RayJob | None, RunFiles | None]:
-        """The job as Ray knows it, then the files of its run on its server."""
-        return self._jobs.job(job.id), self._mirrors[job.server].files(job)
+    def _without_ray(self, job: Job, silent: LostError) -> ProcessState:
+        """What the agent alone tells of a job, while Ray's head does not answer.
+
+        Raises:
+            LostError: the agent sees neither a training nor a result, so that only Ray knows.
+        """
+        there = self._mirrors[job.server].files(job)
+        has_result = there is not None and any(file.name == _RESULT for file in there.files)
+        if there is None or not (there.is_training or has_result):
+            raise silent
+        is_over = has_result and not there.is_training
+        is_whole = self._mirrors[job.server].bring(job, there, is_over=is_over)
+        self._notes[job.id] = f"{silent.message} The agent of {job.server} tells the progress"
+        return ProcessState.EXITED if is_over and is_whole else ProcessState.RUNNING
+
+    def note(self, job: Job) -> str:
+        return self._notes.get(job.id, "")
+
+    def ask_ray(self) -> str:
+        """Why Ray gives no usable answer now; empty where it does."""
+        try:
+            self._jobs.version()
+        except LostError as error:
+            return f"{error.message} Jobs on other servers cannot be started or ended until it does."
+        return ""
 
     def log(self, job: Job) -> str:
         """The training's own log; where there is none, Ray's message."""
         if log := RunFolder(self._runs / job.id).log_tail():
             return log
         try:
-            known = self._jobs.job(job.id)
+            known = self._jobs.job(_submission(job))
         except LostError as error:
             return error.message
         return _last_words(known.message or "") if known else "Ray does not know this job"
@@ -152,6 +185,17 @@ def absent(server: str) -> UnavailableError:
         f"{server} is not part of Ray's cluster.",
         f"""Start Ray there with --resources '{{"server:{server}": 1}}', as deploy/sheetrack-ray.service does.""",
     )
+
+
+def _submission(job: Job) -> str:
+    """Ray's name for an attempt: it accepts no name twice."""
+    return job.id if job.attempt == 1 else f"{job.id}-{job.attempt}"
+
+
+def _held(known: RayJob | None) -> str:
+    if known is None or known.status != "PENDING":
+        return ""
+    return f"pending in Ray: {known.message or 'it waits for the resources of the server'}"
 
 
 def _is_over(known: RayJob | None, there: RunFiles | None) -> bool:

@@ -116,7 +116,7 @@ def _wanted(folder: RunFolder, there: RunFiles, *, is_over: bool) -> list[RunFil
     names = {folder.environment_file, folder.history_file, folder.log_file, folder.progress_file}
     if is_over:
         names |= {folder.predictions_file, folder.analysis_file, folder.filters_file, folder.result_file}
-        names.add(folder.exit_file)
+        names |= {folder.exit_file, folder.lock_file}
     wanted = [
         file
         for file in there.files
