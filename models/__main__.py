@@ -18,7 +18,7 @@ from models.compare import compare as compare_sides
 from models.data.errors import DataError
 from models.limits import LimitError, keep_limits
 from models.places import data_sets, home
-from models.process import command, lower_priority
+from models.process import command, end_with_parent, lower_priority
 from models.published import CLIPS
 from models.recipe import Recipe
 from models.run_folder import ForeignRunError, RunFolder
@@ -41,7 +41,15 @@ def main() -> None:
 @click.option(
     "--figures/--no-figures", default=True, envvar="SHEETRACK_FIGURES", help="Draw the pictures at the end."
 )
-def train(run_folder: Path, *, progress: bool, figures: bool) -> None:
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    envvar="SHEETRACK_PROCESSES",
+    help="How many train together, one a GPU.",
+)
+def train(run_folder: Path, *, progress: bool, figures: bool, processes: int) -> None:
     """Trains the recipe in RUN_FOLDER, from its checkpoint where it has one."""
     # Threads sleep while they wait for each other. On a shared machine the default, spinning, trains several
     # times slower; the library reads this once, when torch is imported.
@@ -55,7 +63,7 @@ def train(run_folder: Path, *, progress: bool, figures: bool) -> None:
         with folder.lock():
             from models.training.train import train as train_run  # noqa: PLC0415
 
-            train_run(folder, bar=progress, figures=figures)
+            train_run(folder, bar=progress, figures=figures, processes=processes)
     except (Stopped, TimedOut) as stopped:
         epochs = len(read_history(folder))
         why = "its time limit is over" if isinstance(stopped, TimedOut) else "stopped"
@@ -67,6 +75,21 @@ def _say_where() -> None:
     """The first line of a job's log names the GPUs that were chosen for it."""
     if gpus := os.environ.get("SHEETRACK_GPUS"):
         click.echo(f"runs on {gpus}")
+
+
+@main.command(hidden=True)
+@click.argument("run_folder", type=PATH)
+@click.argument("rank", type=int)
+@click.argument("size", type=int)
+@click.argument("meeting", type=PATH)
+def train_part(run_folder: Path, rank: int, size: int, meeting: Path) -> None:
+    """Trains as process RANK of SIZE, which meet by the file MEETING. `train` starts it."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    end_with_parent()
+    from models.training.team import Team  # noqa: PLC0415
+    from models.training.train import take_part  # noqa: PLC0415
+
+    take_part(RunFolder(run_folder), Team(rank, size), meeting)
 
 
 @main.command("run")

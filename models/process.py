@@ -3,7 +3,9 @@
 Needs no torch.
 """
 
+import ctypes
 import os
+import signal
 import socket
 import sys
 from contextlib import suppress
@@ -14,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 _NICENESS = 10
 _OOM_SCORE = 500
 _MOST_COMMAND = 300
+_PR_SET_PDEATHSIG = 1
 
 
 def command(*arguments: str, python: str = sys.executable) -> list[str]:
@@ -31,6 +34,12 @@ def lower_priority(pid: int) -> None:
     score = Path(f"/proc/{pid}/oom_score_adj")
     with suppress(OSError):
         score.write_text(str(max(_OOM_SCORE, int(score.read_text()))))
+
+
+def end_with_parent() -> None:
+    """Has the kernel kill this process when its parent is killed. Linux only."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Identity(BaseModel):

@@ -1,6 +1,5 @@
 """Runs the program of a run folder: a child of this process, which waits and notes how it ended."""
 
-import ctypes
 import os
 import shutil
 import signal
@@ -14,6 +13,7 @@ from models.command import RUN_VARIABLE, Command
 from models.kernel_log import MemoryWatch
 from models.limits import time_limit_hours
 from models.places import expanded
+from models.process import end_with_parent
 from models.program_history import read_epochs
 from models.program_reader import draft_result, read_command, read_exit
 from models.result import Exit
@@ -24,7 +24,6 @@ _NOT_STARTED = 127
 _GRACE_SECONDS = 5
 """Time that a program has to end at its time limit before it is killed."""
 _SECRETS = ("SHEETRACK_AGENT_TOKEN",)
-_PR_SET_PDEATHSIG = 1
 
 
 class StartError(RuntimeError):
@@ -96,7 +95,7 @@ def _start(folder: RunFolder, command: Command, prefix: str, lock: int) -> subpr
             env=environment,
             stdin=subprocess.DEVNULL,
             pass_fds=[lock],
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - this process has one thread
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - this process has one thread
         )
     except OSError as error:
         raise StartError(f"{found} cannot be started: {error.strerror}") from None
@@ -136,12 +135,6 @@ def _ended(process: subprocess.Popen[bytes], hours: float | None) -> tuple[int, 
             process.wait(_GRACE_SECONDS)
         process.kill()
         return process.wait(), True
-
-
-def _end_with_parent() -> None:
-    """Ends the program when this process is killed, so that its exit is never missed unseen. Linux only."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _may_be_memory(code: int) -> bool:

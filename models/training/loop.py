@@ -21,14 +21,22 @@ from models.training.batches import Batches
 from models.training.checkpoint import Checkpoint
 from models.training.errors import TrainingError
 from models.training.evaluate import evaluate
-from models.training.progress import Reporter
+from models.training.progress import Reporter, Silent
+from models.training.team import Team
 
 
 class Loop:
     """Trains a network epoch by epoch and leaves a checkpoint and a line of history after each."""
 
     def __init__(
-        self, folder: RunFolder, recipe: Recipe, network: Network, batches: Batches, reporter: Reporter
+        self,
+        folder: RunFolder,
+        recipe: Recipe,
+        network: Network,
+        batches: Batches,
+        *,
+        reporter: Reporter | Silent,
+        team: Team,
     ) -> None:
         self._network = network
         self._recipe = recipe
@@ -46,8 +54,11 @@ class Loop:
             self._optimizer.load_state_dict(self._checkpoint.optimizer)
             if self._schedule:
                 self._schedule.load_state_dict(self._checkpoint.schedule)
+        self._team = team
+        self._joined = team.joined(network)
         # The file may lack its last line, or have it cut off: the checkpoint is written before it.
-        write_atomically(folder.history_file, "".join(map(_line, self._checkpoint.history)))
+        if team.is_first:
+            write_atomically(folder.history_file, "".join(map(_line, self._checkpoint.history)))
 
     def _new_schedule(self) -> LRScheduler | None:
         if self._recipe.schedule == "constant":
@@ -67,6 +78,8 @@ class Loop:
         first = checkpoint.epoch + 1
         for epoch in range(first, self._recipe.epochs + 1):
             entry = self._epoch(epoch, first, started)
+            if not self._team.is_first:
+                continue
             checkpoint.history.append(entry)
             checkpoint.epoch = epoch
             checkpoint.network = self._network.state_dict()
@@ -89,13 +102,16 @@ class Loop:
                 f"training {entry['train_accuracy']:.2%}, validation {entry['validation_accuracy']:.2%}, "
                 f"{entry['clips_per_second']:,.0f} clips/s"
             )
-        self._network.load_state_dict(checkpoint.best_network)
+        if self._team.is_first:
+            self._network.load_state_dict(checkpoint.best_network)
         return checkpoint
 
     def _epoch(self, epoch: int, first: int, started: float) -> dict[str, Any]:
         recipe = self._recipe
         torch.manual_seed(epoch_seed(recipe.seed, epoch))
         order = self._training[torch.randperm(len(self._training)).numpy()]
+        if self._team.rank:  # each process drops and augments in its own way
+            torch.manual_seed(epoch_seed(recipe.seed, epoch) + self._team.rank)
         self._network.train()
         losses = torch.zeros((), device=self._batches.labels.device)
         right = torch.zeros_like(losses)
@@ -103,10 +119,11 @@ class Loop:
         for step in range(self._steps):
             chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
             loss, hits = self._step(chosen)
-            losses += loss * len(chosen)
+            losses += loss
             right += hits
             if self._reporter.due:
-                mean = _checked(losses.item() / (step * recipe.batch_size + len(chosen)), epoch, recipe)
+                seen = (step * recipe.batch_size + len(chosen)) / self._team.size
+                mean = _checked(losses.item() / seen, epoch, recipe)
                 done = (epoch - first) + (step + 1) / self._steps
                 left = recipe.epochs - epoch + 1 - (step + 1) / self._steps
                 self._reporter.update(
@@ -116,7 +133,10 @@ class Loop:
                     clips_per_second=(step * recipe.batch_size + len(chosen)) / (time.monotonic() - began),
                     seconds_left=(time.monotonic() - started) / done * left,
                 )
+        self._team.add_up(losses, right)
         mean = _checked(losses.item() / len(order), epoch, recipe)
+        if not self._team.is_first:
+            return {}
         trained_seconds = time.monotonic() - began
         predictions = evaluate(self._network, self._batches, self._validation, recipe.precision)
         return {
@@ -131,17 +151,21 @@ class Loop:
         }
 
     def _step(self, chosen: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        sound, labels = self._batches.get(chosen)
+        """Trains on a batch; returns the summed loss and the right predictions of this process's part of it."""
+        mine, weight = self._team.share(chosen)
+        sound, labels = self._batches.get(mine)
         sound = augment(sound, self._recipe.augmentation)
         with torch.autocast(sound.device.type, torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
-            scores = self._network(sound).float()
+            scores = self._joined(sound).float()
         loss = functional.cross_entropy(scores, labels)
         self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss * weight).backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         if self._schedule:
             self._schedule.step()
-        return loss.detach(), (scores.argmax(1) == labels).sum()
+        if not weight:
+            return torch.zeros_like(loss), torch.zeros_like(loss)
+        return loss.detach() * len(mine), (scores.argmax(1) == labels).sum()
 
 
 def training_clips(clips: Clips, recipe: Recipe) -> NDArray[np.int64]:

@@ -15,6 +15,16 @@ from models.run_folder import RunFolder, write_atomically
 from models.training.errors import TimedOut
 
 
+class Silent:
+    """Reports nothing: for the other processes of a training, which has one that reports."""
+
+    due = False
+
+    def update(self, **changes: float | str | None) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
 class Reporter:
     """Writes `progress.json` about once a second, and either a progress bar or a line an epoch."""
 

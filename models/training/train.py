@@ -7,6 +7,7 @@ import os
 import signal
 import statistics
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 
 import torch
@@ -29,13 +30,14 @@ from models.training.environment import device_name, has_bfloat16, prepare_torch
 from models.training.errors import Stopped, TrainingError
 from models.training.evaluate import Predictions, evaluate
 from models.training.loop import Loop, epoch_seed
-from models.training.progress import Reporter
+from models.training.progress import Reporter, Silent
+from models.training.team import Team, device_of, first_of, member
 
 HOURS_VARIABLE = "SHEETRACK_HOURS"
 """The environment variable with the time limit of a training."""
 
 
-def train(folder: RunFolder, *, bar: bool = False, figures: bool = True) -> None:
+def train(folder: RunFolder, *, bar: bool = False, figures: bool = True, processes: int = 1) -> None:
     """Trains the recipe of a run, from its checkpoint where it has one, and writes `result.json`.
 
     A run that has its result already does not change.
@@ -44,6 +46,7 @@ def train(folder: RunFolder, *, bar: bool = False, figures: bool = True) -> None
         folder: the run, whose lock this process holds.
         bar: show a progress bar instead of a line an epoch.
         figures: draw the pictures at the end.
+        processes: how many train together, one a GPU.
 
     Raises:
         TrainingError, DataError: it cannot be trained; the message says why and what to do.
@@ -59,7 +62,7 @@ def train(folder: RunFolder, *, bar: bool = False, figures: bool = True) -> None
         signal.signal(number, _stop)
     with Reporter(folder, recipe.epochs, bar=bar, limit_seconds=_limit_seconds()) as reporter:
         try:
-            result = _train(folder, recipe, reporter)
+            result = _train(folder, recipe, reporter, processes)
         except torch.OutOfMemoryError:
             raise TrainingError(
                 f"the GPU's free memory is too small for {recipe.architecture} with a batch of "
@@ -74,6 +77,47 @@ def _limit_seconds() -> float:
         return float(os.environ.get(HOURS_VARIABLE, "inf")) * 3600
     except ValueError:
         raise TrainingError(f"{HOURS_VARIABLE} is no number of hours") from None
+
+
+def take_part(folder: RunFolder, team: Team, meeting: Path) -> None:
+    """Trains as one of several processes, which meet by the file `meeting`; writes nothing.
+
+    Raises:
+        TrainingError, DataError, BrokenRunError, OSError: as `train`.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it ends with the first one
+    recipe = _recipe(folder)
+    device = device_of(team, prepare_torch())
+    with member(team, meeting):
+        clips = open_clips(read_folder(find(recipe.data)), lambda *_: None)
+        _Prepared(folder, recipe, clips, device=device, reporter=Silent(), team=team).loop.run()
+
+
+class _Prepared:
+    """A network about to be trained."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        recipe: Recipe,
+        clips: Clips,
+        *,
+        device: torch.device,
+        reporter: Reporter | Silent,
+        team: Team,
+    ) -> None:
+        torch.manual_seed(epoch_seed(recipe.seed, 0))
+        self.network = build(
+            recipe.architecture, len(clips.words), recipe.depth, recipe.dropout, recipe.batch_norm
+        )
+        self.network.to(device)
+        self.batches = Batches(clips, device)
+        self.done_as = recipe
+        if recipe.precision == "bfloat16" and not has_bfloat16(device):
+            reporter.say("note: this processor has no bfloat16; float32 is used")
+            self.done_as = recipe.model_copy(update={"precision": "float32"})
+        self.loop = Loop(folder, self.done_as, self.network, self.batches, reporter=reporter, team=team)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
@@ -93,25 +137,20 @@ def _recipe(folder: RunFolder) -> Recipe:
         raise TrainingError(str(error)) from None
 
 
-def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter) -> RunResult:
-    device = prepare_torch()
+def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter, processes: int) -> RunResult:
+    device = device_of(Team(0, processes), prepare_torch())
     environment = describe_environment(folder, device)
     write_atomically(folder.environment_file, json.dumps(environment, indent=2))
 
     clips = open_clips(read_folder(find(recipe.data)), lambda *_: reporter.update())
     for notice in clips.notices:
         reporter.say(f"note: {notice}")
-    torch.manual_seed(epoch_seed(recipe.seed, 0))
-    network = build(recipe.architecture, len(clips.words), recipe.depth, recipe.dropout, recipe.batch_norm)
-    network.to(device)
-    batches = Batches(clips, device)
-    done_as = recipe
-    if recipe.precision == "bfloat16" and not has_bfloat16(device):
-        reporter.say("note: this processor has no bfloat16; float32 is used")
-        done_as = recipe.model_copy(update={"precision": "float32"})
-    loop = Loop(folder, done_as, network, batches, reporter)
-    reporter.update(phase="training", epoch=1)
-    checkpoint = loop.run()
+    # The others begin when the clips are read, which leaves a file that all of them use.
+    with first_of(folder, processes) as team:
+        prepared = _Prepared(folder, recipe, clips, device=device, reporter=reporter, team=team)
+        reporter.update(phase="training", epoch=1)
+        checkpoint = prepared.loop.run()
+    network, batches, done_as = prepared.network, prepared.batches, prepared.done_as
 
     reporter.update(phase="testing", epoch=recipe.epochs, fraction=1.0, seconds_left=None)
     predictions = evaluate(network, batches, clips.of("testing"), done_as.precision)

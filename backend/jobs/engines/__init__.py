@@ -40,6 +40,7 @@ def job_environment(job: Job) -> dict[str, str]:
         if job.assigned:
             gpus = (f"GPU {gpu.index} ({gpu.name or gpu.uuid})" for gpu in job.assigned)
             variables["SHEETRACK_GPUS"] = ", ".join(gpus)
+            variables["SHEETRACK_PROCESSES"] = str(len(job.assigned))
     for name, limit in dict(job.limits or {}).items():
         if limit is not None:
             variables[f"SHEETRACK_{name.upper()}"] = f"{limit:g}"

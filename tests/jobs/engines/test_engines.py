@@ -254,6 +254,7 @@ def test_a_job_sees_the_gpus_that_were_chosen_for_it_alone(place: Place, uuids: 
     assert seen["CUDA_VISIBLE_DEVICES"] == ",".join(uuids)
     assert seen["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert seen["SHEETRACK_JOB"] == job.id
+    assert seen.get("SHEETRACK_PROCESSES") == (str(len(uuids)) if uuids else None)
 
 
 @pytest.mark.ray
