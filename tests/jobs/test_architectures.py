@@ -36,7 +36,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "models", lab / "models", ignore=shutil.ignore_patterns("__pycache__"))
     (lab / "backend").symlink_to(ROOT / "backend")
     readme = (ROOT / "README.md").read_text()
-    code, line = re.search(r"```python\n(.*?)```", readme, re.DOTALL), re.search(r'`("tiny": .*?)`', readme)
+    code, line = (
+        re.search(r"```python\n(from torch import nn.*?)```", readme, re.DOTALL),
+        re.search(r'`("tiny": .*?)`', readme),
+    )
     assert code
     assert line
     families = lab / "models" / "architectures"
