@@ -107,17 +107,24 @@ class LocalEngine:
             if _carries(process, mark) or (is_locked and _holds(process.pid, folder.lock_file)):
                 found |= {process, *_children(process)}
         alive = {process for process in found if not _is_zombie(process)}
-        if not alive:
-            self._reap(job)
+        self._reap()
+        if not alive and (handle := self._children.get(job.id)):
+            # A zombie whose threads still end: its exit status is not known before they have.
+            with suppress(psutil.NoSuchProcess):
+                alive.add(psutil.Process(Identity.model_validate_json(handle).pid))
         return alive
 
-    def _reap(self, job: Job) -> None:
-        """Collects the exit status of a child that has ended: it would stay as a zombie."""
-        if handle := self._children.pop(job.id, None):
-            with suppress(ChildProcessError):
+    def _reap(self) -> None:
+        """Collects the exit status of every child that has ended: it would stay as a zombie."""
+        for job_id, handle in list(self._children.items()):
+            try:
                 pid, status = os.waitpid(Identity.model_validate_json(handle).pid, os.WNOHANG)
-                if pid:
-                    self._statuses[job.id] = (pid, status)
+            except ChildProcessError:  # another thread was quicker
+                self._children.pop(job_id, None)
+                continue
+            if pid:
+                self._statuses[job_id] = (pid, status)
+                self._children.pop(job_id, None)
 
     def log(self, job: Job) -> str:
         return RunFolder(self._runs / job.id).log_tail()

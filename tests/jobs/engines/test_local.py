@@ -188,11 +188,21 @@ def test_a_training_is_found_before_it_has_done_anything(
     wait_until(lambda: following.poll(job) is ProcessState.EXITED)
 
 
-def test_a_training_that_ended_leaves_no_zombie(tmp_path: Path, job: Job) -> None:
+def test_a_training_that_ended_leaves_no_zombie(
+    tmp_path: Path, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With many threads: the process is a zombie for a while before it can be waited for.
+    threads = (
+        "import threading, time\nfor _ in range(300): threading.Thread(target=time.sleep, args=[99]).start()"
+    )
+    monkeypatch.setattr(local, "command", lambda *_: [sys.executable, "-c", threads])
     engine = LocalEngine(tmp_path)
-    pid = Identity.model_validate_json(engine.start(job)).pid
-    engine.stop(job, kill=True)
-    with suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).wait(60)
-    assert engine.poll(job) is ProcessState.EXITED
-    assert not psutil.pid_exists(pid)
+    for number in range(5):
+        one = job.model_copy(update={"id": f"r{number:06}"})
+        RunFolder(tmp_path / one.id).path.mkdir()
+        pid = Identity.model_validate_json(engine.start(one)).pid
+        wait_until(lambda pid=pid: psutil.Process(pid).num_threads() > 200)
+        engine.stop(one, kill=True)
+        wait_until(lambda one=one: engine.poll(one) is ProcessState.EXITED)
+        assert not psutil.pid_exists(pid)
+        assert "signal 9" in engine.ending(one)
