@@ -83,8 +83,7 @@ def create_app(sheetrack: object, token: str) -> OpenAPI:
 
     @app.errorhandler(Exception)
     def explain_unexpected(error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.path, exc_info=error)
-        return _fault(SheetrackError("Something in Sheetrack failed.", "The backend's log has the details."))
+        return _unexpected(error)
 
     return app
 
@@ -101,6 +100,13 @@ def _fault(error: SheetrackError) -> Response:
         return Response(page, error.status, mimetype="text/html")
     fault = Fault(code=error.code, message=error.message, hint=error.hint)
     return reply(ErrorReply(error=fault), error.status)
+
+
+def _unexpected(error: Exception) -> Response:
+    if isinstance(error, RecursionError):  # thousands of brackets in brackets
+        return _fault(InvalidError(*_NOT_JSON))
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _fault(SheetrackError("Something in Sheetrack failed.", "The backend's log has the details."))
 
 
 def _invalid(error: ValidationError) -> Response:

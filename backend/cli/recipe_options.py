@@ -36,6 +36,14 @@ def resource_options(command: Command) -> Command:
     return command
 
 
+def resources_from(gpus: int | None, gpu_memory_gib: float | None) -> Resources:
+    """What a job needs. Raises: click.BadParameter: that makes no sense, such as a memory of NaN."""
+    try:
+        return Resources(gpus=gpus, gpu_memory_gib=gpu_memory_gib)
+    except ValidationError as error:
+        raise click.BadParameter(f"{sentence(error)}.", param_hint="'--gpus' / '--gpu-memory'") from None
+
+
 def _option(name: str) -> Callable[[Command], Command]:
     field = Recipe.model_fields[name]
     flag = f"--{name.replace('_', '-')}"

@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from backend.cli.look import as_json
-from backend.cli.recipe_options import recipe_from, recipe_options, resource_options
+from backend.cli.recipe_options import recipe_from, recipe_options, resource_options, resources_from
 from backend.cli.show import say, show_json, show_table
 from backend.cli.train import data_on, wait_until_ended
 from backend.errors import NotFoundError
 from backend.jobs import architectures
 from backend.jobs.data_sets import data_sets
-from backend.jobs.job import JobState, Resources
+from backend.jobs.job import JobState
 from backend.jobs.sweep import GRID_FIELDS, Grid
 from backend.service.wiring import Sheetrack
 from backend.settings import sentence, this_user
@@ -32,7 +32,9 @@ def _depths(_context: click.Context, _option: click.Parameter, text: str | None)
         ends = [[int(end) for end in part.split("-", 1)] for part in text.split(",")]
     except ValueError:
         raise click.BadParameter(f"{text!r} is neither like 1-9 nor like 5,8.") from None
-    return [depth for part in ends for depth in range(part[0], min(part[-1], 100) + 1)]
+    if any(part[0] > part[-1] for part in ends):
+        raise click.BadParameter(f"{text!r} has a range that begins above its end.")
+    return [depth for part in ends for depth in range(part[0], min(part[-1], 100 + part[0]) + 1)]
 
 
 def _dropouts(_context: click.Context, _option: click.Parameter, text: str) -> list[float]:
@@ -113,7 +115,7 @@ def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_jso
     recipe = recipe_from({name: value for name, value in options.items() if name in Recipe.model_fields})
     recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
     grid = _grid(recipe, options)
-    resources = Resources(gpus=options["gpus"], gpu_memory_gib=options["gpu_memory"])
+    resources = resources_from(options["gpus"], options["gpu_memory"])
     with Console(stderr=True).status("") as status:
         started = sheetrack.sweeps.start(
             server, recipe, grid, this_user(), status.update, resources=resources

@@ -9,12 +9,12 @@ import click
 
 from backend.cli.command_options import COMMAND_OPTIONS, command_from, command_options
 from backend.cli.look import as_json
-from backend.cli.recipe_options import recipe_from, recipe_options, resource_options
+from backend.cli.recipe_options import recipe_from, recipe_options, resource_options, resources_from
 from backend.cli.show import say, show_json
 from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.jobs import architectures, models_cli
 from backend.jobs.data_sets import data_folder
-from backend.jobs.job import Job, JobState, Resources
+from backend.jobs.job import Job, JobState
 from backend.service.lock import is_served
 from backend.service.wiring import Sheetrack
 from backend.settings import Home, this_user
@@ -106,7 +106,7 @@ def launch(*, server: str, gpus: int | None, gpu_memory: float | None, is_json: 
     The backend starts it when the server has room. A program is given with --command and gets no shell unless
     you ask for one. What it writes into the folder $SHEETRACK_RUN is shown: history.jsonl, result.json, figures.
     """
-    sheetrack, resources = Sheetrack(), Resources(gpus=gpus, gpu_memory_gib=gpu_memory)
+    sheetrack, resources = Sheetrack(), resources_from(gpus, gpu_memory)
     work = _work(sheetrack, server, options)
     job = sheetrack.queue.launch(server, work, this_user(), resources=resources)
     if is_json:

@@ -14,7 +14,7 @@ from xlsxwriter.image import Image
 from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
-from backend.errors import UnavailableError
+from backend.errors import InvalidError, UnavailableError
 from backend.sheets.formats import ACCENT, HEADER, INK, LESS, MORE, NUMBER_FORMATS, TONES, WHITE, stored
 from backend.sheets.table import (
     Bars,
@@ -68,7 +68,10 @@ def write_workbook(file: Path, tables: Sequence[Table], picture_file: Callable[[
 
     Raises:
         UnavailableError: the file cannot be written.
+        InvalidError: something that is no file has that name, or the name does not end in .xlsx.
     """
+    if file.suffix.lower() != ".xlsx" or (file.exists() and not file.is_file()):
+        raise InvalidError(f"{file} is no .xlsx file.", "Choose a name that ends in .xlsx.")
     # Text stays text, also where it starts with "=" or "http".
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     draft = file.with_name(f".{file.name}.draft")
@@ -78,7 +81,8 @@ def write_workbook(file: Path, tables: Sequence[Table], picture_file: Callable[[
         workbook.close()
         draft.replace(file)
     except (OSError, XlsxWriterException) as error:
-        raise UnavailableError(f"{file} cannot be written: {error}.", "Choose another place.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UnavailableError(f"{file} cannot be written: {reason}.", "Choose another place.") from error
     finally:
         draft.unlink(missing_ok=True)
 
