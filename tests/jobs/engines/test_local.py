@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -188,6 +189,14 @@ def test_a_training_is_found_before_it_has_done_anything(
     wait_until(lambda: following.poll(job) is ProcessState.EXITED)
 
 
+def _has_threads(pid: int) -> bool:
+    return psutil.Process(pid).num_threads() > 200
+
+
+def _has_exited(engine: LocalEngine, job: Job) -> bool:
+    return engine.poll(job) is ProcessState.EXITED
+
+
 def test_a_training_that_ended_leaves_no_zombie(
     tmp_path: Path, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,8 +210,8 @@ def test_a_training_that_ended_leaves_no_zombie(
         one = job.model_copy(update={"id": f"r{number:06}"})
         RunFolder(tmp_path / one.id).path.mkdir()
         pid = Identity.model_validate_json(engine.start(one)).pid
-        wait_until(lambda pid=pid: psutil.Process(pid).num_threads() > 200)
+        wait_until(partial(_has_threads, pid))
         engine.stop(one, kill=True)
-        wait_until(lambda one=one: engine.poll(one) is ProcessState.EXITED)
+        wait_until(partial(_has_exited, engine, one))
         assert not psutil.pid_exists(pid)
         assert "signal 9" in engine.ending(one)
