@@ -5,6 +5,7 @@ cut and made safe to show, a number out of its range counts as not known, long l
 """
 
 import heapq
+import re
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache, partial
@@ -64,6 +65,10 @@ def _plausible_time(value: datetime | None) -> datetime | None:
     return value if value is not None and _YEARS[0] <= value.year <= _YEARS[1] else None
 
 
+def _job_id(value: object) -> object:
+    return value if isinstance(value, str) and re.fullmatch(r"r[0-9a-f]{6}", value) else None
+
+
 Percent = Annotated[float | None, _number(0, 100)]
 Mib = Annotated[float | None, _number(0, 1e9)]
 Gib = Annotated[float | None, _number(0, 1e9)]
@@ -71,6 +76,8 @@ Seconds = Annotated[float | None, _number(0, 1e9)]
 Amounts = Annotated[dict[str, float], BeforeValidator(_amounts)]
 Name = Annotated[str | None, _text(64)]
 Words = Annotated[str | None, _text(200)]
+
+
 Command = Annotated[str | None, BeforeValidator(_command)]
 Pid = Annotated[int, Field(ge=0, lt=2**32)]
 
@@ -146,7 +153,7 @@ class GpuProcess(_Reading):
     user: Name = None
     command: Command = None
     memory_mib: Mib = None
-    job: Annotated[str | None, Field(pattern=r"^r[0-9a-f]{6}$")] = None
+    job: Annotated[str | None, BeforeValidator(_job_id)] = None
     """The job of ours that started it; None: it is of no job, or that is not known."""
     graphics: bool = False
     """Whether it draws and does not compute."""

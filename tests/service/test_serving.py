@@ -90,8 +90,8 @@ def test_the_token_is_kept_and_only_its_owner_can_read_it(home: Home) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "sentence"),
     [
-        ("settings.toml", "colour = 'red'", "settings.toml: colour"),
-        ("settings.toml", "refresh_seconds = 0", "settings.toml: refresh_seconds"),
+        ("settings.toml", "colour = 'red'", "settings.toml, line 1: colour"),
+        ("settings.toml", "refresh_seconds = 0", "settings.toml, line 1: refresh_seconds"),
         ("settings.toml", "title = ", "is not a TOML file"),
         ("servers.toml", "[[server]]\nname = 'a'\n[[server]]\nname = 'a'", "two servers are called a"),
         ("servers.toml", "[[server]]\nname = '../a'", "servers.toml"),
