@@ -170,6 +170,23 @@ def _check(archive: Path, sha256: str, report: Report) -> None:
         )
 
 
+def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Unpacks one file below `folder`. The filters of `tarfile` are missing in the first releases of 3.11.
+
+    Raises:
+        TarError: it is neither a file nor a folder, or its path leads out of `folder`.
+    """
+    if member.isdir():
+        return
+    file = folder / member.name.lstrip("/")
+    content = members.extractfile(member) if member.isreg() else None
+    if content is None or not file.resolve().is_relative_to(folder.resolve()):
+        raise tarfile.TarError(f"{member.name} is no file below its folder")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with content, file.open("wb") as copy:
+        shutil.copyfileobj(content, copy)
+
+
 def _unpack(archive: Path, clips: Path, report: Report) -> None:
     draft = clips.with_name(f".{clips.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
@@ -178,7 +195,7 @@ def _unpack(archive: Path, clips: Path, report: Report) -> None:
     try:
         with archive.open("rb") as content, tarfile.open(fileobj=content, mode="r:gz") as members:
             for member in members:
-                members.extract(member, draft, filter="data")
+                _extract(members, member, draft)
                 report("unpacking", content.tell(), total)
         draft.replace(clips)
     except (tarfile.TarError, EOFError) as error:
