@@ -1,4 +1,4 @@
-"""The `history.jsonl` of a program of the lab's own: lines of numbers under names of its own."""
+"""The `history.jsonl` of a program of the lab's own: lines of numbers under the program's own names."""
 
 import json
 import math
@@ -120,7 +120,7 @@ def json_object(content: bytes) -> dict[str, Any]:
 
 
 def number_in(value: object) -> float | None:
-    """A finite number, also in a list of its own, as R writes it; None for all else."""
+    """A finite number, also alone in a list, as R writes it; None for all else."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, bool) or not isinstance(value, int | float):

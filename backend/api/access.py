@@ -109,7 +109,7 @@ def _token_needed() -> RefusedError:
 
 
 class _Sessions:
-    """Browsers that opened the address with the token, each with a random name of its own.
+    """Browsers that opened the address with the token, each with its own random name.
 
     A cookie of 127.0.0.1 is sent to every port there, also to the server of another user of this machine. So
     it is not the token, and it opens only what changes nothing. Changes need the session's key too, which a

@@ -91,7 +91,7 @@ class HttpServer:
         self._server.run()
 
     def start(self) -> None:
-        """Serves in a thread of its own."""
+        """Serves in a separate thread."""
         self._thread = threading.Thread(target=self.run, name="http", daemon=True)
         self._thread.start()
 

@@ -129,7 +129,7 @@ class Job(BaseModel):
     """Who let it run in spite of other people's reservations."""
     progress: Progress = Progress()
     attempt: int = 1
-    """How often it was queued; Ray knows each attempt by a name of its own."""
+    """How often it was queued; Ray knows each attempt by a different name."""
     retries: int = 0
     """How often it was queued again since its last new epoch."""
     epochs: int = 0

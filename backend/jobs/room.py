@@ -180,7 +180,7 @@ class Room:
         return f"{len(people)} CPU jobs run on this server ({_counted(people)})"
 
     def _unit_fault(self, unit: Unit) -> str:
-        """Why no job may use the unit, whoever asks."""
+        """Why no person's job may use the unit."""
         if faults := [fault.what for fault in gpu_faults(unit.gpu) if not fault.is_warning]:
             return faults[0]
         if not unit.reading.uuid:

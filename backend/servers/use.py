@@ -135,7 +135,7 @@ def is_unused(part: GpuInstance) -> bool:
 
 
 def computing(part: GpuInstance) -> list[GpuProcess]:
-    """The processes that use it to compute. A display server or a desktop is nobody's use."""
+    """The processes that use it to compute. A display server or a desktop does not count as use."""
     return [process for process in part.processes or () if not process.is_display]
 
 

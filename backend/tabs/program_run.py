@@ -67,5 +67,5 @@ def _curve(name: str, lines: Sequence[MetricLine]) -> tuple[Cell, ...]:
 
 
 def _is_shown(name: str, value: float | str | None, run: ProgramResult) -> bool:
-    """Whether the metric is the accuracy, which has a row of its own."""
+    """Whether the metric is the accuracy, which has its own row."""
     return name in ("accuracy", "test_accuracy") and value == run.accuracy

@@ -112,7 +112,7 @@ function serve() {
     ...(world.has_service && { Sheets: sheetsService(world, ask) }),
   });
 
-  /** Each call is an execution of its own; what a script throws becomes a page with status 200. */
+  /** Each call is a separate execution; what a script throws becomes a page with status 200. */
   function run(name, event) {
     const context = vm.createContext(services());
     try {

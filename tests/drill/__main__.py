@@ -17,7 +17,7 @@ from tests.drill.lab import HERE, THERE, Lab, lab, states_in
 from tests.drill.launches import Launch, launch, plan
 
 _APART = "SHEETRACK_DRILL_APART"
-"""Set once the drill runs in a name space of its own, where it may mount a small disk."""
+"""Set once the drill runs in its own name space, where it may mount a small disk."""
 _TRIES = 60
 """How often a launch is tried."""
 
@@ -101,7 +101,7 @@ def _disturb(
 
 
 def _move_apart() -> None:
-    """Starts this program again in a name space of its own where the system allows it."""
+    """Starts this program again in its own name space where the system allows it."""
     if _APART in os.environ:
         return
     words = ["unshare", "-rm"]

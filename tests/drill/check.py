@@ -26,7 +26,7 @@ def check(lab: Lab, launches: Sequence[Launch]) -> tuple[list[str], int]:
             f"job {job.id} is still {job.state}: {job.reason}" for job in parts.jobs.unfinished_jobs()
         ]
         ours = {launch.job for launch in launches}
-        problems += [f"nobody launched job {job}" for job in jobs.keys() - ours]
+        problems += [f"no person launched job {job}" for job in jobs.keys() - ours]
         for launch in launches:
             if not launch.job:
                 problems.append(f"{launch.name} could not be launched")

@@ -1,7 +1,7 @@
 """Placement over random schedules: colleagues come and go, jobs end, servers fall silent, people decide.
 
 At each step three things must hold: no GPU has more jobs than it may, or one beside a foreign process or
-somebody else's reservation; and no GPU stays idle for more than two rounds while a job that fits waits.
+another person's reservation; and no GPU stays idle for more than two rounds while a job that fits waits.
 """
 
 import random
