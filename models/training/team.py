@@ -55,7 +55,8 @@ class Team:
             return network
         if next(network.parameters()).is_cuda:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-        return DistributedDataParallel(network)
+        # A bias before batch norm changes nothing, and gets no gradient.
+        return DistributedDataParallel(network, find_unused_parameters=True)
 
     def add_up(self, *values: torch.Tensor) -> None:
         """Puts the sums over all processes into `values`."""

@@ -22,13 +22,13 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tones(tmp_path_factory.mktemp("tones") / "tones")
 
 
-def trained(runs: Path, data: Path, processes: int) -> RunFolder:
+def trained(runs: Path, data: Path, processes: int, *, batch_norm: bool = False) -> RunFolder:
     # 7 of 36 clips: the last batch has a single clip, so that one process of two has no part of it.
     recipe = Recipe(
         architecture="ch32",
         depth=3,
         dropout=0,
-        batch_norm=False,
+        batch_norm=batch_norm,
         epochs=3,
         batch_size=7,
         augmentation="none",
@@ -50,6 +50,12 @@ def test_two_processes_train_like_one(tmp_path: Path, tones: Path) -> None:
             assert together[name] == pytest.approx(alone[name], rel=1e-4, abs=1e-6), name
     assert raw_history(one)[-1]["loss"] < raw_history(one)[0]["loss"]
     assert raw_result(two)["test_clips"] == raw_result(one)["test_clips"]
+
+
+def test_a_bias_without_a_gradient_stops_nothing(tmp_path: Path, tones: Path) -> None:
+    run = trained(tmp_path, tones, 2, batch_norm=True)
+    assert len(raw_history(run)) == 3
+    assert raw_result(run)["test_clips"] == 12
 
 
 def test_the_parts_of_a_batch_are_all_of_it_with_their_weights() -> None:
