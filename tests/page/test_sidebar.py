@@ -33,7 +33,7 @@ def test_jobs_show_progress_and_why_they_wait(sidebar: Page) -> None:
     jobs = sidebar.locator("#jobs > li")
     expect(jobs.nth(0)).to_contain_text("epoch 14 of 40")
     expect(jobs.nth(0)).to_contain_text(
-        "gpu2 · r000001 · kim · loss 0.2134 · 0.9312 validation · 12 min left"
+        "gpu2 · r000001 · kim · loss 0.2134 · 93.12 % validation · 12 min left"
     )
     expect(jobs.nth(0).get_by_role("progressbar")).to_have_attribute("value", "0.35")
     expect(jobs.nth(1)).to_contain_text("waits, 1st")
