@@ -14,6 +14,7 @@ from backend.servers.server import Server
 from backend.servers.state import KnownGpu, ServerStatus, State, Verdict
 from tests import examples
 from tests.jobs.gpu_servers import divided, eight, gpu, server
+from tests.jobs.placed import running
 
 FAR = "http://127.0.0.1:9"
 
@@ -48,19 +49,7 @@ class Rounds:
     def round(self) -> list[Start]:
         chosen = self.placement.round(self.jobs, self.paused)
         self.reasons = chosen.reasons
-        started = {start.job.id: start for start in chosen.starts}
-        self.jobs = [
-            job.model_copy(
-                update={
-                    "state": JobState.RUNNING,
-                    "server": started[job.id].server,
-                    "assigned": started[job.id].gpus,
-                }
-            )
-            if job.id in started
-            else job
-            for job in self.jobs
-        ]
+        self.jobs = running(self.jobs, chosen.starts)
         return chosen.starts
 
     def started(self) -> list[tuple[str, str, list[int]]]:

@@ -15,6 +15,7 @@ from backend.servers.server import Server
 from backend.servers.state import ServerStatus, State
 from tests import examples
 from tests.jobs.gpu_servers import GPU_MIB, gpu, server
+from tests.jobs.placed import running
 
 SCHEDULES = 1000
 ROUNDS = 12
@@ -113,24 +114,13 @@ class Lab:
     def round(self) -> None:
         chosen = self.placement.round(self.jobs, {})
         queued = {job.id for job in self.jobs if job.state is JobState.QUEUED}
-        started = {start.job.id: start for start in chosen.starts}
-        assert started.keys() | chosen.reasons.keys() == queued
-        assert not started.keys() & chosen.reasons.keys()
+        started = {start.job.id for start in chosen.starts}
+        assert started | chosen.reasons.keys() == queued
+        assert not started & chosen.reasons.keys()
         assert all(chosen.reasons.values())
         for start in chosen.starts:
             self.check(start)
-        self.jobs = [
-            job.model_copy(
-                update={
-                    "state": JobState.RUNNING,
-                    "server": started[job.id].server,
-                    "assigned": started[job.id].gpus,
-                }
-            )
-            if job.id in started
-            else job
-            for job in self.jobs
-        ]
+        self.jobs = running(self.jobs, chosen.starts)
         self.check_all()
 
     def check(self, start: Start) -> None:
