@@ -45,7 +45,7 @@ VOICES: dict[Split, tuple[str, ...]] = {
 
 HELD_OUT = (
     "Test clips are in voices that are not in the training clips: six of eSpeak NG and the British one of "
-    "SVOX Pico; training hears other voices of both synthesizers."
+    "SVOX Pico; training uses other voices of both synthesizers."
 )
 
 

@@ -37,6 +37,15 @@ def test_tabs_show_their_tables(open_page: Open) -> None:
     assert page.url.endswith(f"#Run%20{RUN}")
 
 
+def test_the_document_is_no_taller_than_the_window(open_page: Open) -> None:
+    page = open_page()
+    for tab in TABS:
+        page.get_by_role("tab", name=tab).click()
+        expect(page.get_by_role("tab", selected=True)).to_have_text(tab)
+        expect(page.locator("#sheet table").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), tab
+
+
 def test_values_are_written_for_people(open_page: Open, lab: Lab) -> None:
     titles = ["integer", "decimal", "percent", "accuracy", "gib", "seconds", "time", "text"]
     values = (94768, 0.12345, 0.41, 0.95331, 1047.13, 754, iso(now() - timedelta(minutes=12)), True)
