@@ -5,24 +5,18 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Sequence
-from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from backend.errors import InvalidError
-from backend.text import plain_text, toml_line
+from backend.text import address_fault, plain_text, toml_line
 from models import places
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?")
-_LONGEST_HOST = 253
-_LOGIN = re.compile(r"[A-Za-z0-9_][\w.-]*@", re.ASCII)
 """The user of an SSH address; its host may be one of ~/.ssh/config."""
 
 
@@ -233,40 +227,6 @@ def read_toml(file: Path, model: type[Model]) -> Model:
         raise InvalidError(f"{where}: {sentence(error)}.", "Correct it, then try again.") from None
 
 
-def address_fault(address: str, schemes: Sequence[str] = ("http", "https")) -> str:
-    """What is wrong with the address of a server, empty if nothing is. Never quotes it: it may hold a password."""
-    if not address.isascii() or not address.isprintable() or " " in address:
-        return "holds blanks, line breaks or letters that no address has"
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return "has no valid host and port"
-    if parts.scheme not in schemes:
-        *others, last = (f"{scheme}://" for scheme in schemes)
-        return f"does not begin with {', '.join(others)} or {last}"
-    if parts.scheme == "ssh" and _LOGIN.match(parts.netloc):
-        parts = parts._replace(netloc=parts.netloc.partition("@")[2])
-    if "@" in parts.netloc:
-        return "holds a user name or password, which belong in a file of their own"
-    if port == 0 or parts.netloc.endswith(":"):
-        return "has no valid port"
-    if not _is_host(parts.hostname or "", is_bracketed=parts.netloc.startswith("[")):
-        return "has no valid host"
-    if parts.path not in ("", "/") or parts.query or parts.fragment or address.endswith(("?", "#")):
-        return "goes on after the port"
-    return ""
-
-
-def _is_host(host: str, *, is_bracketed: bool) -> bool:
-    if is_bracketed:
-        try:
-            return bool(IPv6Address(host))
-        except ValueError:
-            return False
-    return len(host) <= _LONGEST_HOST and bool(_HOST.fullmatch(host))
-
-
 def this_user() -> str:
     """The login of the user that this process runs as; the user's number where no login belongs to it."""
     try:
@@ -306,7 +266,9 @@ def write_private(file: Path, content: bytes) -> None:
 
 def sentence(error: ValidationError) -> str:
     """All that pydantic found wrong, in one line: `depth: Input should be greater than ...; ...`."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    # A list whose items are wrong counts as empty too, which tells nothing.
+    told = [fault for fault in faults if fault["type"] != "too_short"] or faults
     return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'value'}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        f"{'.'.join(str(part) for part in fault['loc']) or 'value'}: {fault['msg']}" for fault in told
     )

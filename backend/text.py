@@ -1,8 +1,13 @@
-"""Text from outside, made safe to show."""
+"""Text from outside: made safe to show, looked up, and checked."""
 
 import re
 from collections.abc import Sequence
+from ipaddress import IPv6Address
+from urllib.parse import urlsplit
 
+_HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?")
+_LONGEST_HOST = 253
+_LOGIN = re.compile(r"[A-Za-z0-9_][\w.-]*@", re.ASCII)
 _HEADER = re.compile(r"\s*(\[\[?)\s*([\w.-]+)\s*\]")
 
 
@@ -60,3 +65,37 @@ def toml_line(text: str, location: Sequence[str | int]) -> int:
         elif is_inside and key and line.partition("=")[0].strip(" \t\"'") == key:
             return number
     return found
+
+
+def address_fault(address: str, schemes: Sequence[str] = ("http", "https")) -> str:
+    """What is wrong with the address of a server, empty if nothing is. Never quotes it: it may hold a password."""
+    if not address.isascii() or not address.isprintable() or " " in address:
+        return "holds blanks, line breaks or letters that no address has"
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return "has no valid host and port"
+    if parts.scheme not in schemes:
+        *others, last = (f"{scheme}://" for scheme in schemes)
+        return f"does not begin with {', '.join(others)} or {last}"
+    if parts.scheme == "ssh" and _LOGIN.match(parts.netloc):
+        parts = parts._replace(netloc=parts.netloc.partition("@")[2])
+    if "@" in parts.netloc:
+        return "holds a user name or password, which belong in a file of their own"
+    if port == 0 or parts.netloc.endswith(":"):
+        return "has no valid port"
+    if not _is_host(parts.hostname or "", is_bracketed=parts.netloc.startswith("[")):
+        return "has no valid host"
+    if parts.path not in ("", "/") or parts.query or parts.fragment or address.endswith(("?", "#")):
+        return "goes on after the port"
+    return ""
+
+
+def _is_host(host: str, *, is_bracketed: bool) -> bool:
+    if is_bracketed:
+        try:
+            return bool(IPv6Address(host))
+        except ValueError:
+            return False
+    return len(host) <= _LONGEST_HOST and bool(_HOST.fullmatch(host))

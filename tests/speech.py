@@ -13,20 +13,20 @@ RATE = 16_000
 def write_words(
     folder: Path, words: tuple[str, ...] = ("bed", "cat", "one"), clips: tuple[int, int, int] = (6, 3, 3)
 ) -> Path:
-    """Each word is a tone of its pitch in noise.
+    """Each word is a tone of its pitch in noise, from 300 Hz to 6 kHz in equal ratios.
 
     Args:
         clips: how many there are of a word for training, validation and test. Every fourth is 0.75 s long.
     """
     random = np.random.default_rng(0)
     lists: dict[str, list[str]] = {"training": [], "validation": [], "testing": []}
-    for pitch, word in enumerate(words, start=1):
+    for pitch, word in zip(np.geomspace(300, 6000, len(words)), words, strict=True):
         (folder / word).mkdir(parents=True)
         for split, count in zip(lists, clips, strict=True):
             for number in range(count):
                 frames = 3 * RATE // 4 if number % 4 == 3 else RATE
                 time = np.arange(frames) / RATE
-                sound = 0.3 * np.sin(2 * np.pi * (300 * 3**pitch * random.uniform(0.95, 1.05)) * time)
+                sound = 0.3 * np.sin(2 * np.pi * (pitch * random.uniform(0.95, 1.05)) * time)
                 sound += 0.02 * random.normal(size=frames)
                 file = f"{word}/{split}{number:02}_nohash_0.wav"
                 soundfile.write(folder / file, sound, RATE, subtype="PCM_16")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -31,10 +32,16 @@ def _metric(_context: click.Context, _option: click.Parameter, given: tuple[str,
         name, separator, value = text.partition("=")
         if not separator or not name.strip():
             raise click.BadParameter(f"{text!r} is not like accuracy=0.93.")
+        if name.strip() in metrics:
+            raise click.BadParameter(f"{name.strip()!r} is given twice.")
         try:
-            metrics[name.strip()] = float(value) if not value.strip().lstrip("+-").isdigit() else int(value)
+            number = float(value) if not value.strip().lstrip("+-").isdigit() else int(value)
         except ValueError:
             metrics[name.strip()] = value
+            continue
+        if not math.isfinite(number):
+            raise click.BadParameter(f"{text!r} is no finite number.")
+        metrics[name.strip()] = number
     return metrics
 
 

@@ -88,9 +88,10 @@ def _mark(sheetrack: Sheetrack, name: str | None, step: str, *, is_json: bool) -
         show_json(views)
         return
     for view in views:
-        say(
-            f"{view.id}: {view.recipe.architecture} on {view.server} {'is paused' if view.paused_by else 'goes on'}"
-        )
+        jobs = sheetrack.jobs.jobs_of(view.id)
+        waits = view.preparing or any(job.state is JobState.QUEUED for job in jobs)
+        what = "is paused" if view.paused_by else "goes on" if waits else "has no job that waits"
+        say(f"{view.id}: {view.recipe.architecture} on {view.server} {what}")
 
 
 def _cancel(sheetrack: Sheetrack, name: str | None, *, is_json: bool) -> None:

@@ -35,6 +35,9 @@ def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
 
     The run's row appears in the workbook like that of a launched job.
     """
+    changed = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if resume and changed:
+        raise click.UsageError(f"--resume goes on with the run's own recipe: leave out {', '.join(changed)}.")
     sheetrack = Sheetrack()
     folder = _stopped_run(sheetrack.home, resume) if resume else _new_run(sheetrack, options)
     try:
@@ -84,7 +87,7 @@ def _stopped_run(home: Home, run: str) -> RunFolder:
 def _run_folder(home: Home, run: str) -> RunFolder:
     folder = RunFolder(home.runs / run)
     if not is_run_id(run) or not folder.path.is_dir():
-        raise NotFoundError(f"There is no run {run!r} in {home.runs}.", "`ls` there shows what there is.")
+        raise NotFoundError(f"There is no run {run!r} in {home.runs}.", "`ls` there lists the runs.")
     return folder
 
 

@@ -81,10 +81,14 @@ def span_of(cells: Mapping[str, Cell], reader: DateReader, *, has_days: bool = F
             raise ValueError("no date")
         span = span._replace(end=_later(span.start, _length(length.text, unit)))
     if span.start and span.end and span.end <= span.start:
-        raise ValueError(
-            f"it ends ({span.end:%Y-%m-%d %H:%M}) before it begins ({span.start:%Y-%m-%d %H:%M})"
-        )
+        raise ValueError(f"it ends ({_last(span.end)}) before it begins ({span.start:%Y-%m-%d %H:%M})")
     return span
+
+
+def _last(end: datetime) -> str:
+    """The end as people write it: midnight is the end of the day before."""
+    is_midnight = (end.hour, end.minute) == (0, 0)
+    return f"{end - timedelta(days=1):%Y-%m-%d}" if is_midnight else f"{end:%Y-%m-%d %H:%M}"
 
 
 def _with_clocks(span: Span, cells: Mapping[str, Cell], reader: DateReader) -> Span:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from backend.errors import InvalidError
-from backend.settings import Home, address_fault, private_text, read_toml
+from backend.settings import Home, private_text, read_toml
+from backend.text import address_fault
 
 SERVER_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 TOKEN_VARIABLE = "SHEETRACK_AGENT_TOKEN"  # noqa: S105 - a name, not a secret

@@ -126,7 +126,7 @@ def test_the_network_learns_the_tones(tmp_path: Path, tones: Path) -> None:
     assert train(folder).returncode == 0
     result = raw_result(folder)
     assert result["test_accuracy"] >= 0.9
-    assert raw_history(folder)[-1]["loss"] < raw_history(folder)[0]["loss"]
+    assert raw_history(folder)[-1]["validation_loss"] < raw_history(folder)[0]["validation_loss"]
 
 
 def test_the_log_has_a_line_an_epoch_and_the_notices(finished: RunFolder) -> None:

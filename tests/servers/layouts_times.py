@@ -63,6 +63,12 @@ TIMES = [
         "4 understood, row 6 not: it ends (2026-11-25 09:00) before it begins (2026-11-25 17:00)",
     ),
     Layout(
+        "an end before the start",
+        [["Server", "From", "To", "Who"], ["gpu1", "2026-11-27", "2026-11-26", "Kim"]],
+        [],
+        "0 understood, row 2 not: it ends (2026-11-26) before it begins (2026-11-27 00:00)",
+    ),
+    Layout(
         "a date with times as a spreadsheet stores them",
         [["Server", "Date", "From", "To", "Who"], ["gpu1", 46351, 0.375, 0.5, "Kim"]],
         ["gpu1 Kim 11-25 09:00 - 11-25 12:00"],
