@@ -43,6 +43,8 @@ class RunFolder:
         self.history_file = path / "history.jsonl"
         self.progress_file = path / "progress.json"
         self.checkpoint_file = path / "checkpoint.pt"
+        self.start_file = path / "start.pt"
+        self.snapshots = path / "snapshots"
         self.predictions_file = path / "predictions.csv"
         self.analysis_file = path / "analysis.npz"
         self.filters_file = path / "filters.json"

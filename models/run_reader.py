@@ -103,7 +103,7 @@ def read_run(folder: RunFolder) -> RunContent:
         reason = f"it has {len(predictions):,} of {result.test_clips:,} test clips"
         broken.append(BrokenFile(file=folder.predictions_file.name, reason=reason))
     figures = drawn(folder, broken)
-    others = (folder.analysis_file, folder.checkpoint_file)
+    others = (folder.analysis_file, folder.checkpoint_file, folder.start_file)
     broken += [BrokenFile(file=file.name, reason=reason) for file in others if (reason := _fault(file))]
     return RunContent(recipe, result, history or [], predictions or [], filters or [], figures, broken)
 

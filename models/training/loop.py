@@ -17,6 +17,7 @@ from models.data.clips import Clips
 from models.recipe import Recipe
 from models.result import Epoch
 from models.run_folder import RunFolder, write_atomically
+from models.training import snapshots
 from models.training.batches import Batches
 from models.training.checkpoint import Checkpoint
 from models.training.errors import TrainingError
@@ -58,6 +59,8 @@ class Loop:
         self._joined = team.joined(network)
         # The file may lack its last line, or have it cut off: the checkpoint is written before it.
         if team.is_first:
+            if not self._checkpoint.epoch:
+                snapshots.write(folder.start_file, network)
             write_atomically(folder.history_file, "".join(map(_line, self._checkpoint.history)))
 
     def _new_schedule(self) -> LRScheduler | None:
@@ -91,6 +94,8 @@ class Loop:
                 checkpoint.best_network = {
                     name: value.clone() for name, value in self._network.state_dict().items()
                 }
+            if snapshots.is_kept(epoch):
+                snapshots.write(snapshots.file(self._folder, epoch), self._network)
             checkpoint.write(self._folder)
             with self._folder.history_file.open("a") as history:
                 history.write(_line(entry))

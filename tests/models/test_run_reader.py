@@ -112,7 +112,7 @@ def test_a_broken_file_costs_only_itself(run: RunFolder, name: str, breakage: Ca
 
 
 @pytest.mark.parametrize("breakage", params(but=("cut off", "huge")))
-@pytest.mark.parametrize("name", ["analysis.npz", "checkpoint.pt", "figures/confusion.png"])
+@pytest.mark.parametrize("name", ["analysis.npz", "checkpoint.pt", "start.pt", "figures/confusion.png"])
 def test_a_file_that_only_others_read_is_looked_at(
     run: RunFolder, name: str, breakage: Callable[[Path], None]
 ) -> None:

@@ -14,9 +14,12 @@ import numpy as np
 import pytest
 import torch
 
+from models.architectures import build
 from models.process import command
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from models.training import snapshots
+from models.training.loop import epoch_seed
 from tests.models.raw_files import raw_history, raw_progress, raw_result, recipe_of
 from tests.models.tone_words import write_tones
 from tests.patience import PATIENCE_SECONDS
@@ -80,9 +83,21 @@ def test_a_run_leaves_all_its_files(finished: RunFolder) -> None:
     files = {str(file.relative_to(finished.path)) for file in finished.path.rglob("*") if file.is_file()}
     assert {
         "recipe.json", "environment.json", "history.jsonl", "progress.json", "checkpoint.pt",
-        "predictions.csv", "analysis.npz", "result.json", "figures/confusion.png",
+        "start.pt", "snapshots/epoch_1.pt", "snapshots/epoch_2.pt", "snapshots/epoch_4.pt", "predictions.csv", "analysis.npz", "result.json", "figures/confusion.png",
     } <= files  # fmt: skip
     assert not [file for file in files if "draft" in file]
+
+
+def test_a_run_keeps_the_weights_that_it_started_from(finished: RunFolder) -> None:
+    recipe = recipe_of(finished)
+    torch.manual_seed(epoch_seed(recipe.seed, 0))
+    fresh = build(recipe.architecture, 3, recipe.depth, recipe.dropout, recipe.batch_norm).state_dict()
+    start = torch.load(finished.start_file, weights_only=True)
+    assert start.keys() == fresh.keys()
+    assert all(torch.equal(start[name], value) for name, value in fresh.items())
+    kept = snapshots.read_all(finished)
+    assert list(kept) == [1, 2, 4]
+    assert not torch.equal(kept[4]["0.convolution.weight"], start["0.convolution.weight"])
 
 
 def test_the_result_adds_up(finished: RunFolder) -> None:
