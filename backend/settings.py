@@ -80,6 +80,7 @@ class ReservationSettings(BaseModel):
     end: Annotated[str, Field(description="Header of when that ends")] = ""
     date: Annotated[str, Field(description="Header of the day of a row")] = ""
     gpus: Annotated[str, Field(description="Header of the GPUs, where a row is for some of them")] = ""
+    email: Annotated[str, Field(description="Header of the mail addresses of the people")] = ""
     show: Annotated[
         tuple[str, ...], Field(max_length=9, description="Columns of the Servers tab that appear beside it")
     ] = ("Verdict", "GPUs", "Free GPU memory", "Users", "Seen")
@@ -147,6 +148,12 @@ class NotifySettings(BaseModel):
     idle_minutes: Annotated[
         int, Field(ge=1, le=10_000, description="How long a reserved server must have been idle")
     ] = 60
+    held_idle_hours: Annotated[
+        int,
+        Field(
+            ge=0, le=1000, description="People who hold idle GPUs for longer get a message a day; 0: never"
+        ),
+    ] = 0
 
 
 class Settings(BaseModel):

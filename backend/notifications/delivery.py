@@ -7,17 +7,30 @@ import logging
 import os
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
+from urllib.parse import quote
 
 from backend.errors import InvalidError
 from backend.settings import NotifySettings, private_text
 
 ADDRESSES_VARIABLE = "SHEETRACK_NOTIFY_URLS"
+PLACE = "{address}"
+"""Where an address that reaches one person has that person's mail address."""
 
 
-def read_addresses(settings: NotifySettings, home: Path) -> tuple[list[str], list[str]]:
-    """The addresses that Apprise understands, and a sentence for each other one.
+class Addresses(NamedTuple):
+    """Apprise's addresses of the lab."""
 
-    They come from the environment where it has any, otherwise from the file.
+    everyone: list[str]
+    """They get the notifications."""
+    people: list[str]
+    """They reach one person, whose mail address takes the place of `{address}`."""
+    problems: list[str]
+    """A sentence for each that Apprise does not understand."""
+
+
+def read_addresses(settings: NotifySettings, home: Path) -> Addresses:
+    """The addresses from the environment where it has any, otherwise from the file.
 
     Raises:
         InvalidError: there are none, or others may read them.
@@ -29,16 +42,21 @@ def read_addresses(settings: NotifySettings, home: Path) -> tuple[list[str], lis
     if not addresses:
         raise InvalidError(f"{file} has no address.", "Put Apprise's addresses into it, one on a line.")
     instantiate = _apprise().Apprise.instantiate
-    understood, problems = [], []
+    found = Addresses([], [], [])
     for place, address in enumerate(addresses, start=1):
-        if instantiate(address) is None:
-            problems.append(
+        if instantiate(to_person(address, "kim@lab.example")) is None:
+            found.problems.append(
                 f"Address {place} of the notifications is none that Apprise understands: correct it, as Apprise's "
                 "documentation shows."
             )
         else:
-            understood.append(address)
-    return understood, problems
+            (found.people if PLACE in address else found.everyone).append(address)
+    return found
+
+
+def to_person(address: str, mail_address: str) -> str:
+    """An address of `Addresses.people` with the person's mail address in it."""
+    return address.replace(PLACE, quote(mail_address, safe="@"))
 
 
 def service_of(address: str) -> str:

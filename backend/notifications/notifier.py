@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,14 +16,16 @@ from backend.database import Row
 from backend.errors import SheetrackError
 from backend.jobs.job import Job
 from backend.notifications.changes import Followed, Notification, findings_of, follow, is_quiet, message
-from backend.notifications.delivery import deliver, read_addresses, service_of
+from backend.notifications.delivery import deliver, read_addresses, service_of, to_person
 from backend.servers.state import ServerStatus
 from backend.settings import NotifySettings
-from backend.times import now
+from backend.times import iso, now
 
 log = logging.getLogger(__name__)
 
 _PATIENCE = timedelta(days=2)  # a notification that is not delivered by then is given up
+_PERSON = "held idle by "
+_PERSON_PAUSE = timedelta(hours=23, minutes=55)  # so that it does not come later every day
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(minutes=30)
 
@@ -97,6 +99,43 @@ class Notifier:
             connection.execute(insert(_Reported).values(row).on_conflict_do_update(["subject"], set_=row))
             connection.execute(sa.insert(_Notification), [{"at": at, "text": text}])
 
+    def tell_people(
+        self, texts: Mapping[str, str], address_of: Callable[[str], str | None], at: datetime
+    ) -> None:
+        """Sends each login its text, once a day, where the lab gives an address; not in quiet hours.
+
+        A message that is not delivered is tried again at the next call.
+
+        Args:
+            texts: by login.
+            address_of: the mail address of a login.
+            at: now, in the lab's time zone.
+        """
+        if is_quiet(at, self._settings.quiet_hours):
+            return
+        told = {_PERSON + login: login for login in texts}
+        with self._reading.connect() as connection:
+            query = sa.select(_Reported.subject).where(
+                _Reported.subject.in_(told), _Reported.at > at - _PERSON_PAUSE
+            )
+            new = [told[subject] for subject in told.keys() - set(connection.scalars(query))]
+        whose = {login: address for login in sorted(new) if (address := address_of(login))}
+        if not whose:
+            return
+        try:
+            ways = read_addresses(self._settings, self._home).people
+        except SheetrackError:  # `send` tells it
+            return
+        for login, mail_address in whose.items():
+            if any(deliver(to_person(way, mail_address), "Sheetrack", texts[login]) for way in ways):
+                row = {"subject": _PERSON + login, "value": iso(at), "at": at}
+                with self._database.begin() as connection:
+                    connection.execute(
+                        insert(_Reported).values(row).on_conflict_do_update(["subject"], set_=row)
+                    )
+            elif ways:
+                log.warning("a message to %s was not delivered", login)
+
     def _reported(self) -> dict[str, str]:
         with self._reading.connect() as connection:
             return {row.subject: row.value for row in connection.execute(sa.select(_Reported.__table__))}
@@ -139,7 +178,7 @@ class Notifier:
             if not waiting:
                 return
             try:
-                addresses, errors = read_addresses(self._settings, self._home)
+                addresses, _, errors = read_addresses(self._settings, self._home)
                 self._failing = {
                     address: pause
                     for address in addresses

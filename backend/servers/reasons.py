@@ -193,18 +193,24 @@ def held(
         where = f" on GPU {gpu.index}" if len(answer.gpus or ()) > 1 else ""
         if gpu.index in unowned_since:
             if at - unowned_since[gpu.index] >= _UNOWNED:
-                parts.append(f"{_held_gib(gpu)} GiB of GPU {gpu.index} held by no process")
+                parts.append(f"{held_gib(gpu)} GiB of GPU {gpu.index} held by no process")
             continue
-        known = idle.get(gpu_key(gpu))
-        users = sorted({process.user for process in computing(gpu) if process.user})
-        if known and users and is_idle_but_held(gpu) and at - known.since >= HELD_IDLE:
-            parts.append(
-                f"{_held_gib(gpu)} GiB held{where} by {listed(users)}, idle for {duration(at - known.since)}"
-            )
+        users, span = holders(gpu, idle, at)
+        if users and span >= HELD_IDLE:
+            parts.append(f"{held_gib(gpu)} GiB held{where} by {listed(users)}, idle for {duration(span)}")
     return parts
 
 
-def _held_gib(gpu: GpuReading) -> str:
+def holders(gpu: GpuReading, idle: Mapping[str, Held], at: datetime) -> tuple[list[str], timedelta]:
+    """Who holds a GPU that is idle, and for how long it has been; nobody where it is not both."""
+    known = idle.get(gpu_key(gpu))
+    if known is None or not is_idle_but_held(gpu):
+        return [], timedelta()
+    return sorted({process.user for process in computing(gpu) if process.user}), at - known.since
+
+
+def held_gib(gpu: GpuReading) -> str:
+    """How many GiB of a GPU are held by anything that computes."""
     gib = (held_mib(gpu) or 0) / _MIB_PER_GIB
     return f"{gib:.1f}" if gib < 2 else f"{gib:.0f}"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from backend.servers.logins import Contact
 from backend.text import listed
 
 _SHOWN_ROWS = 20
@@ -53,6 +54,8 @@ class Understood:
     """The rows that may mean something else than what they are read as."""
     remarks: list[str] = field(default_factory=list)
     """How the whole tab is read where that is not obvious, in sentences."""
+    contacts: list[Contact] = field(default_factory=list)
+    """The people whose mail addresses the tab gives, also in rows that reserve nothing now."""
     key_column: str | None = None
     """The header of the servers' names; None: the tab has no such column."""
 

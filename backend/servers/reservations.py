@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from backend.errors import SheetrackError
+from backend.servers.logins import Contact, address_of, is_login_of, is_same_person
 from backend.servers.reservation import Reservation, Understood, last_moment, summary
 from backend.servers.reservations_tab import reservations
 from backend.servers.server import SERVER_NAME
@@ -81,21 +82,6 @@ def _other_use(reserved: Sequence[Reservation], server: ServerStatus) -> str:
     if users and not any(is_login_of(user, one.person) for user in users for one in reserved):
         return f"used by {listed(users)}"
     return ""
-
-
-def is_login_of(login: str, person: str) -> bool:
-    """Whether a login looks like that person's: `lee`, `kimlee` and `klee` are Kim Lee's."""
-    words = _words(person)
-    return bool(words) and login.casefold() in {*words, "".join(words), words[0][0] + words[-1]}
-
-
-def is_same_person(asker: str, person: str) -> bool:
-    """Whether two logins, addresses or names look like the same person's."""
-    return is_login_of("".join(_words(asker)), person) or is_login_of("".join(_words(person)), asker)
-
-
-def _words(person: str) -> list[str]:
-    return re.findall(r"\w+", person.casefold().split("@", maxsplit=1)[0])
 
 
 class OthersHold(NamedTuple):
@@ -179,6 +165,7 @@ class Reservations:
         self._settings = settings
         self._servers = servers
         self._known: list[Reservation] = []
+        self._contacts: list[Contact] = []
         self.times_read = 0
         """How often the tab was read."""
         self.error = ""
@@ -197,7 +184,7 @@ class Reservations:
         try:
             sheet = self._sheet()
             found = reservations(sheet.read(settings.tab), settings, self._servers, _now())
-            self._known = found.reservations
+            self._known, self._contacts = found.reservations, found.contacts
             if found.problems or found.doubts:
                 errors = [f"Reservations: {summary(found)}.", advice(found)]
             if annotate and found.key_column is not None:
@@ -217,6 +204,10 @@ class Reservations:
     def not_set_up(self, servers: Iterable[str]) -> list[NotSetUp]:
         """The servers in the tab that are none of `servers`."""
         return not_set_up(self._known, servers, _now())
+
+    def address_of(self, login: str) -> str | None:
+        """The mail address that the tab gives for a login; None: it gives none, or several."""
+        return address_of(login, self._contacts)
 
     def others_hold(self, server: str, asker: str) -> OthersHold:
         """What other people than `asker` have reserved of `server` now."""

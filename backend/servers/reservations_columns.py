@@ -47,6 +47,11 @@ _LENGTH = (
     "duration", "days", "hours", "how long", "for how long", "length", "dauer", "tage", "stunden", "durée", "jours",
     "duración", "días", "horas", "durata", "giorni", "ore", "duração", "dias", "duur", "dagen", "기간", "期間", "天数",
 )  # fmt: skip
+_ADDRESS = (
+    "email", "e-mail", "mail", "email address", "e-mail address", "mail address", "contact", "e-mail-adresse",
+    "mailadresse", "kontakt", "courriel", "correo", "correo electrónico", "posta elettronica", "почта", "邮箱", "メール",
+    "이메일",
+)  # fmt: skip
 HEADERS: Mapping[str, Sequence[str]] = {
     "server": SERVER_NAMES,
     "person": _PERSON,
@@ -66,6 +71,7 @@ HEADERS: Mapping[str, Sequence[str]] = {
     "time": _TIME,
     "length": _LENGTH,
     "gpus": _GPU,
+    "address": _ADDRESS,
 }
 """The usual headers of each column. The first that the tab has is taken."""
 _PARTS = {

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from backend.errors import NotFoundError
+from backend.servers.logins import contact_of
 from backend.servers.reservation import Note, Reservation, Understood
 from backend.servers.reservations_columns import plain_header
 from backend.servers.reservations_gpus import GpuColumn
@@ -22,6 +23,7 @@ _SETTINGS = {
     "end": "end",
     "date": "day",
     "gpus": "gpus",
+    "email": "address",
 }
 """The role of the column that each setting names."""
 _WHEN = ("start", "end", "day", "time", "length", "start time", "end time")
@@ -160,6 +162,7 @@ class _List:
         person = person_of(person_cell)
         if person is None:
             return
+        self._found.contacts += contact_of(person, self._text(row, "address") or person_cell)
         parts = self._parts(row, server)
         when = {role: self._cell(row, role) for role in _WHEN} | {"day": self._day if day.is_empty else day}
         header = self._content.text(self._block.header, self._block.columns.get("length"))

@@ -25,6 +25,10 @@ from backend.tabs.outbox import Outbox
 from backend.tabs.servers import servers_table
 from backend.text import listed
 
+_NO_CONTACTS = (
+    "No person's mail address is known, so those who hold idle GPUs get no message: "
+    "give the tab a column 'Email', or name it in reservations.email in settings.toml."
+)
 _NOT_SET_UP = "not set up in settings.toml"
 
 
@@ -84,6 +88,11 @@ def reserved(home: Home) -> str:
         [
             told,
             *found.remarks,
+            *(
+                [_NO_CONTACTS]
+                if everything.notify and everything.notify.held_idle_hours and not found.contacts
+                else []
+            ),
             *(_unknown(one, servers) for one in new),
         ]
     )

@@ -12,7 +12,7 @@ from backend.database import SCHEMA, look_into, open_database
 from backend.errors import SheetrackError, note_failure
 from backend.jobs.architectures import measure
 from backend.jobs.store import JobStore
-from backend.notifications.delivery import read_addresses, service_of
+from backend.notifications.delivery import PLACE, read_addresses, service_of
 from backend.probe.sampler import Sampler
 from backend.servers import reasons
 from backend.servers.server import read_servers
@@ -171,10 +171,18 @@ def _notifications(home: Home) -> str:
     settings = home.settings().notify
     if settings is None:
         return "none are set up in settings.toml"
-    addresses, problems = read_addresses(settings, home.path)
-    if problems:
-        raise SheetrackError(" ".join(problems), "The other addresses are used.")
-    return f"sent to {', '.join(service_of(address) for address in addresses)}"
+    found = read_addresses(settings, home.path)
+    if found.problems:
+        raise SheetrackError(" ".join(found.problems), "The other addresses are used.")
+    if settings.held_idle_hours and not found.people:
+        raise SheetrackError(
+            f"No address of the notifications has {PLACE}: people who hold idle GPUs get no message.",
+            f"Add a line such as mailtos://bot:password@smtp.lab.example?to={PLACE}.",
+        )
+    told = [f"sent to {', '.join(map(service_of, found.everyone)) or 'nobody'}"]
+    if settings.held_idle_hours:
+        told.append(f"people who hold idle GPUs are told by {', '.join(map(service_of, found.people))}")
+    return "; ".join(told)
 
 
 def _training(_home: Home) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 from backend.jobs.queue import Queue
 from backend.jobs.results import Results
 from backend.jobs.sweeps import Sweeps
+from backend.notifications.holders import held_texts
 from backend.notifications.notifier import Notifier
 from backend.servers.history import KEPT, History
 from backend.servers.incidents import Incidents
@@ -72,6 +73,9 @@ class Periodic:
             every(60, reservations.refresh, after=0)
         if notifier:
             every(10, lambda: notifier.send(now().astimezone()), name="Notifier.send")
+            if reservations and settings.notify and settings.notify.held_idle_hours:
+                hours = settings.notify.held_idle_hours
+                every(600, lambda: self._tell_holders(notifier, reservations, hours), name="Tell holders")
         # The first refresh brings what the agents read while no backend ran; means are made of all of it.
         every(60, self.summarize)
         every(_HOUR, self.show_usage, after=0)
@@ -87,6 +91,11 @@ class Periodic:
 
     def summarize(self) -> None:
         self._history.summarize(now())
+
+    def _tell_holders(self, notifier: Notifier, reservations: Reservations, hours: float) -> None:
+        at = now().astimezone()
+        texts = held_texts(self._refresh.servers(), self._history.gpus.held(at), hours, at)
+        notifier.tell_people(texts, reservations.address_of, at)
 
     def show_usage(self) -> None:
         self._display.show_usage(self._history.weekly_usage())

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from backend.api.app import create_app
 from backend.database import open_database
-from backend.errors import InvalidError
+from backend.errors import InvalidError, SheetrackError
 from backend.jobs.job import JobState
 from backend.notifications.delivery import ADDRESSES_VARIABLE, read_addresses
 from backend.notifications.notifier import Notifier
-from backend.service.doctor import examine
+from backend.service.doctor import CHECKS, examine
 from backend.service.wiring import Sheetrack
 from backend.settings import Home, NotifySettings
 from backend.times import now
@@ -34,6 +34,7 @@ class Channel:
 
     def __init__(self) -> None:
         self.messages: list[str] = []
+        self.paths: list[str] = []
         self.status = 200
 
 
@@ -46,6 +47,7 @@ def channel(port: int = 0) -> Iterator[tuple[Channel, int]]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if arrived.status == 200:
                 arrived.messages.append(body["message"])
+                arrived.paths.append(self.path)
             self.send_response(arrived.status)
             self.end_headers()
 
@@ -111,6 +113,18 @@ def test_an_address_that_is_wrong_costs_no_other_and_is_named(home: Home, databa
     assert not finding.ok
     assert finding.found == notifier.error
     assert "s3cret" not in str(finding)
+
+
+def test_who_is_told_of_idle_gpus_needs_an_address_of_its_own(home: Home) -> None:
+    home.make()
+    write_addresses(home, address(1))
+    home.settings_file.write_text("[notify]\nheld_idle_hours = 2\n")
+    with pytest.raises(
+        SheetrackError, match=r"No address of the notifications has \{address\}: people who hold"
+    ):
+        CHECKS["Notifications"](home)
+    write_addresses(home, address(1), "mailto://bot:s3cret@lab.example?to={address}")
+    assert CHECKS["Notifications"](home) == "sent to json; people who hold idle GPUs are told by mailto"
 
 
 def test_nothing_is_lost_while_the_channel_is_away_or_the_backend_restarts(
@@ -227,7 +241,7 @@ def test_addresses_stay_secret(
     with pytest.raises(InvalidError, match="cannot be read"):
         read_addresses(AT_ONCE, home.path)
     monkeypatch.setenv(ADDRESSES_VARIABLE, "json://localhost/s3cret")
-    assert read_addresses(AT_ONCE, home.path) == (["json://localhost/s3cret"], [])
+    assert read_addresses(AT_ONCE, home.path) == (["json://localhost/s3cret"], [], [])
     assert "notifications are not delivered: json takes no messages." in caplog.text
     with database.connect() as connection:
         driver = connection.connection.driver_connection
