@@ -12,11 +12,13 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from models.architecture_table import NetworkSize
 from models.command import Command
 from models.compare import CompareError
 from models.compare import compare as compare_sides
 from models.data.errors import DataError
 from models.limits import LimitError, keep_limits
+from models.own_files import unpacked
 from models.places import data_sets, home
 from models.process import command, end_with_parent, lower_priority
 from models.published import CLIPS
@@ -108,13 +110,14 @@ def run_program(run_folder: Path, *, prefix: str) -> None:
 @click.argument("run")
 @click.argument("content")
 @click.option("--prefix", default="", help="The folder of the Python or conda environment.")
-def job(run: str, content: str, *, prefix: str) -> NoReturn:
+@click.option("--source", default="", help="The file of a lab's own network, as `packed` gives it.")
+def job(run: str, content: str, *, prefix: str, source: str) -> NoReturn:
     """Runs CONTENT, a recipe or a command (JSON), in the run folder RUN of this machine's home.
 
     For a backend on another machine.
     """
     work = TypeAdapter[Recipe | Command](Recipe | Command).validate_json(content)
-    folder = RunFolder.receive(home() / "runs", run, work)
+    folder = RunFolder.receive(home() / "runs", run, work, unpacked(source))
     lock = RunLock(folder.lock_file)
     lock.note(os.getpid())
     log = os.open(folder.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -138,6 +141,15 @@ def architectures() -> None:
     from models.architectures.cost import table  # noqa: PLC0415 - imports torch
 
     click.echo(table().model_dump_json(indent=1))
+
+
+@main.command()
+@click.argument("file", type=PATH)
+def architecture(file: Path) -> None:
+    """Prints the networks of FILE, the lab's own, with their sizes, as JSON."""
+    from models.architectures.cost import own_networks  # noqa: PLC0415 - imports torch
+
+    click.echo(TypeAdapter(list[NetworkSize]).dump_json(own_networks(file.absolute())))
 
 
 @main.group()

@@ -27,8 +27,8 @@ ARCHITECTURES = {
 SOURCES = Path(__file__).with_name("architectures")
 MEASURED = Path(__file__).with_suffix(".json")
 """The sizes of the networks above; `python -m models architectures` prints its content."""
-_SIZELESS = ("cost.py", "fused.py")
-"""How networks are counted and computed does not change their sizes."""
+_SIZELESS = ("cost.py", "fused.py", "own.py", "__init__.py")
+"""How networks are found, counted and computed does not change their sizes."""
 
 
 class NetworkSize(BaseModel):
@@ -81,28 +81,14 @@ def read_table(file: Path) -> Table | None:
 
 def unmeasured() -> tuple[NetworkSize, ...]:
     """Every network without its size."""
-    networks: list[NetworkSize] = []
-    for name in ARCHITECTURES:
-        depths, default, error = _line(name)
-        networks += (
-            NetworkSize(
-                architecture=name, depth=depth, batch_norm=batch_norm, default=depth == default, error=error
-            )
-            for depth in depths
-            for batch_norm in (False, True)
+    return tuple(
+        NetworkSize(
+            architecture=name, depth=depth, batch_norm=batch_norm, default=depth == known.default_depth
         )
-    return tuple(networks)
-
-
-def _line(name: str) -> tuple[Sequence[int], int, str | None]:
-    """The depths and the default depth in a line of `ARCHITECTURES`, and what is wrong with it."""
-    try:
-        _, default, depths = ARCHITECTURES[name]
-        if default in depths and all(isinstance(depth, int) and 1 <= depth <= 99 for depth in depths):
-            return list(depths), default, None
-    except (TypeError, ValueError):
-        pass
-    return [1], 1, "its line in ARCHITECTURES needs a file, a default depth, and depths with the default"
+        for name, known in ARCHITECTURES.items()
+        for depth in known.depths
+        for batch_norm in (False, True)
+    )
 
 
 def resolve_depth(name: str, depth: int | None) -> int:

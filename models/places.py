@@ -22,6 +22,11 @@ def data_sets(home: Path) -> Path:
     return home / "data"
 
 
+def architectures(home: Path) -> Path:
+    """The folder of the lab's own networks, a file each."""
+    return home / "architectures"
+
+
 def data_folder(data: str, home: Path, start: Path | None = None) -> Path | None:
     """The folder that a recipe's `data` means, None where there is no such folder.
 

@@ -11,6 +11,10 @@ WORDS = (
 """The sixteen words of the published study; used when a data set has them all."""
 
 
+FILLED_IN = ("architecture_hash",)
+"""The fields of a Recipe that people do not choose: they are filled in when it is checked."""
+
+
 class Recipe(BaseModel):
     """One training, chosen completely: the same recipe, seed and machine give the same result.
 
@@ -45,6 +49,9 @@ class Recipe(BaseModel):
         int | None, Field(ge=1, description="Train on this many clips, drawn by the seed; empty: all")
     ] = None
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    architecture_hash: Annotated[
+        str, Field(max_length=64, pattern=r"^[0-9a-f]*$", description="Of the file of a lab's own network")
+    ] = ""
     data: Annotated[
         str,
         Field(

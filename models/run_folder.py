@@ -39,6 +39,7 @@ class RunFolder:
         self.path = path
         self.recipe_file = path / "recipe.json"
         self.command_file = path / "command.json"
+        self.architecture_file = path / "architecture.py"
         self.environment_file = path / "environment.json"
         self.history_file = path / "history.jsonl"
         self.progress_file = path / "progress.json"
@@ -56,8 +57,11 @@ class RunFolder:
         self.figures = path / "figures"
 
     @classmethod
-    def create(cls, runs: Path, work: Recipe | Command | None) -> "RunFolder":
-        """Makes a folder with a new name below `runs`, with the recipe or the command in it."""
+    def create(cls, runs: Path, work: Recipe | Command | None, source: bytes = b"") -> "RunFolder":
+        """Makes a folder with a new name below `runs`, with the recipe or the command in it.
+
+        `source` is the file of a lab's own network.
+        """
         runs.mkdir(parents=True, exist_ok=True)
         while True:
             # Starts with a letter: no spreadsheet takes such a name for a number.
@@ -67,6 +71,8 @@ class RunFolder:
             except FileExistsError:
                 continue
             try:
+                if source:
+                    write_atomically(folder.architecture_file, source)
                 if work:
                     write_atomically(folder.work_file(work), work.model_dump_json(indent=2))
             except OSError:  # such as a full disk: nothing is left behind
@@ -75,8 +81,10 @@ class RunFolder:
             return folder
 
     @classmethod
-    def receive(cls, runs: Path, run: str, work: Recipe | Command) -> "RunFolder":
+    def receive(cls, runs: Path, run: str, work: Recipe | Command, source: bytes = b"") -> "RunFolder":
         """The folder of a run that another machine named; the same name and content give the same folder.
+
+        `source` is the file of a lab's own network.
 
         Raises:
             ForeignRunError: a run of that name with another recipe or command is here.
@@ -84,6 +92,8 @@ class RunFolder:
         folder = cls(runs / run)
         folder.path.mkdir(parents=True, exist_ok=True)
         file = folder.work_file(work)
+        if source and not folder.architecture_file.exists():
+            write_atomically(folder.architecture_file, source)
         if not (folder.recipe_file.exists() or folder.command_file.exists()):
             write_atomically(file, work.model_dump_json(indent=2))
         try:
@@ -100,7 +110,7 @@ class RunFolder:
 
     def remove_new(self) -> None:
         """Removes the folder of a run that never began."""
-        for file in (self.recipe_file, self.command_file):
+        for file in (self.recipe_file, self.command_file, self.architecture_file):
             file.unlink(missing_ok=True)
         self.path.rmdir()
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from backend.jobs.job import Resources
 from backend.settings import sentence
-from models.recipe import Recipe
+from models.recipe import FILLED_IN, Recipe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _GIVEN_APART = ("architecture", "data")
@@ -18,7 +18,7 @@ _GIVEN_APART = ("architecture", "data")
 def recipe_options(command: Command, but: Collection[str] = ()) -> Command:
     """Adds ARCHITECTURE, --data and an option for every other field of a Recipe `but` some; none is required."""
     for name in reversed(Recipe.model_fields):
-        if name not in (*_GIVEN_APART, *but):
+        if name not in (*_GIVEN_APART, *FILLED_IN, *but):
             command = _option(name)(command)
     command = click.option("--data", help=Recipe.model_fields["data"].description)(command)
     return click.argument("architecture", required=False)(command)

@@ -66,7 +66,8 @@ def train(*, resume: str | None, is_json: bool, **options: Any) -> None:
 def _new_run(sheetrack: Sheetrack, options: dict[str, Any]) -> RunFolder:
     recipe = architectures.check(recipe_from(options))
     data = str(data_folder(sheetrack.home, recipe.data, start=Path.cwd()))
-    return RunFolder.create(sheetrack.home.runs, recipe.model_copy(update={"data": data}))
+    recipe = recipe.model_copy(update={"data": data})
+    return RunFolder.create(sheetrack.home.runs, recipe, architectures.source_of(recipe))
 
 
 def data_on(sheetrack: Sheetrack, server: str, data: str) -> str:

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from backend.errors import ConflictError
 from backend.jobs import turns
+from backend.jobs.architectures import source_of
 from backend.jobs.engines import Engine
 from backend.jobs.full_disk import stopped_first
 from backend.jobs.job import ANY, Decision, Job, JobState, Resources, servers_in
@@ -119,7 +120,8 @@ class Queue:
         resources: Resources = DEFAULT,
     ) -> Job:
         """Stores a job with a checked recipe or command, and publishes nothing."""
-        folder = RunFolder.create(self._home.runs, work)
+        source = source_of(work) if isinstance(work, Recipe) else b""
+        folder = RunFolder.create(self._home.runs, work, source)
         names = servers_in(server)
         is_choice = len(names) > 1 or ANY in names
         job = Job(

@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from backend.jobs.job import Job, JobState, Resources
-from models.recipe import Recipe
+from models.recipe import FILLED_IN, Recipe
 from models.result import DataFacts
 
 GRID_FIELDS = ("depth", "dropout", "batch_norm")
@@ -109,7 +109,8 @@ class SweepView(Sweep):
 
 def sweep_id(server: str, recipe: Recipe, data: DataFacts | None) -> str:
     """The same for the same server, data and recipe, whatever the grid is and however the sweep is named."""
-    shared = recipe.model_dump_json(exclude={"name", "data", *GRID_FIELDS})
+    empty = [name for name in FILLED_IN if not getattr(recipe, name)]
+    shared = recipe.model_dump_json(exclude={"name", "data", *GRID_FIELDS, *empty})
     what = f"{server} {data.hash if data else recipe.data} {shared}"
     return f"s{hashlib.sha256(what.encode()).hexdigest()[:8]}"
 

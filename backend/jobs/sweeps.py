@@ -194,14 +194,14 @@ class Sweeps:
             raise InvalidError(
                 f"The grid has {count:,} trainings, more than {MOST_TRAININGS:,}.", "Ask for a part of it."
             )
-        data = {
-            self._queue.requests.checked_recipe(
-                server, recipe.model_copy(update={"depth": depth}), resources
-            ).data
-            for depth in grid.depths
-        }.pop()
+        for depth in grid.depths:
+            checked = self._queue.requests.checked_recipe(
+                server, recipe.model_copy(update={"depth": depth, "batch_norm": True}), resources
+            )
+        if not checked.batch_norm:  # a network of the lab's own that has no choice
+            grid = grid.model_copy(update={"batch_norms": (False,)})
         plain = {name: Recipe.model_fields[name].default for name in GRID_FIELDS}
-        recipe = recipe.model_copy(update=plain | {"data": data})
+        recipe = checked.model_copy(update=plain)
         try:
             Recipe.model_validate(grid.recipes(recipe)[-1].model_dump())
         except ValidationError as error:

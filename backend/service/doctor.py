@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.database import SCHEMA, look_into, open_database
 from backend.errors import SheetrackError, note_failure
-from backend.jobs.architectures import measure
+from backend.jobs.architectures import measure, own_networks
 from backend.jobs.store import JobStore
 from backend.notifications.delivery import PLACE, read_addresses, service_of
 from backend.probe.sampler import Sampler
@@ -186,12 +186,11 @@ def _notifications(home: Home) -> str:
 
 
 def _training(_home: Home) -> str:
-    networks = measure().networks
+    networks = (*measure().networks, *own_networks())
     for network in networks:
         if network.error:
             raise SheetrackError(
-                f"{network.architecture} of depth {network.depth} cannot be built: {network.error}.",
-                "Correct its file in models/architectures.",
+                f"{network.architecture} cannot be built: {network.error}.", "Correct its file."
             )
     names = dict.fromkeys(network.architecture for network in networks)
     return f"torch is here; networks {', '.join(names)}"

@@ -1,23 +1,37 @@
-"""The networks, one file a family.
-
-A new one is a function (words, depth, dropout, batch_norm) -> network in its own file, built of
-`Convolution`s so that its filters and feature maps can be drawn, and one line in `ARCHITECTURES` of
-`models/architecture_table.py`.
-"""
+"""The networks, one file a family. A lab's own networks are in files of their own, which `own.py` reads."""
 
 from importlib import import_module
+from pathlib import Path
+
+from torch import nn
 
 from models.architecture_table import ARCHITECTURES, resolve_depth
-from models.architectures.convolution import Network
+from models.architectures import own
+from models.recipe import Recipe
 
 
-def build(name: str, words: int, depth: int | None, dropout: float, batch_norm: bool) -> Network:
-    """The network of a recipe, with fresh weights from torch's random state.
+def build(name: str, words: int, depth: int | None, dropout: float, batch_norm: bool) -> nn.Module:
+    """A network of ours, with fresh weights from torch's random state.
 
     Raises:
         ValueError: there is no such architecture, or not at this depth.
     """
     depth = resolve_depth(name, depth)
     family = import_module(f"{__name__}.{ARCHITECTURES[name].file}")
-    network: Network = getattr(family, name)(words, depth, dropout, batch_norm)
+    network: nn.Module = getattr(family, name)(words, depth, dropout, batch_norm)
     return network
+
+
+def build_for(recipe: Recipe, words: int, source: Path) -> nn.Module:
+    """The network of a recipe; one of the lab's own is in the file `source`.
+
+    Raises:
+        ValueError: there is no such architecture, or not at this depth.
+        OwnError: a network of the lab's own cannot be built.
+    """
+    if not recipe.architecture_hash:
+        return build(recipe.architecture, words, recipe.depth, recipe.dropout, recipe.batch_norm)
+    network = own.load(source, recipe.architecture)
+    return network.build(
+        words=words, depth=recipe.depth or 1, dropout=recipe.dropout, batch_norm=recipe.batch_norm
+    )

@@ -1,16 +1,18 @@
 """What a network costs: parameters and arithmetic."""
 
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from math import prod
+from pathlib import Path
 from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from models.architecture_table import NetworkSize, Table, sources_hash, unmeasured
-from models.architectures import build
+from models.architectures import build, own
 from models.architectures.convolution import Convolution
 from models.data.audio import SAMPLES
 from models.published import PARAMETERS
@@ -81,6 +83,35 @@ def table() -> Table:
     return Table(sources=sources_hash(), networks=tuple(networks))
 
 
+def own_networks(file: Path) -> list[NetworkSize]:
+    """The networks of a lab's own `file` with their sizes; one row with an error where it cannot be used."""
+    name = file.stem
+    networks = []
+    try:
+        # What the file prints must not stand in the answer.
+        with redirect_stdout(sys.stderr), _limited(BUILD_SECONDS):
+            ours = own.load(file, name)
+        for depth in ours.depths:
+            for batch_norm in (False, True) if "batch_norm" in ours.takes else (False,):
+                with redirect_stdout(sys.stderr), _limited(BUILD_SECONDS):
+                    built = ours.build(words=len(WORDS), depth=depth, dropout=0.0, batch_norm=batch_norm)
+                    mflop, _ = _counted(built, torch.zeros(1, SAMPLES))
+                networks.append(
+                    NetworkSize(
+                        architecture=name,
+                        depth=depth,
+                        batch_norm=batch_norm,
+                        parameters=parameters(built),
+                        mflop_per_clip=mflop,
+                        layer=_last_layer(built),
+                        default=depth == ours.default_depth,
+                    )
+                )
+    except own.OwnError as error:
+        return [NetworkSize(architecture=name, depth=1, batch_norm=False, default=True, error=str(error))]
+    return networks
+
+
 def _sizes(network: NetworkSize) -> dict[str, object]:
     name, depth, batch_norm = network.architecture, network.depth, network.batch_norm
     with torch.device("meta"):
@@ -116,8 +147,9 @@ def _limited(seconds: int) -> Iterator[None]:
 
 def _last_layer(network: nn.Module) -> str:
     """The deepest convolution as the lab writes it: `CONV(taps, channels)`; empty where there is none."""
-    convolutions = [module for module in network.modules() if isinstance(module, Convolution)]
-    if not convolutions:
+    layers = [module for module in network.modules() if isinstance(module, (Convolution, nn.Conv1d))]
+    if not layers:
         return ""
-    channels, _, taps = convolutions[-1].filters.shape
+    last = layers[-1]
+    channels, _, taps = (last.filters if isinstance(last, Convolution) else last.weight).shape
     return f"CONV({taps}, {channels})"

@@ -27,12 +27,14 @@ class Layer:
     Attributes:
         number: 1 is the layer whose input is the waveform.
         rate_hz: sampling rate at the layer's input.
+        pool: samples at its input for one at its output.
         response: (channels, tones) mean over time of the output for each tone.
         activations: (channels, time) the output for the clip.
     """
 
     number: int
     rate_hz: float
+    pool: float
     response: Floats
     activations: Floats
 
@@ -90,16 +92,12 @@ class Analysis:
         rest, half of it on each side.
         """
         if layer.number == 1:
-            start, inputs, pool_before = 0.0, len(self.clip.waveform), 1.0
+            start, inputs = 0.0, float(len(self.clip.waveform))
         else:
             before = self.layers[layer.number - 2]
-            start, inputs = self.seconds(before)[0], before.activations.shape[1]
-            pool_before = before.rate_hz / layer.rate_hz
-        outputs = layer.activations.shape[1]
-        if layer.number < len(self.layers):
-            pool = layer.rate_hz / self.layers[layer.number].rate_hz
-        else:
-            pool = 1.0 if outputs == inputs else pool_before
+            start = self.seconds(before)[0]
+            inputs = before.activations.shape[1] * layer.rate_hz * before.pool / before.rate_hz
+        outputs, pool = layer.activations.shape[1], layer.pool
         missing = inputs - outputs * pool
         if missing >= pool:
             start += missing / 2 / layer.rate_hz
@@ -125,7 +123,7 @@ class Analysis:
                 arrays["tones_hz"],
                 [_layer(number, arrays) for number in numbers],
                 arrays["conv1_weights"][:, 0],
-                arrays["conv2_weights"] if len(numbers) > 1 else None,
+                arrays["conv2_weights"] if "conv2_weights" in arrays.files else None,
                 Clip(
                     str(arrays["clip_name"]),
                     str(_either(arrays, "clip_label", "clip_actual")),
@@ -145,7 +143,7 @@ class Analysis:
             self.kernels is None or self.kernels.shape[:2] == (others[0].channels, first.channels),
             *(layer.response.shape == (layer.channels, len(self.tones_hz)) for layer in self.layers),
             *(layer.activations.shape[:1] == (layer.channels,) for layer in self.layers),
-            *(0 < layer.rate_hz < 1e9 for layer in self.layers),
+            *(0 < layer.rate_hz < 1e9 and 0 < layer.pool < 1e9 for layer in self.layers),
             *(layer.activations.ndim == 2 and layer.activations.size > 0 for layer in self.layers),
         ]
         if not all(fits):
@@ -160,10 +158,24 @@ def _layer(number: int, arrays: NpzFile) -> Layer:
     return Layer(
         number,
         float(arrays[f"conv{number}_rate_hz"]),
+        _pool(number, arrays),
         arrays[f"conv{number}_response"],
         # Values that were too large for 16 bits are infinite there.
         np.nan_to_num(arrays[f"conv{number}_map"].astype(np.float32), posinf=65504),
     )
+
+
+def _pool(number: int, arrays: NpzFile) -> float:
+    """Earlier releases left it to be worked out: no layer stood between two convolutions."""
+    if f"conv{number}_pool" in arrays.files:
+        return float(arrays[f"conv{number}_pool"])
+    rate_hz = arrays[f"conv{number}_rate_hz"]
+    if f"conv{number + 1}_rate_hz" in arrays.files:
+        return float(rate_hz / arrays[f"conv{number + 1}_rate_hz"])
+    inputs = arrays[f"conv{number - 1}_map" if number > 1 else "clip_waveform"].shape[-1]
+    if number == 1 or inputs == arrays[f"conv{number}_map"].shape[-1]:
+        return 1.0
+    return float(arrays[f"conv{number - 1}_rate_hz"] / rate_hz)
 
 
 def _either(arrays: NpzFile, key: str, old: str) -> Floats:

@@ -10,7 +10,6 @@ from models.figures.spectra import spectrogram_db
 from models.figures.style import ACCENT, INTENSITY, picture, quiet, shorten
 
 _WIDTH_PX, _HEIGHT_PX = 1000, 990
-_RATE_HZ = 16000
 
 
 @quiet
@@ -30,31 +29,32 @@ def draw(facts: Facts) -> Figure | None:
     panels = figure.subplots(
         2 + len(analysis.layers), 1, sharex=True, height_ratios=[1, 2] + [1.3] * len(analysis.layers)
     )
-    _waveform(panels[0], clip.waveform)
-    _spectrogram(panels[1], clip.waveform)
+    rate_hz = analysis.layers[0].rate_hz
+    _waveform(panels[0], clip.waveform, rate_hz)
+    _spectrogram(panels[1], clip.waveform, rate_hz)
     for axes, layer in zip(panels[2:], analysis.layers, strict=True):
         _layer(axes, analysis, layer)
     for axes in panels:
         axes.spines[:].set_visible(False)
         axes.yaxis.label.set(rotation=0, ha="right", va="center")
-    panels[-1].set_xlim(0, 1)
+    panels[-1].set_xlim(0, len(clip.waveform) / rate_hz)
     panels[-1].set_xlabel("time (s)")
     figure.align_ylabels(panels)
     return figure
 
 
-def _waveform(axes: Axes, waveform: np.ndarray) -> None:
-    axes.plot(np.arange(len(waveform)) / _RATE_HZ, waveform, color=ACCENT, linewidth=0.6)
+def _waveform(axes: Axes, waveform: np.ndarray, rate_hz: float) -> None:
+    axes.plot(np.arange(len(waveform)) / rate_hz, waveform, color=ACCENT, linewidth=0.6)
     axes.set_ylabel("waveform")
     axes.set_yticks([])
 
 
-def _spectrogram(axes: Axes, waveform: np.ndarray) -> None:
+def _spectrogram(axes: Axes, waveform: np.ndarray, rate_hz: float) -> None:
     axes.imshow(
         spectrogram_db(waveform),
         cmap=INTENSITY,
         origin="lower",
-        extent=(0, len(waveform) / _RATE_HZ, 0, _RATE_HZ / 2000),
+        extent=(0, len(waveform) / rate_hz, 0, rate_hz / 2000),
         aspect="auto",
     )
     axes.set_ylabel("spectrogram\n(kHz, 70 dB)")

@@ -11,6 +11,8 @@ from models.recipe import Recipe
 from models.run_folder import RunFolder, write_atomically
 from models.training.errors import TrainingError
 
+_DEFAULTS = Recipe(data="-").model_dump()
+
 
 @dataclass
 class Checkpoint:
@@ -48,7 +50,8 @@ class Checkpoint:
             ) from None
         for what, same in (
             ("data", checkpoint.data_hash == data_hash),
-            ("recipe", checkpoint.recipe == recipe.model_dump()),
+            # An older release knew fewer fields; what it did not know had the default.
+            ("recipe", recipe.model_dump() == {**_DEFAULTS, **checkpoint.recipe}),
         ):
             if not same:
                 raise TrainingError(f"the {what} has changed since run {folder.id} began; start a new run")

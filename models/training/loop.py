@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from models.architectures.convolution import Network
 from models.data.augment import augment
 from models.data.clips import Clips
 from models.recipe import Recipe
@@ -33,7 +33,7 @@ class Loop:
         self,
         folder: RunFolder,
         recipe: Recipe,
-        network: Network,
+        network: nn.Module,
         batches: Batches,
         *,
         reporter: Reporter | Silent,

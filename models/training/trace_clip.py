@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from models.architectures import build
+from models.architectures import build_for
 from models.data.clips import open_clips
 from models.data.speech_commands import find, read_folder
 from models.run_folder import RunFolder
@@ -37,7 +37,7 @@ def trace_clip(folder: RunFolder, clip: str) -> None:
         )
     done_as = recipe.model_copy(update={"precision": result.precision or recipe.precision})
     checkpoint = Checkpoint.read(folder, clips.hash, done_as)
-    network = build(recipe.architecture, len(clips.words), recipe.depth, recipe.dropout, recipe.batch_norm)
+    network = build_for(recipe, len(clips.words), folder.architecture_file)
     network.load_state_dict(checkpoint.best_network)
     batches = Batches(clips, torch.device("cpu"))
     predictions = evaluate(network, batches, np.array([clips.files.index(clip)]), done_as.precision)

@@ -13,12 +13,14 @@ from types import FrameType
 import torch
 
 from models.architecture_table import resolve_depth
-from models.architectures import build
+from models.architectures import build_for
 from models.architectures.cost import mflop_per_clip, parameters
+from models.architectures.own import OwnError
 from models.data.audio import SAMPLES
 from models.data.clips import Clips, open_clips
 from models.data.describe import describe as describe_data
 from models.data.speech_commands import find, read_folder
+from models.own_files import hash_of
 from models.recipe import Recipe
 from models.result import Prediction, RunResult
 from models.run_folder import RunFolder, write_atomically
@@ -108,9 +110,10 @@ class _Prepared:
         team: Team,
     ) -> None:
         torch.manual_seed(epoch_seed(recipe.seed, 0))
-        self.network = build(
-            recipe.architecture, len(clips.words), recipe.depth, recipe.dropout, recipe.batch_norm
-        )
+        try:
+            self.network = build_for(recipe, len(clips.words), folder.architecture_file)
+        except OwnError as error:
+            raise TrainingError(str(error)) from error
         self.network.to(device)
         self.batches = Batches(clips, device)
         self.done_as = recipe
@@ -131,6 +134,16 @@ def _recipe(folder: RunFolder) -> Recipe:
     recipe = read_recipe(folder)
     if recipe is None:
         raise TrainingError(f"the recipe of run {folder.id} has been removed; start a new run")
+    if recipe.architecture_hash:
+        try:
+            is_ours = hash_of(folder.architecture_file.read_bytes()) == recipe.architecture_hash
+        except OSError:
+            is_ours = False
+        if not is_ours:
+            raise TrainingError(
+                f"{folder.architecture_file} is not the network that run {folder.id} began with; start a new run"
+            )
+        return recipe
     try:
         return recipe.model_copy(update={"depth": resolve_depth(recipe.architecture, recipe.depth)})
     except ValueError as error:
@@ -155,7 +168,10 @@ def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter, processes: int
     reporter.update(phase="testing", epoch=recipe.epochs, fraction=1.0, seconds_left=None)
     predictions = evaluate(network, batches, clips.of("testing"), done_as.precision)
     write_atomically(folder.predictions_file, _table(clips, predictions))
-    write_analysis(folder, network, batches, predictions)
+    if not write_analysis(folder, network, batches, predictions):
+        reporter.say(
+            "note: no pictures of filters: the network does not begin with a convolution of the waveform"
+        )
     words, full = len(clips.words), clips.frames[predictions.clips] == SAMPLES
     return RunResult(
         run=folder.id,

@@ -1,114 +1,105 @@
-"""A network of the lab's own, as the README says, and one with a mistake."""
+"""Networks of the lab's own: the one of the README, and files with mistakes beside it."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.errors import InvalidError
-from backend.jobs.architectures import check
+from backend.errors import ConflictError, InvalidError
+from backend.jobs import architectures
+from backend.jobs.architectures import check, source_of
+from backend.settings import Home
 from models.recipe import Recipe
+from tests.cli.command_line import data, run_here
 
 ROOT = Path(__file__).parents[2]
-MISTAKES = {
-    "syntax": "def syntax(words, depth, dropout, batch_norm:\n",
-    "missing": "import a_package_that_is_not_here\n",
-    "nameless": "from torch import nn\n",
-    "raising": "def raising(words, depth, dropout, batch_norm):\n    return depth / (depth - 2)\n",
-    "leaving": "def leaving(words, depth, dropout, batch_norm):\n    raise SystemExit\n",
-    "wordless": """from torch import nn
-def wordless(words, depth, dropout, batch_norm):
-    return nn.Sequential(nn.Linear(16000, 5))
-""",
-}
+README = (ROOT / "README.md").read_text()
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with the network of the README, and with mistakes."""
-    lab = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "models", lab / "models", ignore=shutil.ignore_patterns("__pycache__"))
-    (lab / "backend").symlink_to(ROOT / "backend")
-    readme = (ROOT / "README.md").read_text()
-    code, line = (
-        re.search(r"```python\n(from torch import nn.*?)```", readme, re.DOTALL),
-        re.search(r'`("tiny": .*?)`', readme),
-    )
+@pytest.fixture
+def own(home: Home) -> Path:
+    """The folder of the lab's own networks, with the file of the README."""
+    folder = home.path / "architectures"
+    folder.mkdir(parents=True)
+    code = re.search(r"`tiny.py`:\n```python\n(.*?)```", README, re.DOTALL)
     assert code
-    assert line
-    families = lab / "models" / "architectures"
-    (families / "tiny.py").write_text(code[1])
-    for name, mistake in MISTAKES.items():
-        (families / f"{name}.py").write_text(mistake)
-    lines = [line[1], *(f'"{name}": Architecture("{name}", 3, [3]),' for name in MISTAKES)]
-    file = lab / "models" / "architecture_table.py"
-    text = file.read_text()
-    file.write_text(text.replace("ARCHITECTURES = {\n", "\n    ".join(["ARCHITECTURES = {", *lines, ""]), 1))
-    return lab
+    (folder / "tiny.py").write_text(code[1])
+    return folder
 
 
-def networks(lab: Path, home: Path) -> "tuple[list[dict[str, Any]], str]":
-    answer = subprocess.run(
-        [sys.executable, "-m", "backend.cli", "architectures", "--json"],
-        cwd=lab,
-        env={**os.environ, "PYTHONPATH": str(lab), "SHEETRACK_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    rows: list[dict[str, Any]] = json.loads(answer.stdout)
-    return rows, answer.stderr
-
-
-def test_a_function_and_a_line_add_a_network_and_mistakes_cost_only_themselves(
-    lab: Path, tmp_path: Path
+def test_the_network_of_the_readme_trains_and_a_mistake_beside_it_costs_only_itself(
+    own: Path, home: Home, speech: Path
 ) -> None:
-    known, _ = networks(lab, tmp_path)
-    tiny = [row for row in known if row["architecture"] == "tiny" and not row["batch_norm"]]
-    assert [row["depth"] for row in tiny if row["parameters"]] == [1, 2, 3, 4, 5]
+    (own / "wrong.py").write_text("def wrong(words):\n    return words +\n")
+    listed = data(run_here("architectures", "--json"))
+    tiny = [row for row in listed if row["architecture"] == "tiny"]
+    assert [(row["depth"], row["default"]) for row in tiny] == [(1, False), (2, False), (3, True)]
     # One layer: 9 taps, 16 filters and biases; 16 channels of 4,000 values for 16 words.
     assert tiny[0]["parameters"] == 16 * (9 + 1) + 16 * (16 * 4000 + 1)
-    errors = {row["architecture"]: row["error"] for row in known if row["error"]}
-    assert errors.keys() == MISTAKES.keys()
-    assert "SyntaxError" in errors["syntax"]
-    assert "a_package_that_is_not_here" in errors["missing"]
-    assert "nameless" in errors["nameless"]
-    assert "TypeError" in errors["raising"] or "AttributeError" in errors["raising"]
-    assert "SystemExit" in errors["leaving"]
-    assert "one for each word" in errors["wordless"]
-    others = [row for row in known if row["architecture"] not in (*MISTAKES, "tiny")]
+    [wrong] = [row for row in listed if row["architecture"] == "wrong"]
+    assert "wrong.py line 2: SyntaxError" in wrong["error"]
     shipped = json.loads((ROOT / "models" / "architecture_table.json").read_text())["networks"]
-    assert others == shipped
+    assert [row for row in listed if row not in (*tiny, wrong)] == shipped
+
+    options = ["--data", str(speech), "--epochs", "1", "--batch-size", "8", "--json"]
+    result = data(run_here("train", "tiny", *options))
+    folder = home.runs / result["run"]
+    assert (folder / "architecture.py").read_bytes() == (own / "tiny.py").read_bytes()
+    kept = json.loads((folder / "recipe.json").read_text())
+    assert (kept["depth"], kept["batch_norm"], len(kept["architecture_hash"])) == (3, False, 64)
+    drawn = {file.stem for file in (folder / "figures").iterdir()}
+    assert {"confusion", "filters_1", "filters_2", "responses", "feature_maps"} <= drawn
 
 
-def test_a_measured_network_is_kept_in_the_home_until_its_file_changes(lab: Path, tmp_path: Path) -> None:
-    sound = tmp_path / "sound"
-    shutil.copytree(lab, sound, symlinks=True)
-    for name in MISTAKES:
-        (sound / "models" / "architectures" / f"{name}.py").unlink()
-    table = sound / "models" / "architecture_table.py"
-    lines = table.read_text().splitlines(keepends=True)
-    table.write_text("".join(line for line in lines if not any(f'("{name}", 3' in line for name in MISTAKES)))
-    home = tmp_path / "home"
-    known, _ = networks(sound, home)
-    kept = home / "cache" / "architectures.json"
-    assert json.loads(kept.read_text())["networks"] == known
-    # Without torch: what was measured stays known; after a change the sizes are missing, and the rest works.
-    (sound / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')\n")
-    assert networks(sound, home) == (known, "")
-    (sound / "models" / "architectures" / "tiny.py").write_text("")
-    rows, told = networks(sound, home)
-    assert [(row["architecture"], row["depth"]) for row in rows] == [
-        (row["architecture"], row["depth"]) for row in known
-    ]
-    assert {row["parameters"] for row in rows} == {None}
-    assert "pip install 'sheetrack[train]'" in told
+def test_sizes_are_measured_once_for_each_version_of_a_file(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def ask(*arguments: str) -> str:
+        asked.append(arguments)
+        row = {"architecture": "tiny", "depth": 3, "batch_norm": False, "default": True}
+        return json.dumps([row | {"parameters": len(asked)}])
+
+    monkeypatch.setattr(architectures, "ask", ask)
+
+    def parameters() -> list[int | None]:
+        return [row.parameters for row in architectures.architectures() if row.architecture == "tiny"]
+
+    assert parameters() == parameters() == [1]
+    first = check(Recipe(architecture="tiny", data="tones"))
+    assert source_of(first) == (own / "tiny.py").read_bytes()
+    (own / "tiny.py").write_text("# another\n")
+    assert parameters() == parameters() == [2]
+    assert check(first).architecture_hash != first.architecture_hash
+    with pytest.raises(ConflictError, match="has changed"):
+        source_of(first)
+    assert asked == [("architecture", str(own / "tiny.py"))] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("ch32.py", "ch32 is a network of Sheetrack's"),
+        ("my-net.py", "name the file like its function"),
+        ("large.py", "larger than 64 KiB"),
+        ("gone.py", "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_a_network_is_named(own: Path, name: str, sentence: str) -> None:
+    (own / "tiny.py").unlink()
+    if name == "gone.py":
+        (own / name).symlink_to(own / "nowhere")
+    else:
+        (own / name).write_text("#" * (70_000 if name == "large.py" else 1))
+    faulty = [row for row in architectures.architectures() if row.error]
+    assert [row.architecture for row in faulty] == [Path(name).stem]
+    assert sentence in str(faulty[0].error)
+    if name == "large.py":
+        with pytest.raises(InvalidError, match="cannot be used"):
+            check(Recipe(architecture="large", data="tones"))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +110,7 @@ def test_a_measured_network_is_kept_in_the_home_until_its_file_changes(lab: Path
         ({"architecture": "base", "depth": 4}, "base has no depth 4. Choose 5."),
     ],
 )
-def test_what_is_not_offered_is_refused(recipe: dict[str, Any], sentence: str) -> None:
+def test_what_is_not_offered_is_refused(home: Home, recipe: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InvalidError) as refusal:
         check(Recipe(data="tones", **recipe))
     assert sentence in str(refusal.value)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models import architecture_table
-from models.architecture_table import MEASURED, Architecture, read_table, unmeasured
+from models.architecture_table import MEASURED, read_table
 from models.architectures.cost import table
 
 
@@ -33,16 +33,3 @@ def test_a_broken_table_does_not_count(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "kept.json").write_bytes(content)
     assert read_table(tmp_path / "kept.json") is None
     assert read_table(tmp_path) is None
-
-
-@pytest.mark.parametrize(
-    "line",
-    [Architecture("ch", 3, []), Architecture("ch", 3, range(4, 9)), ("ch", 3), Architecture("ch", 0, [0])],
-)
-def test_a_wrong_line_costs_its_own_network(monkeypatch: pytest.MonkeyPatch, line: Architecture) -> None:
-    before = unmeasured()
-    monkeypatch.setitem(architecture_table.ARCHITECTURES, "wrong", line)
-    wrong = [network for network in unmeasured() if network.architecture == "wrong"]
-    assert [network for network in unmeasured() if network not in wrong] == list(before)
-    assert wrong
-    assert all(network.error and "ARCHITECTURES" in network.error for network in wrong)

@@ -189,9 +189,9 @@ def test_the_analysis_measures_every_layer(finished: RunFolder) -> None:
 
 
 def test_a_response_is_that_of_the_layer_to_the_tone(finished: RunFolder) -> None:
-    from models.architectures import build
+    from models.architectures.ch import ch32
 
-    network = build("ch32", 3, 3, 0.2, batch_norm=True).eval()
+    network = ch32(3, 3, 0.2, batch_norm=True).eval()
     network.load_state_dict(torch.load(finished.checkpoint_file, weights_only=True)["best_network"])
     with np.load(finished.analysis_file) as analysis:
         hertz = analysis["tones_hz"][40]

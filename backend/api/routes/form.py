@@ -10,7 +10,7 @@ from backend.jobs.sweep import Grid
 from backend.reply import reply
 from backend.servers.server import Server
 from models.command import Command
-from models.recipe import Recipe
+from models.recipe import FILLED_IN, Recipe
 
 
 class FormReply(BaseModel):
@@ -33,6 +33,7 @@ def routes(servers: Mapping[str, Server]) -> APIBlueprint:
         recipe, grid, command, resources = (
             model.model_json_schema()["properties"] for model in (Recipe, Grid, Command, Resources)
         )
+        recipe = {name: field for name, field in recipe.items() if name not in FILLED_IN}
         environments = {name: sorted(known.environments) for name, known in servers.items()}
         return reply(
             FormReply(

@@ -26,6 +26,7 @@ from backend.jobs.run_files import RunFiles
 from backend.probe.snapshot import Snapshot
 from backend.servers.server import Server, read_agent_token
 from backend.settings import RaySettings, private_text
+from models.own_files import packed
 from models.process import command
 from models.run_folder import RunFolder
 
@@ -76,6 +77,9 @@ class RayEngine:
                 raise absent(job.server)
             content = json.dumps(job.work.model_dump())
             options = prefix(job, self._environments[job.server])
+            source = RunFolder(self._runs / job.id).architecture_file
+            if source.exists():
+                options.append(f"--source={packed(source.read_bytes())}")
             # `exec`: Ray ends its own child with certainty, a grandchild not always.
             # `env`: Ray itself sets some of these variables in the environment that a job gets.
             seen = [f"{name}={value}" for name, value in job_environment(job).items()]
