@@ -214,7 +214,9 @@ def speech_commands(folder: Path) -> None:
 @click.argument("folder", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--progress", "lines", is_flag=True, help="Print the progress as lines on stderr.")
-def describe(folder: Path, *, as_json: bool, lines: bool) -> None:
+@click.option("--seconds", default=1.0, show_default=True, help="Of a window.")
+@click.option("--sample-rate", default=16000, show_default=True, help="Hz.")
+def describe(folder: Path, *, as_json: bool, lines: bool, seconds: float, sample_rate: int) -> None:
     """Prints the facts of the data in FOLDER: words, clips, what is held out, what was changed or left out."""
     from models.data.clips import open_clips  # noqa: PLC0415
     from models.data.describe import describe as described  # noqa: PLC0415
@@ -228,7 +230,7 @@ def describe(folder: Path, *, as_json: bool, lines: bool) -> None:
             if lines:
                 click.echo(f"{done} of {of} clips", err=True)
 
-        clips = open_clips(read_folder(find(str(folder))), report)
+        clips = open_clips(read_folder(find(str(folder))), report, rate_hz=sample_rate, seconds=seconds)
     facts = described(clips)
     if as_json:
         click.echo(facts.model_dump_json(indent=1))

@@ -45,6 +45,18 @@ class Recipe(BaseModel):
     full_length_only: Annotated[
         bool, Field(description="Train on clips of a full second only, as the published study did")
     ] = False
+    seconds: Annotated[
+        float,
+        Field(
+            ge=0.1,
+            le=60,
+            allow_inf_nan=False,
+            description="What the network hears at once; longer recordings are cut into windows, which vote",
+        ),
+    ] = 1.0
+    sample_rate: Annotated[
+        int, Field(ge=1000, le=96_000, description="Hz; recordings of other rates are resampled")
+    ] = 16_000
     training_clips: Annotated[
         int | None, Field(ge=1, description="Train on this many clips, drawn by the seed; empty: all")
     ] = None
@@ -67,6 +79,11 @@ class Recipe(BaseModel):
         if any(ord(character) < 32 or ord(character) == 127 for character in text):
             raise ValueError("must not contain control characters")
         return text
+
+    @property
+    def samples(self) -> int:
+        """What the network hears at once."""
+        return round(self.seconds * self.sample_rate)
 
     @property
     def title(self) -> str:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from backend.errors import SheetrackError, UnavailableError
 from backend.jobs.models_cli import refusal
 from models.process import command, lower_priority
+from models.recipe import Recipe
 from models.result import DataFacts
 
 _PROGRESS = re.compile(r"(\d+) of (\d+) clips")
@@ -18,8 +19,9 @@ _PROGRESS = re.compile(r"(\d+) of (\d+) clips")
 class DataReading:
     """Starts at once, in its own thread."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: str, recipe: Recipe) -> None:
+        """Reads `folder` as `recipe` hears it."""
+        self.what = (folder, recipe.seconds, recipe.sample_rate)
         self.progress = "reading the data"
         """How far it is, in words."""
         self._facts: DataFacts | None = None
@@ -58,10 +60,12 @@ class DataReading:
         except SheetrackError as error:
             self._error = error
         except (OSError, ValidationError) as error:
-            self._error = UnavailableError(f"The data in {self.folder} cannot be read: {error}.")
+            self._error = UnavailableError(f"The data in {self.what[0]} cannot be read: {error}.")
 
     def _read(self) -> DataFacts:
-        arguments = ("data", "describe", self.folder, "--json", "--progress")
+        folder, seconds, sample_rate = self.what
+        form = (f"--seconds={seconds}", f"--sample-rate={sample_rate}")
+        arguments = ("data", "describe", folder, "--json", "--progress", *form)
         # Not a pipe: it is read only after the process has ended, and a full pipe would block it.
         with tempfile.TemporaryFile("w+") as output:
             with subprocess.Popen(

@@ -109,7 +109,9 @@ class SweepView(Sweep):
 
 def sweep_id(server: str, recipe: Recipe, data: DataFacts | None) -> str:
     """The same for the same server, data and recipe, whatever the grid is and however the sweep is named."""
-    empty = [name for name in FILLED_IN if not getattr(recipe, name)]
+    # Without those that an older release did not know: its sweeps keep their names.
+    newer = ("seconds", "sample_rate", *FILLED_IN)
+    empty = [name for name in newer if getattr(recipe, name) == Recipe.model_fields[name].default]
     shared = recipe.model_dump_json(exclude={"name", "data", *GRID_FIELDS, *empty})
     what = f"{server} {data.hash if data else recipe.data} {shared}"
     return f"s{hashlib.sha256(what.encode()).hexdigest()[:8]}"

@@ -116,7 +116,7 @@ class Sweeps:
         """
         sweep = self._checked(server, recipe, grid, requested_by, resources)
         if self._has_data_here(sweep):
-            reading = DataReading(self._queue.requests.data_here(sweep.recipe.data))
+            reading = DataReading(self._queue.requests.data_here(sweep.recipe.data), sweep.recipe)
             try:
                 while not reading.wait(0.5):
                     report(reading.progress)
@@ -131,16 +131,19 @@ class Sweeps:
             waiting = [sweep for sweep in self._store.sweeps() if sweep.preparing]
             if self._reading is None:
                 if waiting:
-                    self._reading = (
-                        DataReading(self._queue.requests.data_here(waiting[-1].recipe.data)),
-                        now(),
-                    )
+                    oldest = waiting[-1].recipe
+                    self._reading = (DataReading(self._queue.requests.data_here(oldest.data), oldest), now())
                 return
             reading, began_at = self._reading
             theirs = [
                 sweep
                 for sweep in waiting
-                if self._queue.requests.data_here(sweep.recipe.data) == reading.folder
+                if reading.what
+                == (
+                    self._queue.requests.data_here(sweep.recipe.data),
+                    sweep.recipe.seconds,
+                    sweep.recipe.sample_rate,
+                )
                 and sweep.submitted_at <= began_at
             ]
             if not theirs:  # they were cancelled

@@ -10,15 +10,17 @@ from models.architectures import own
 from models.recipe import Recipe
 
 
-def build(name: str, words: int, depth: int | None, dropout: float, batch_norm: bool) -> nn.Module:
+def build(
+    name: str, words: int, depth: int | None, dropout: float, batch_norm: bool, *, samples: int = 16000
+) -> nn.Module:
     """A network of ours, with fresh weights from torch's random state.
 
     Raises:
-        ValueError: there is no such architecture, or not at this depth.
+        ValueError: there is no such architecture, or not at this depth, or it is too deep for so few samples.
     """
     depth = resolve_depth(name, depth)
     family = import_module(f"{__name__}.{ARCHITECTURES[name].file}")
-    network: nn.Module = getattr(family, name)(words, depth, dropout, batch_norm)
+    network: nn.Module = getattr(family, name)(words, depth, dropout, batch_norm, samples)
     return network
 
 
@@ -30,8 +32,20 @@ def build_for(recipe: Recipe, words: int, source: Path) -> nn.Module:
         OwnError: a network of the lab's own cannot be built.
     """
     if not recipe.architecture_hash:
-        return build(recipe.architecture, words, recipe.depth, recipe.dropout, recipe.batch_norm)
+        return build(
+            recipe.architecture,
+            words,
+            recipe.depth,
+            recipe.dropout,
+            recipe.batch_norm,
+            samples=recipe.samples,
+        )
     network = own.load(source, recipe.architecture)
     return network.build(
-        words=words, depth=recipe.depth or 1, dropout=recipe.dropout, batch_norm=recipe.batch_norm
+        words=words,
+        depth=recipe.depth or 1,
+        dropout=recipe.dropout,
+        batch_norm=recipe.batch_norm,
+        samples=recipe.samples,
+        sample_rate=recipe.sample_rate,
     )

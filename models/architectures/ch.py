@@ -2,22 +2,22 @@
 
 from torch import nn
 
-from models.architectures.convolution import Convolution, Network
+from models.architectures.convolution import Convolution, Network, need
 
 
-def ch32(words: int, depth: int, dropout: float, batch_norm: bool) -> Network:
-    return _ch(32, words, depth, dropout, batch_norm)
+def ch32(words: int, depth: int, dropout: float, batch_norm: bool, samples: int = 16000) -> Network:
+    return _ch(32, words, depth, dropout, batch_norm, samples=samples)
 
 
-def ch64(words: int, depth: int, dropout: float, batch_norm: bool) -> Network:
-    return _ch(64, words, depth, dropout, batch_norm)
+def ch64(words: int, depth: int, dropout: float, batch_norm: bool, samples: int = 16000) -> Network:
+    return _ch(64, words, depth, dropout, batch_norm, samples=samples)
 
 
-def ch128(words: int, depth: int, dropout: float, batch_norm: bool) -> Network:
-    return _ch(128, words, depth, dropout, batch_norm)
+def ch128(words: int, depth: int, dropout: float, batch_norm: bool, samples: int = 16000) -> Network:
+    return _ch(128, words, depth, dropout, batch_norm, samples=samples)
 
 
-def _ch(channels: int, words: int, depth: int, dropout: float, batch_norm: bool) -> Network:
+def _ch(channels: int, words: int, depth: int, dropout: float, batch_norm: bool, *, samples: int) -> Network:
     """`depth` convolutions of 5 taps: C channels in layers 1 to 4, 2C in 5 to 8, 4C in 9.
 
     Every convolution but the last is pooled by 3. The published parameter counts leave open which one
@@ -30,5 +30,6 @@ def _ch(channels: int, words: int, depth: int, dropout: float, batch_norm: bool)
         )
         for layer in range(depth)
     ]
-    length = 16000 // 3 ** (depth - 1)
+    length = samples // 3 ** (depth - 1)
+    need(length, samples, depth)
     return Network(convolutions, nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1] * length, words)))

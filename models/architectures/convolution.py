@@ -78,3 +78,11 @@ class Network(nn.Sequential):
     def forward(self, clips: Tensor) -> Tensor:
         signal = clips[:, None, None].to(memory_format=torch.channels_last)
         return super().forward(signal)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def need(length: int, samples: int, depth: int) -> None:
+    """Raises: ValueError: after its layers a network of this depth has no values left of so few samples."""
+    if length < 1:
+        raise ValueError(
+            f"{samples:,} samples are too few for {depth} layers; choose more seconds, a higher sample_rate, or fewer layers"
+        )

@@ -27,21 +27,21 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
-def mflop_per_clip(network: nn.Module) -> float:
+def mflop_per_clip(network: nn.Module, samples: int = SAMPLES) -> float:
     """Millions of floating-point operations for one clip, a multiply-add counted as two.
 
     Counts convolutions and dense layers: each value they give is a sum over one filter.
     """
-    return _forward(network)[0]
+    return _forward(network, samples)[0]
 
 
-def _forward(network: nn.Module) -> tuple[float, Tensor]:
+def _forward(network: nn.Module, samples: int = SAMPLES) -> tuple[float, Tensor]:
     """The Mflop a clip, and the scores (clips, words) of no clip or one."""
     try:
         # No clip at all: the shapes are worked out and nothing is computed.
-        return _counted(network, torch.empty(0, SAMPLES))
+        return _counted(network, torch.empty(0, samples))
     except RuntimeError:  # not every network takes an empty batch
-        return _counted(network, torch.zeros(1, SAMPLES))
+        return _counted(network, torch.zeros(1, samples))
 
 
 def _counted(network: nn.Module, clips: Tensor) -> tuple[float, Tensor]:

@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from models.architectures.convolution import Convolution, Network
+from models.architectures.convolution import Convolution, Network, need
 
 
-def vgg(words: int, depth: int, dropout: float, batch_norm: bool) -> Network:
+def vgg(words: int, depth: int, dropout: float, batch_norm: bool, samples: int = 16000) -> Network:
     """`depth` convolutions of 3 taps, 64 channels in the first 8 and 128 after; pool 3 after each pair but the last.
 
     At the published depth of 16 that leaves 7 times 128 values for the dense layer.
@@ -21,5 +21,6 @@ def vgg(words: int, depth: int, dropout: float, batch_norm: bool) -> Network:
         )
         for layer in range(depth)
     ]
-    length = 16000 // 3 ** (depth // 2 - 1)
+    length = samples // 3 ** (depth // 2 - 1)
+    need(length, samples, depth)
     return Network(convolutions, nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1] * length, words)))

@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.audio import SAMPLES, UnreadableClipError, read_clip
-from models.data.speech_commands import Split, WordFolder, check_complete
+from models.data.audio import RATE_HZ, UnreadableClipError, read_sound, windows
+from models.data.speech_commands import ClipFile, Split, WordFolder, check_complete
 from models.places import home
 
-FORMAT = 1
+FORMAT = 2
 """Counts up when the cache's content changes its meaning."""
+
+_MOST_BYTES = 64 << 20
+"""Files that are read together; MP3 files hold ten times as much sound as WAV files."""
 
 Report = Callable[[int, int], None]
 """Told from time to time how many clips of how many have been read."""
@@ -32,8 +35,10 @@ class Clips:
 
     Attributes:
         root: the folder that `files` are relative to.
-        audio: (clips, 16000) int16, memory-mapped, 16 kHz mono, zero-padded at the end.
-        frames: (clips,) samples of each clip before padding, at most 16000.
+        rate_hz: sampling rate of `audio`.
+        audio: (windows, samples) int16, memory-mapped, mono, zero-padded at the end.
+        first: (clips + 1,) the first window of each clip, and the number of windows.
+        frames: (clips,) samples of each clip before padding; of a clip of one window at most its samples.
         labels: (clips,) index into `words`.
         splits: (clips,) "training", "validation" or "testing".
         hash: SHA-256 over names, splits and samples: equal for equal data, wherever it lies.
@@ -45,7 +50,9 @@ class Clips:
     root: Path
     words: tuple[str, ...]
     files: list[str]
+    rate_hz: int
     audio: NDArray[np.int16]
+    first: NDArray[np.int64]
     frames: NDArray[np.int64]
     labels: NDArray[np.int64]
     splits: NDArray[np.str_]
@@ -58,40 +65,60 @@ class Clips:
         """Indices of the clips of a split."""
         chosen = self.splits == split
         if full_length_only:
-            chosen &= self.frames == SAMPLES
+            chosen &= self.frames >= self.samples
         return np.flatnonzero(chosen)
 
+    @property
+    def samples(self) -> int:
+        """The samples of a window."""
+        return int(self.audio.shape[1])
 
-def open_clips(folder: WordFolder, report: Report = lambda *_: None) -> Clips:
+    def windows(self, clips: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The windows of some clips: their indices in `audio`, and the place of each one's clip in `clips`."""
+        counts = self.first[clips + 1] - self.first[clips]
+        owners = np.repeat(np.arange(len(clips)), counts)
+        within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self.first[clips][owners] + within, owners
+
+
+def open_clips(
+    folder: WordFolder, report: Report = lambda *_: None, *, rate_hz: int = RATE_HZ, seconds: float = 1.0
+) -> Clips:
     """Opens the clips of a folder, after reading its files where that was not done or they have changed.
+
+    Clips are resampled to `rate_hz`, and longer ones cut into windows of `seconds`.
 
     Raises:
         DataError: after unreadable files are left out, a word or a split has no clips.
         OSError: the disk is full.
     """
-    key = _key(folder)
+    samples = round(seconds * rate_hz)
+    form = f"{rate_hz}-{samples}"
     with _place(folder.root) as place:
-        cache = place / f"clips-{key}"
+        cache = place / f"clips-{form}-{_key(folder)}"
         if not (cache / "index.json").is_file():
-            for outdated in place.glob("clips-*"):
+            outdated_form = "clips-" + "?" * 16  # of an older release
+            for outdated in (*place.glob(f"clips-{form}-*"), *place.glob(outdated_form)):
                 shutil.rmtree(outdated)
             draft = place / "draft"
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir()
             try:
-                _build(folder, draft, report)
+                _build(folder, draft, report, rate_hz, samples)
                 draft.replace(cache)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
         index = json.loads((cache / "index.json").read_bytes())
-        count = len(index["files"])
-        audio = np.memmap(cache / "clips.int16", np.int16, "r", shape=(count, SAMPLES))
+        first = np.concatenate([[0], np.cumsum(index["windows"])]).astype(np.int64)
+        audio = np.memmap(cache / "clips.int16", np.int16, "r", shape=(int(first[-1]), samples))
     return Clips(
         name=folder.name,
         root=folder.root,
         words=folder.words,
         files=index["files"],
+        rate_hz=rate_hz,
         audio=audio,
+        first=first,
         frames=np.array(index["frames"], np.int64),
         labels=np.array([folder.words.index(file.partition("/")[0]) for file in index["files"]], np.int64),
         splits=np.array(index["splits"]),
@@ -131,28 +158,49 @@ def _place(root: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _build(folder: WordFolder, draft: Path, report: Report) -> None:
-    """Reads all files, a thousand at a time so that any number of clips fits into memory."""
+def _parts(folder: WordFolder) -> Iterator[list[ClipFile]]:
+    """The files, so many at a time that what they hold fits into memory."""
+    part: list[ClipFile] = []
+    size_bytes = 0
+    for file in folder.files:
+        part.append(file)
+        size_bytes += (folder.root / file.path).stat().st_size
+        if len(part) == 1000 or size_bytes > _MOST_BYTES:
+            yield part
+            part, size_bytes = [], 0
+    if part:
+        yield part
+
+
+def _build(folder: WordFolder, draft: Path, report: Report, rate_hz: int, samples: int) -> None:
     digest = hashlib.sha256()
-    kept = []
-    frames = []
+    kept: list[ClipFile] = []
+    frames, counts, done = [], [], 0
+    length = "second" if samples == rate_hz else f"{samples / rate_hz:g} s"
     changed: dict[str, list[str]] = {}
-    with ThreadPoolExecutor() as threads, (draft / "clips.int16").open("wb") as audio:
-        for start in range(0, len(folder.files), 1000):
-            files = folder.files[start : start + 1000]
-            for file, (samples, changes) in zip(
-                files, threads.map(_read, [folder.root / file.path for file in files]), strict=True
+    with ThreadPoolExecutor(8) as threads, (draft / "clips.int16").open("wb") as audio:
+        for files in _parts(folder):
+            paths = [folder.root / file.path for file in files]
+            for file, (sound, changes) in zip(
+                files, threads.map(lambda path: _read(path, rate_hz), paths), strict=True
             ):
+                cut = windows(sound, samples) if sound is not None else ()
+                if len(cut) > 1:
+                    changes.append(f"cut into windows of {samples / rate_hz:g} s")
+                elif sound is not None and len(sound) > samples:
+                    changes.append(f"cut to its middle {length}")
                 for change in changes:
                     changed.setdefault(change, []).append(file.path)
-                if samples is None:
+                if sound is None:
                     continue
                 kept.append(file)
-                frames.append(len(samples))
-                padded = np.pad(samples, (0, SAMPLES - len(samples))).tobytes()
-                digest.update(f"{file.path}\0{file.split}\0{len(samples)}\n".encode() + padded)
-                audio.write(padded)
-            report(start + len(files), len(folder.files))
+                counts.append(len(cut))
+                frames.append(len(sound) if len(cut) > 1 else min(len(sound), samples))
+                content = b"".join(window.tobytes() for window in cut)
+                digest.update(f"{file.path}\0{file.split}\0{frames[-1]}\n".encode() + content)
+                audio.write(content)
+            done += len(files)
+            report(done, len(folder.files))
         audio.flush()
         os.fsync(audio.fileno())
     check_complete(folder.root, folder.words, kept)
@@ -160,15 +208,16 @@ def _build(folder: WordFolder, draft: Path, report: Report) -> None:
         "files": [file.path for file in kept],
         "splits": [file.split for file in kept],
         "frames": frames,
+        "windows": counts,
         "hash": digest.hexdigest(),
         "notices": [_notice(change, files) for change, files in changed.items()],
     }
     (draft / "index.json").write_text(json.dumps(index))
 
 
-def _read(file: Path) -> tuple[NDArray[np.int16] | None, list[str]]:
+def _read(file: Path, rate_hz: int) -> tuple[NDArray[np.int16] | None, list[str]]:
     try:
-        return read_clip(file)
+        return read_sound(file, rate_hz)
     except UnreadableClipError as error:
         return None, [f"left out: {error}"]
 

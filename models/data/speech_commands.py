@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from models import places
+from models.data.audio import SUFFIXES
 from models.data.errors import DataError
 from models.recipe import WORDS
 
@@ -70,20 +71,15 @@ def read_folder(folder: Path) -> WordFolder:
         DataError: it has no words, or a word has nothing to train on, or nothing is left for a split.
     """
     root = folder / INNER if (folder / INNER).is_dir() else folder
-    found = {
-        entry.name: sorted(file.name for file in entry.glob("*.wav") if file.name[0] not in "._")
-        for entry in sorted(root.iterdir())
-        if entry.is_dir() and entry.name[0] not in "._"
-    }
-    found = {word: files for word, files in found.items() if files}
+    notices: list[str] = []
+    found = _recordings(root, notices)
     if len(found) < 2:
         raise DataError(
-            f"{root} has {len(found) or 'no'} folder{'s'[: len(found) != 1]} of .wav clips, and a training needs two "
-            "words or more; choose a folder that holds one folder of clips a word"
+            f"{root} has {len(found) or 'no'} folder{'s'[: len(found) != 1]} of recordings ({', '.join(SUFFIXES)}), and "
+            "a training needs two words or more; choose a folder that holds one folder of recordings a word"
         )
     words = WORDS if set(WORDS) <= found.keys() else tuple(found)
     paths = [f"{word}/{file}" for word in words for file in found[word]]
-    notices: list[str] = []
     splits, how = _splits(root, paths, words, notices)
     files = [ClipFile(path, path.partition("/")[0], splits[path]) for path in paths]
     check_complete(root, words, files)
@@ -99,6 +95,40 @@ def read_folder(folder: Path) -> WordFolder:
         held_out=synthetic or f"{how} {_speakers_apart(files)}",
         notices=notices,
     )
+
+
+def _recordings(root: Path, notices: list[str]) -> dict[str, list[str]]:
+    """The names of the sound files in each folder of a word; `notices` gets what is left out."""
+    found: dict[str, list[str]] = {}
+    others: list[str] = []
+    for entry in sorted(root.iterdir()):
+        if entry.name[0] in "._" or not entry.is_dir():
+            continue
+        try:
+            names = sorted(
+                file.name for file in entry.iterdir() if file.name[0] not in "._" and not file.is_dir()
+            )
+        except OSError as error:
+            notices.append(f"The folder {visible(entry.name)} cannot be read: {error.strerror}.")
+            continue
+        sounds = [name for name in names if name.lower().endswith(SUFFIXES) and visible(name) == name]
+        if sounds and visible(entry.name) == entry.name:
+            found[entry.name] = sounds
+        others += [
+            f"{visible(entry.name)}/{visible(name)}"
+            for name in names
+            if name not in found.get(entry.name, ())
+        ]
+    if others:
+        few = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        count = "1 file is" if len(others) == 1 else f"{len(others)} files are"
+        notices.append(f"{count} no recording, by the end or the characters of the name ({few}).")
+    return found
+
+
+def visible(name: str) -> str:
+    """The name without bytes that are no UTF-8, which no result could hold."""
+    return name.encode(errors="replace").decode()
 
 
 def check_complete(root: Path, words: Iterable[str], files: Iterable[ClipFile]) -> None:
@@ -122,8 +152,7 @@ def hashed_split(path: str) -> Split:
     The rule is published in the data set's own README: the SHA-1 of the file's name without `_nohash_` and
     what follows it, as a number, modulo 2**27, as a percentage of 2**27 - 1.
     """
-    digest = hashlib.sha1(speaker(path).encode(), usedforsecurity=False).hexdigest()
-    percentage = int(digest, 16) % 2**27 * 100 / (2**27 - 1)
+    percentage = _share(speaker(path))
     return "validation" if percentage < 10 else "testing" if percentage < 20 else "training"
 
 
@@ -138,6 +167,10 @@ def _splits(
     if missing:
         if len(missing) < len(LISTS):
             notices.append(f"{missing[0]} is missing, so the other list was not used either.")
+        if not any("_nohash_" in path for path in paths):
+            return _split_by_file(paths), (
+                "Validation and test clips are about 10 % of each word, chosen by a hash of the file's name."
+            )
         return {path: hashed_split(path) for path in paths}, (
             "Validation and test clips are about 10 % each, chosen by the official hash of the speaker's name."
         )
@@ -161,7 +194,34 @@ def _splits(
     return splits, "Validation and test clips are those that the folder's own lists name."
 
 
+def _split_by_file(paths: list[str]) -> dict[str, Split]:
+    """About a tenth of each word for validation and for testing, by the hash of each file's path.
+
+    A word of three files or more has one of them at least in each split; more files move few others.
+    """
+    splits: dict[str, Split] = dict.fromkeys(paths, SPLITS[0])
+    for word in dict.fromkeys(path.partition("/")[0] for path in paths):
+        shares = sorted((_share(path), path) for path in paths if path.startswith(f"{word}/"))
+        if len(shares) < len(SPLITS):
+            continue
+        validation = max(1, sum(share < 10 for share, _ in shares))
+        testing = max(1, sum(10 <= share < 20 for share, _ in shares))
+        validation = min(validation, len(shares) - 2)
+        testing = min(testing, len(shares) - 1 - validation)
+        for place, (_, path) in enumerate(shares[: validation + testing]):
+            splits[path] = "validation" if place < validation else "testing"
+    return splits
+
+
+def _share(name: str) -> float:
+    """A percentage that looks random and is the same for the same name."""
+    digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
+    return int(digest, 16) % 2**27 * 100 / (2**27 - 1)
+
+
 def _speakers_apart(files: list[ClipFile]) -> str:
+    if not any("_nohash_" in file.path for file in files):
+        return "The names of the files name no speakers: test clips may be in voices of the training clips."
     trained = {file.speaker for file in files if file.split == "training"}
     shared = len({file.speaker for file in files if file.split == "testing"} & trained)
     if shared:

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.architectures.convolution import Convolution
-from models.data.audio import RATE_HZ, SAMPLES
 from models.mel import hertz, mel
 from models.run_folder import RunFolder, write_atomically
 from models.training.batches import Batches
 from models.training.evaluate import Predictions
 
 TONES = 128
-LOWEST_HZ, HIGHEST_HZ = 50, 7900
+LOWEST_HZ = 50
+HIGHEST = 0.9875
+"""Of half the sampling rate."""
 AMPLITUDE = 0.1
 HIGHEST_FLOAT16 = float(np.finfo(np.float16).max)
 
@@ -41,15 +42,16 @@ def write_analysis(folder: RunFolder, network: nn.Module, batches: Batches, pred
         Whether it could be written: the first convolution has to see the waveform itself.
     """
     clips = batches.clips
-    tones_hz = hertz(np.linspace(mel(LOWEST_HZ), mel(HIGHEST_HZ), TONES)).astype(np.float32)
+    highest_hz = clips.rate_hz / 2 * HIGHEST
+    tones_hz = hertz(np.linspace(mel(LOWEST_HZ), mel(highest_hz), TONES)).astype(np.float32)
     chosen = int(np.lexsort((predictions.clips, -predictions.confidence, ~predictions.right))[0])
     clip = predictions.clips[chosen]
-    sound, _ = batches.get(clip[None])
+    sound, _ = batches.get(clips.first[clip][None])
     network.eval()
     with torch.inference_mode(), _outputs(network) as outputs:
         network(sound)
         layers = list(outputs)
-        if not layers or not _sees_waveform(layers[0], outputs[layers[0]], SAMPLES):
+        if not layers or not _sees_waveform(layers[0], outputs[layers[0]], clips.samples):
             return False
         contents: dict[str, object] = {
             "tones_hz": tones_hz,
@@ -62,7 +64,7 @@ def write_analysis(folder: RunFolder, network: nn.Module, batches: Batches, pred
         }
         if len(layers) > 1 and _weights(layers[1]).shape[1] == len(_weights(layers[0])):
             contents["conv2_weights"] = _weights(layers[1])
-        rate_hz = float(RATE_HZ)
+        rate_hz = float(clips.rate_hz)
         before: _Output | None = None
         for number, layer in enumerate(layers, start=1):
             output = outputs[layer]
@@ -75,7 +77,7 @@ def write_analysis(folder: RunFolder, network: nn.Module, batches: Batches, pred
             )
             rate_hz /= _step(layer)
             before = output
-        time = torch.arange(SAMPLES, device=sound.device) / RATE_HZ
+        time = torch.arange(clips.samples, device=sound.device) / clips.rate_hz
         measured: list[list[Tensor]] = [[] for _ in layers]
         # A few tones at a time: the first layer's output alone is 2 MB a tone.
         for some in torch.split(torch.from_numpy(tones_hz).to(sound.device), 16):

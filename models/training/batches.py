@@ -15,10 +15,11 @@ class Batches:
         self._device = device
         self.clips = clips
         self._held = torch.from_numpy(np.array(clips.audio)).to(device) if device.type == "cuda" else None
-        self.labels = torch.from_numpy(clips.labels).to(device)
+        labels = np.repeat(clips.labels, np.diff(clips.first))
+        self.labels = torch.from_numpy(labels).to(device)
 
     def get(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Clips (batch, 16000) of float samples in -1 to 1, and their labels (batch,)."""
+        """Windows (batch, samples) of float samples in -1 to 1, and their labels (batch,)."""
         index = torch.from_numpy(indices).to(self._device)
         sound = torch.from_numpy(self.clips.audio[indices]) if self._held is None else self._held[index]
         return sound.float() / 32768, self.labels[index]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from models.result import Matrix
@@ -48,17 +48,35 @@ class Predictions:
         return tuple(tuple(row) for row in counts.tolist())
 
 
+def voted(scores: Tensor, owners: NDArray[np.int64]) -> Tensor:
+    """The scores (clips, words) of clips from those (windows, words) of their windows.
+
+    `owners` (windows,) is the clip of each window, in order. Softmax gives the mean of the windows' probabilities.
+    """
+    counts = np.bincount(owners)
+    if len(counts) == len(owners):
+        return scores
+    probabilities = functional.softmax(scores, 1)
+    sums = probabilities.new_zeros(len(counts), scores.shape[1])
+    sums.index_add_(0, torch.from_numpy(owners).to(scores.device), probabilities)
+    return (sums / torch.from_numpy(counts).to(sums)[:, None]).log()
+
+
 def evaluate(network: nn.Module, batches: Batches, clips: NDArray[np.int64], precision: str) -> Predictions:
-    """The predictions for `clips`, indices (n,) of the data set."""
+    """The predictions for `clips`, indices (n,) of the data set.
+
+    The windows of a longer clip vote: the mean of their probabilities is the clip's.
+    """
     network.eval()
     scores = []
+    windows, owners = batches.clips.windows(clips)
     with torch.inference_mode():
-        for start in range(0, len(clips), 256):
-            sound, _ = batches.get(clips[start : start + 256])
+        for start in range(0, len(windows), 256):
+            sound, _ = batches.get(windows[start : start + 256])
             with torch.autocast(sound.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
                 scores.append(network(sound).float())
-    labels = batches.labels[torch.from_numpy(clips).to(batches.labels.device)]
-    all_scores = torch.cat(scores)
+    all_scores = voted(torch.cat(scores), owners)
+    labels = torch.from_numpy(batches.clips.labels[clips]).to(all_scores.device)
     confidence, words = functional.softmax(all_scores, 1).max(1)
     return Predictions(
         clips,

@@ -44,7 +44,7 @@ class Loop:
         self._batches = batches
         self._folder = folder
         self._reporter = reporter
-        self._training = training_clips(batches.clips, recipe)
+        self._training, _ = batches.clips.windows(training_clips(batches.clips, recipe))
         self._validation = batches.clips.of("validation", full_length_only=recipe.full_length_only)
         self._steps = math.ceil(len(self._training) / recipe.batch_size)
         self._optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate)
@@ -159,7 +159,7 @@ class Loop:
         """Trains on a batch; returns the summed loss and the right predictions of this process's part of it."""
         mine, weight = self._team.share(chosen)
         sound, labels = self._batches.get(mine)
-        sound = augment(sound, self._recipe.augmentation)
+        sound = augment(sound, self._recipe.augmentation, self._recipe.sample_rate)
         with torch.autocast(sound.device.type, torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
             scores = self._joined(sound).float()
         loss = functional.cross_entropy(scores, labels)

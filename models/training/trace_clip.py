@@ -30,7 +30,7 @@ def trace_clip(folder: RunFolder, clip: str) -> None:
             f"run {folder.id} is not finished; go on with: sheetrack train --resume {folder.id}"
         )
     recipe = recipe.model_copy(update={"depth": result.recipe.depth})
-    clips = open_clips(read_folder(find(recipe.data)))
+    clips = open_clips(read_folder(find(recipe.data)), rate_hz=recipe.sample_rate, seconds=recipe.seconds)
     if clip not in clips.files:
         raise TrainingError(
             f"the data of run {folder.id} has no clip {clip!r}; name one like {clips.files[0]}"

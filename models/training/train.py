@@ -16,8 +16,7 @@ from models.architecture_table import resolve_depth
 from models.architectures import build_for
 from models.architectures.cost import mflop_per_clip, parameters
 from models.architectures.own import OwnError
-from models.data.audio import SAMPLES
-from models.data.clips import Clips, open_clips
+from models.data.clips import Clips, Report, open_clips
 from models.data.describe import describe as describe_data
 from models.data.speech_commands import find, read_folder
 from models.own_files import hash_of
@@ -74,6 +73,13 @@ def train(folder: RunFolder, *, bar: bool = False, figures: bool = True, process
         reporter.say(f"test accuracy {result.test_accuracy:.2%} on {result.test_clips} clips")
 
 
+def clips_of(recipe: Recipe, report: Report = lambda *_: None) -> Clips:
+    """The data of a recipe, as it hears it. Raises: DataError, OSError: as `open_clips`."""
+    return open_clips(
+        read_folder(find(recipe.data)), report, rate_hz=recipe.sample_rate, seconds=recipe.seconds
+    )
+
+
 def _limit_seconds() -> float:
     try:
         return float(os.environ.get(HOURS_VARIABLE, "inf")) * 3600
@@ -92,7 +98,7 @@ def take_part(folder: RunFolder, team: Team, meeting: Path) -> None:
     recipe = _recipe(folder)
     device = device_of(team, prepare_torch())
     with member(team, meeting):
-        clips = open_clips(read_folder(find(recipe.data)), lambda *_: None)
+        clips = clips_of(recipe)
         _Prepared(folder, recipe, clips, device=device, reporter=Silent(), team=team).loop.run()
 
 
@@ -112,7 +118,7 @@ class _Prepared:
         torch.manual_seed(epoch_seed(recipe.seed, 0))
         try:
             self.network = build_for(recipe, len(clips.words), folder.architecture_file)
-        except OwnError as error:
+        except (OwnError, ValueError) as error:
             raise TrainingError(str(error)) from error
         self.network.to(device)
         self.batches = Batches(clips, device)
@@ -155,7 +161,7 @@ def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter, processes: int
     environment = describe_environment(folder, device)
     write_atomically(folder.environment_file, json.dumps(environment, indent=2))
 
-    clips = open_clips(read_folder(find(recipe.data)), lambda *_: reporter.update())
+    clips = clips_of(recipe, lambda *_: reporter.update())
     for notice in clips.notices:
         reporter.say(f"note: {notice}")
     # The others begin when the clips are read, which leaves a file that all of them use.
@@ -172,7 +178,7 @@ def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter, processes: int
         reporter.say(
             "note: no pictures of filters: the network does not begin with a convolution of the waveform"
         )
-    words, full = len(clips.words), clips.frames[predictions.clips] == SAMPLES
+    words, full = len(clips.words), clips.frames[predictions.clips] >= clips.samples
     return RunResult(
         run=folder.id,
         words=clips.words,
@@ -184,7 +190,7 @@ def _train(folder: RunFolder, recipe: Recipe, reporter: Reporter, processes: int
         confusion_matrix=predictions.confusion_matrix(words),
         confusion_matrix_full_length=predictions.confusion_matrix(words, full),
         parameters=parameters(network),
-        mflop_per_clip=mflop_per_clip(network),
+        mflop_per_clip=mflop_per_clip(network, clips.samples),
         epochs=len(checkpoint.history),
         best_epoch=checkpoint.best_epoch,
         seconds=sum(entry["seconds"] for entry in checkpoint.history),

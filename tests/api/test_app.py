@@ -433,7 +433,7 @@ def test_the_document_describes_every_resource(api: httpx.Client) -> None:
     assert {
         "/api/servers", "/api/servers/{name}/history", "/api/servers/{name}/maintenance", "/api/refresh", "/metrics", "/api/jobs", "/api/jobs/{job_id}",
         "/api/jobs/{job_id}/cancel", "/api/runs", "/api/runs/{run}", "/api/runs/{run}/figures/{name}.png",
-        "/api/runs/{run}/clips/{word}/{file}.wav", "/api/sweeps", "/api/sweeps/{sweep}/pause", "/api/sweeps/{sweep}/cancel",
+        "/api/runs/{run}/clips/{word}/{file}", "/api/sweeps", "/api/sweeps/{sweep}/pause", "/api/sweeps/{sweep}/cancel",
         "/api/sweeps/{sweep}/resume", "/api/architectures", "/api/data", "/api/form", "/api/tables", "/api/tables/{name}",
     } <= set(document["paths"])  # fmt: skip
     assert document["components"]["schemas"]["Recipe"]["properties"]["dropout"]["maximum"] == 0.95

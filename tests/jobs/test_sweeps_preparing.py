@@ -69,7 +69,7 @@ def test_data_that_cannot_be_read_is_the_sweep_s_visible_fault(
     folder.mkdir()
     request_sweep(data=folder)
     (sweep,) = advance_until_read(sheetrack)
-    assert "has no folders of .wav clips" in sweep.fault
+    assert "has no folders of recordings" in sweep.fault
     (section,) = sheetrack.display.fine_tuning()[0].sections
     assert section.note.startswith(f"No training is queued yet: its data cannot be read: {sweep.fault}")
     write_words(folder)

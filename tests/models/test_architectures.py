@@ -120,6 +120,14 @@ def test_arithmetic_is_counted_by_the_formula() -> None:
     assert mflop_per_clip(network) == pytest.approx(2 * multiply_adds / 1e6)
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_network_hears_other_lengths_and_says_what_is_too_short(name: str) -> None:
+    network = build(name, 3, None, 0.0, batch_norm=False, samples=30_000)
+    assert network(torch.zeros(2, 30_000)).shape == (2, 3)
+    with pytest.raises(ValueError, match="samples are too few for"):
+        build(name, 3, None, 0.0, batch_norm=False, samples=1000 if name == "base" else 500)
+
+
 @pytest.mark.parametrize(
     ("name", "depth", "sentence"),
     [

@@ -30,7 +30,7 @@ def test_describe_tells_people_and_programs(tmp_path: Path) -> None:
 def test_describe_of_nothing_is_one_sentence(tmp_path: Path) -> None:
     empty = models("data", "describe", tmp_path)
     assert empty.returncode == 1
-    assert empty.stderr.startswith(f"error: {tmp_path} has no folders of .wav clips")
+    assert empty.stderr.startswith(f"error: {tmp_path} has no folders of recordings")
     missing = models("data", "describe", tmp_path / "missing")
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
 

@@ -3,7 +3,9 @@
 import multiprocessing
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,9 +136,9 @@ def remove(folder: Path, *words: str) -> None:
     [
         (
             lambda folder: remove(folder, "low", "middle", "high"),
-            "has no folders of .wav",
+            "has no folders of recordings",
         ),
-        (lambda folder: remove(folder, "low", "middle"), "has 1 folder of .wav"),
+        (lambda folder: remove(folder, "low", "middle"), "has 1 folder of recordings"),
         (
             lambda folder: [file.unlink() for file in (folder / "low").glob("training*")],
             "'low' has no training clip",
@@ -178,20 +180,20 @@ def test_damaged_files_are_named_and_left_out(tones: Path) -> None:
     (low / "training02_nohash_0.wav").write_bytes(whole[: len(whole) // 2])
     write(low / "training04_nohash_0.wav", np.zeros(0))
     write(low / "training05_nohash_0.wav", np.full(16000, np.nan), subtype="FLOAT")
-    write(low / "training06_nohash_0.wav", np.zeros(15999), rate_hz=15999)
+    write(low / "training06_nohash_0.wav", np.zeros(500), rate_hz=500)
     clips = opened(tones)
     assert len(clips.of("training")) == 36 - 6
     for notice in (
         "2 clips were left out: empty (low/training00_nohash_0.wav, low/training04_nohash_0.wav).",
-        "1 clip was left out: not a readable WAV file (low/training01_nohash_0.wav).",
+        "1 clip was left out: no sound that can be read (low/training01_nohash_0.wav).",
         "1 clip was left out: cut off (low/training02_nohash_0.wav).",
         "1 clip was left out: has samples that are not numbers (low/training05_nohash_0.wav).",
-        "1 clip was left out: has a sampling rate of 15999 Hz (low/training06_nohash_0.wav).",
+        "1 clip was left out: has a sampling rate of 500 Hz (low/training06_nohash_0.wav).",
     ):
         assert notice in clips.notices
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 22050, 44100, 48000])
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 44100, 48000, 96000])
 def test_other_rates_are_resampled_to_the_same_tone(tones: Path, rate_hz: int) -> None:
     time = np.arange(rate_hz) / rate_hz
     file = "low/training00_nohash_0.wav"
@@ -204,15 +206,103 @@ def test_other_rates_are_resampled_to_the_same_tone(tones: Path, rate_hz: int) -
     assert "1 clip was resampled (low/training00_nohash_0.wav)." in clips.notices
 
 
-def test_stereo_is_mixed_and_long_clips_are_cut_to_their_middle(tones: Path) -> None:
+def test_stereo_is_mixed_and_a_little_too_long_clips_are_cut_to_their_middle(tones: Path) -> None:
     stereo, long = "low/training00_nohash_0.wav", "low/training01_nohash_0.wav"
     write(tones / stereo, np.stack([np.full(16000, 0.5), np.full(16000, -0.25)], axis=1))
-    write(tones / long, np.repeat([0.1, 0.2, 0.3], 16000))
+    write(tones / long, np.repeat([0.1, 0.2, 0.3], [500, 16000, 500]))
     clips = opened(tones)
     np.testing.assert_allclose(clips.audio[clips.files.index(stereo)] / 32767, 0.125, atol=1e-4)
     np.testing.assert_allclose(clips.audio[clips.files.index(long)] / 32767, 0.2, atol=1e-4)
     assert "1 clip was mixed to mono (low/training00_nohash_0.wav)." in clips.notices
     assert "1 clip was cut to its middle second (low/training01_nohash_0.wav)." in clips.notices
+
+
+def test_longer_recordings_are_cut_into_windows(tones: Path) -> None:
+    file = "low/training00_nohash_0.wav"
+    write(tones / file, np.repeat([0.1, 0.2, 0.3], 16000))
+    clips = opened(tones)
+    place = clips.files.index(file)
+    windows, owners = clips.windows(np.array([0, place, 1]))
+    assert list(owners) == [0, 1, 1, 1, 2]
+    np.testing.assert_allclose(clips.audio[windows[1:4]].mean(axis=1) / 32767, [0.1, 0.2, 0.3], atol=1e-4)
+    assert clips.frames[place] == 48000
+    assert "1 clip was cut into windows of 1 s (low/training00_nohash_0.wav)." in clips.notices
+    assert len(clips.audio) == len(clips.files) + 2
+
+
+def test_a_recipe_chooses_rate_and_length(tones: Path) -> None:
+    clips = open_clips(read_folder(tones), rate_hz=8000, seconds=0.5)
+    assert (clips.rate_hz, clips.samples) == (8000, 4000)
+    longs = clips.frames > 4000
+    # Every fourth clip is 0.75 s long; two windows hold it.
+    assert set(np.diff(clips.first)) == {2}
+    assert longs.all()
+    # Both forms are kept: a sweep over rates does not read the files again and again.
+    assert opened(tones).samples == 16000
+    assert len(list((tones / ".sheetrack").glob("clips-*"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.flac", {"subtype": "PCM_24"}),
+        ("a.ogg", {}),
+        ("a.mp3", {}),
+        ("A.WAV", {"subtype": "PCM_U8"}),
+        ("a.wav", {"subtype": "PCM_24"}),
+        ("a.wav", {"subtype": "PCM_32"}),
+        ("a.wav", {"subtype": "FLOAT"}),
+        ("a.wav", {"rate_hz": 15999}),
+        ("a.wav", {"subtype": "DOUBLE", "channels": 8}),
+        ("größe-音.opus", {"rate_hz": 48000, "format": "OGG", "subtype": "OPUS"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value.values())),
+)
+def test_every_usual_form_is_read(tones: Path, name: str, options: dict[str, Any]) -> None:
+    rate_hz, channels = options.pop("rate_hz", 16000), options.pop("channels", 1)
+    tone = 0.5 * np.sin(2 * np.pi * 500 * np.arange(rate_hz) / rate_hz)
+    signal = np.repeat(tone[:, None], channels, axis=1)
+    soundfile.write(tones / "low" / name, signal, rate_hz, **options)
+    clips = opened(tones)
+    [sound] = clips.audio[clips.first[clips.files.index(f"low/{name}")]][None] / 32767
+    strengths = np.abs(np.fft.rfft(sound[2000:14000]))
+    assert np.argmax(strengths) == 500 * 12000 // 16000
+    assert 0.3 < np.abs(sound[2000:14000]).max() < 0.6
+
+
+def test_what_is_no_recording_is_named(tones: Path) -> None:
+    (tones / "low" / "notes.txt").touch()
+    (tones / "low" / "song.m4a").touch()
+    (tones / "low" / os.fsdecode(b"\xff.wav")).touch()
+    notice = "3 files are no recording, by the end or the characters of the name (low/notes.txt, low/song.m4a, low/?.wav)."
+    assert notice in read_folder(tones).notices
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3"])
+def test_other_formats_that_were_cut_off_cost_only_themselves(tones: Path, suffix: str) -> None:
+    file = tones / "low" / f"half.{suffix}"
+    soundfile.write(file, np.random.default_rng(0).normal(scale=0.1, size=16000), 16000)
+    file.write_bytes(file.read_bytes()[:40] if suffix != "flac" else file.read_bytes()[:6000])
+    clips = opened(tones)
+    assert f"low/half.{suffix}" not in clips.files
+    assert any(f"low/half.{suffix}" in notice and "left out" in notice for notice in clips.notices)
+
+
+@pytest.mark.parametrize("count", [3, 10, 200])
+def test_without_lists_and_speakers_each_word_is_split_by_file(tmp_path: Path, count: int) -> None:
+    for word in ("left", "right"):
+        (tmp_path / word).mkdir()
+        for number in range(count):
+            (tmp_path / word / f"{number}.wav").touch()
+    folder = read_folder(tmp_path)
+    for word in ("left", "right"):
+        found = Counter(file.split for file in folder.files if file.word == word)
+        assert found["validation"] == found["testing"] == 1 if count == 3 else min(found.values()) >= 1
+        if count == 200:
+            assert 10 <= found["validation"] <= 30
+            assert 10 <= found["testing"] <= 30
+    assert "chosen by a hash of the file's name" in folder.held_out
+    assert "test clips may be in voices of the training clips" in folder.held_out
 
 
 def test_the_cache_is_built_once_and_again_when_a_file_changes(tones: Path) -> None:

@@ -18,6 +18,12 @@ from models.program_reader import read_any_run
 from models.result import BrokenFile, Epoch, MetricLine, ProgramResult, RunContent, RunResult
 from models.run_folder import RunFolder, is_run_id
 
+_SOUNDS = {
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    **dict.fromkeys((".ogg", ".oga", ".opus"), "audio/ogg"),
+}
+
 
 class RunPath(BaseModel):
     run: str
@@ -100,11 +106,11 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
             raise NotFoundError(f"Run {folder.id} has no picture {path.name!r}.", "It may not be drawn yet.")
         return send_file(file, mimetype="image/png", max_age=60)
 
-    @blueprint.get("/<run>/clips/<word>/<file>.wav", responses={200: binary("The sound", "audio/wav")})
+    @blueprint.get("/<run>/clips/<word>/<file>", responses={200: binary("The sound", "audio/*")})
     def clip(path: ClipPath) -> Response:
         """The sound of a clip that the run was tested on."""
         folder = folder_of(path.run)
-        name = f"{path.word}/{path.file}.wav"
+        name = f"{path.word}/{path.file}"
         content = read_any_run(folder)
         is_tested = any(row.clip == name for row in content.predictions)
         sound = _sound(content, name) if is_tested else None
@@ -112,7 +118,7 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
             raise NotFoundError(
                 f"Run {folder.id} has no clip {name!r} here.", "Its data may be on another server."
             )
-        return send_file(sound, mimetype="audio/wav", max_age=3600)
+        return send_file(sound, mimetype=_SOUNDS.get(sound.suffix.lower(), "audio/wav"), max_age=3600)
 
     return blueprint
 
