@@ -61,7 +61,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[train,synthetic,google,notify,ray]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[train,synthetic,google,notify,onnx,ray]"
 	touch $@
 
 node_modules/.ready: package.json

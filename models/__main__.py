@@ -23,6 +23,7 @@ from models.places import data_sets, home
 from models.process import command, end_with_parent, lower_priority
 from models.published import CLIPS
 from models.recipe import Recipe
+from models.result import Heard
 from models.run_folder import ForeignRunError, RunFolder
 from models.run_lock import VARIABLE, AlreadyTrainingError, RunLock
 from models.run_reader import BrokenRunError, read_history
@@ -254,6 +255,45 @@ def figures(run_folder: Path, clip: str | None) -> None:
         click.echo(file)
 
 
+@main.command()
+@click.argument("run_folder", type=PATH)
+@click.argument("data")
+def evaluate(run_folder: Path, data: str) -> None:
+    """Tests a finished run on the folder of words DATA, keeps that with the run, and prints it as JSON."""
+    from models.training.trained import evaluate_on  # noqa: PLC0415
+
+    with _bar() as progress:
+        bar = progress.add_task("reading clips")
+        evaluation = evaluate_on(
+            RunFolder(run_folder.absolute()),
+            data,
+            lambda done, of: progress.update(bar, completed=done, total=of),
+        )
+    click.echo(evaluation.model_dump_json(indent=1))
+
+
+@main.command()
+@click.argument("run_folder", type=PATH)
+@click.argument("files", type=PATH, nargs=-1, required=True)
+def predict(run_folder: Path, files: tuple[Path, ...]) -> None:
+    """Prints the words that a finished run hears in FILES, as JSON."""
+    from models.training.trained import hear, load  # noqa: PLC0415
+
+    heard = hear(load(RunFolder(run_folder.absolute())), list(files))
+    click.echo(TypeAdapter(list[Heard]).dump_json(heard))
+
+
+@main.command()
+@click.argument("run_folder", type=PATH)
+@click.argument("file", type=PATH)
+def onnx(run_folder: Path, file: Path) -> None:
+    """Writes the network of a finished run as ONNX."""
+    from models.training.onnx_file import write  # noqa: PLC0415
+    from models.training.trained import load  # noqa: PLC0415
+
+    write(load(RunFolder(run_folder.absolute())), file)
+
+
 def _bar() -> Progress:
     console = Console(stderr=True)
     return Progress(console=console, transient=True, disable=not console.is_terminal)
@@ -303,8 +343,9 @@ def run() -> None:
     ) as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
+        what = "onnx" if error.name == "onnxscript" else "train"
         _fail(
-            f"the package '{error.name}' is missing; install what training needs: pip install 'sheetrack[train]'"
+            f"the package '{error.name}' is missing; install what this needs: pip install 'sheetrack[{what}]'"
         )
     except OSError as error:
         if error.errno == errno.ENOSPC:

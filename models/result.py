@@ -88,6 +88,30 @@ class RunResult(_Content):
         return self
 
 
+class Evaluation(_Content):
+    """One entry of `evaluations.json`: a finished run tested on other data."""
+
+    data: DataFacts
+    clips: Annotated[Count, Field(ge=1)]
+    accuracy: Share
+    words: tuple[Line, ...]
+    confusion_matrix: Matrix
+    finished_at: Moment
+
+
+class Heard(_Content):
+    """What a network hears in one recording."""
+
+    file: str
+    error: str = ""
+    """Why the file cannot be read."""
+    seconds: Value = 0.0
+    probabilities: dict[Line, Share] = {}
+    """By word, the most probable first."""
+    waveform: tuple[Share, ...] = ()
+    """The largest samples of some stretches, which are of equal length."""
+
+
 class ProgramResult(_Content):
     """The result of a program of the lab's own: what its `result.json` holds, as far as it can be used."""
 
@@ -241,3 +265,4 @@ class RunContent:
     broken: list[BrokenFile]
     command: Command | None = None
     metrics: list[MetricLine] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)

@@ -51,6 +51,7 @@ class RunFolder:
         self.filters_file = path / "filters.json"
         self.log_file = path / "train.log"
         self.result_file = path / "result.json"
+        self.evaluations_file = path / "evaluations.json"
         self.exit_file = path / "exit.json"
         self.lock_file = path / "lock"
         self.cancel_file = path / "cancel"

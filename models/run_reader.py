@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from models.recipe import Recipe
-from models.result import BrokenFile, Epoch, Filter, Prediction, Progress, RunContent, RunResult
+from models.result import BrokenFile, Epoch, Evaluation, Filter, Prediction, Progress, RunContent, RunResult
 from models.run_folder import RunFolder, open_regular
 
 Content = TypeVar("Content")
@@ -29,6 +29,7 @@ _BEGINNINGS = {".png": b"\x89PNG\r\n\x1a\n", ".npz": b"PK", ".pt": b"PK"}
 
 _PICTURE_NAME = re.compile(r"\w{1,60}")
 
+EVALUATIONS = TypeAdapter(list[Evaluation])
 _FILTERS = TypeAdapter(list[Filter])
 _PREDICTIONS = TypeAdapter(list[Prediction])
 _FACTS = TypeAdapter(dict[str, Any])
@@ -69,6 +70,11 @@ def read_filters(folder: RunFolder) -> list[Filter]:
     return parsed(folder, folder.filters_file, _filters) or []
 
 
+def read_evaluations(folder: RunFolder) -> list[Evaluation]:
+    """The tests of the run on other data, the newest last. Raises: BrokenRunError."""
+    return parsed(folder, folder.evaluations_file, EVALUATIONS.validate_json) or []
+
+
 def read_progress(folder: RunFolder) -> Progress:
     """How far the training is. Raises: BrokenRunError."""
     return parsed(folder, folder.progress_file, Progress.model_validate_json) or Progress()
@@ -95,6 +101,7 @@ def read_run(folder: RunFolder) -> RunContent:
     history = read(folder.history_file, _epochs)
     predictions = read(folder.predictions_file, _predictions, _MOST_PREDICTION_BYTES)
     filters = read(folder.filters_file, _filters)
+    evaluations = read(folder.evaluations_file, EVALUATIONS.validate_json)
     read(folder.environment_file, _FACTS.validate_json)
     if result and history is not None and len(history) != result.epochs:
         reason = f"it has {len(history):,} of {result.epochs:,} epochs"
@@ -105,7 +112,16 @@ def read_run(folder: RunFolder) -> RunContent:
     figures = drawn(folder, broken)
     others = (folder.analysis_file, folder.checkpoint_file, folder.start_file)
     broken += [BrokenFile(file=file.name, reason=reason) for file in others if (reason := _fault(file))]
-    return RunContent(recipe, result, history or [], predictions or [], filters or [], figures, broken)
+    return RunContent(
+        recipe,
+        result,
+        history or [],
+        predictions or [],
+        filters or [],
+        figures,
+        broken,
+        evaluations=evaluations or [],
+    )
 
 
 def drawn(folder: RunFolder, broken: list[BrokenFile]) -> list[str]:

@@ -30,6 +30,8 @@ COMMANDS = {
     "sweep": "sweep",
     "results": "look",
     "record": "record",
+    "evaluate": "network",
+    "predict": "network",
     "compare": "compare",
     "figures": "train",
     "export": "look",

@@ -85,7 +85,7 @@ def _stopped_run(home: Home, run: str) -> RunFolder:
     return folder
 
 
-def _run_folder(home: Home, run: str) -> RunFolder:
+def run_folder(home: Home, run: str) -> RunFolder:
     folder = RunFolder(home.runs / run)
     if not is_run_id(run) or not folder.path.is_dir():
         raise NotFoundError(f"There is no run {run!r} in {home.runs}.", "`ls` there lists the runs.")
@@ -205,7 +205,7 @@ def figures(*, run: str, clip: str | None) -> None:
     """
     sheetrack = Sheetrack()
     chosen = ["--clip", clip] if clip else []
-    run_models("figures", str(_run_folder(sheetrack.home, run).path), *chosen)
+    run_models("figures", str(run_folder(sheetrack.home, run).path), *chosen)
     sheetrack.display.show_results(changed={run})
 
 

@@ -156,6 +156,7 @@ class Display:
             filters=content.filters,
             broken=content.broken,
             metrics=content.metrics,
+            evaluations=content.evaluations,
         )
 
     def _has_changed(self, run: str) -> bool:

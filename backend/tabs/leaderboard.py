@@ -9,7 +9,7 @@ from backend.sheets.table import Cell, Column, Number, Section, Table, Text
 from backend.tabs.names import LEADERBOARD, Rank
 from backend.tabs.results import data_name
 from models import published
-from models.recipe import Recipe, exact
+from models.recipe import FILLED_IN, Recipe, exact
 from models.result import RunResult
 
 
@@ -99,7 +99,7 @@ def _by_recipe(runs: Sequence[RunResult]) -> list[list[RunResult]]:
 def train_command(recipe: Recipe) -> str:
     """The shortest command that trains this recipe."""
     words = ["sheetrack", "train", recipe.architecture, "--data", recipe.data]
-    for name, value in recipe.model_dump(exclude={"architecture", "data", "name"}).items():
+    for name, value in recipe.model_dump(exclude={"architecture", "data", "name", *FILLED_IN}).items():
         option = f"--{name.replace('_', '-')}"
         if value == Recipe.model_fields[name].default:
             continue

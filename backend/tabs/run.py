@@ -13,9 +13,19 @@ from backend.tabs.run_sections import (
     confusion_matrix,
     confusions,
     first_filters,
+    tested_on,
     wrong_predictions,
 )
-from models.result import BrokenFile, Epoch, Filter, MetricLine, Prediction, ProgramResult, RunResult
+from models.result import (
+    BrokenFile,
+    Epoch,
+    Evaluation,
+    Filter,
+    MetricLine,
+    Prediction,
+    ProgramResult,
+    RunResult,
+)
 
 
 def run_table(
@@ -27,6 +37,7 @@ def run_table(
     filters: Sequence[Filter] = (),
     broken: Sequence[BrokenFile] = (),
     metrics: Sequence[MetricLine] = (),
+    evaluations: Sequence[Evaluation] = (),
 ) -> Table:
     """Everything about one run: facts, broken files, curve, confusion matrix, filters, wrong clips, pictures.
 
@@ -36,7 +47,12 @@ def run_table(
     if isinstance(run, ProgramResult):
         sections = [*program_facts(result, run), *broken_files(broken), *program_curves(metrics)]
     else:
-        sections = [_facts(result, run), *broken_files(broken), _curves(run, history)]
+        sections = [
+            _facts(result, run),
+            *broken_files(broken),
+            *tested_on(evaluations),
+            _curves(run, history),
+        ]
     if run.confusion_matrix is not None:
         sections += [confusion_matrix(run, run.confusion_matrix), confusions(run, run.confusion_matrix)]
     sections += [*first_filters(filters), *wrong_predictions(result.run, predictions)]

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from backend.sheets.table import Column, Section, Sound, Spark, Text
-from models.result import BrokenFile, Filter, Matrix, Prediction, ProgramResult, RunResult
+from backend.times import iso
+from models.result import BrokenFile, Evaluation, Filter, Matrix, Prediction, ProgramResult, RunResult
 
 _SHOWN_CONFUSIONS = 10
 _SHOWN_WRONG = 50
@@ -20,6 +21,36 @@ def broken_files(broken: Sequence[BrokenFile]) -> list[Section]:
             note="Restore these files, or train the recipe again.",
             columns=(Column(title="File", width=18), Column(title="Reason", span=2)),
             rows=tuple((Text(text=each.file, tone="bad"), each.reason) for each in broken),
+        )
+    ]
+
+
+def tested_on(evaluations: Sequence[Evaluation]) -> list[Section]:
+    """Tests of the run on other data, a row each, the newest first; no section where there are none."""
+    if not evaluations:
+        return []
+    return [
+        Section(
+            title="Tested on",
+            note="Made by sheetrack evaluate: every clip of the folder whose word the network knows.",
+            columns=(
+                Column(title="Data", width=18),
+                Column(title="Accuracy", format="accuracy", span=2),
+                Column(title="Clips", format="integer", span=2),
+                Column(title="When", format="time", span=2),
+            ),
+            rows=tuple(
+                (
+                    Text(
+                        text=f"{each.data.name}{' (synthetic)' if each.data.synthetic else ''}",
+                        note="; ".join([each.data.folder, *each.data.notices]),
+                    ),
+                    each.accuracy,
+                    each.clips,
+                    iso(each.finished_at),
+                )
+                for each in reversed(evaluations)
+            ),
         )
     ]
 

@@ -94,6 +94,7 @@ def fits(signal: Tensor, kernel: torch.nn.Conv2d, pool: int) -> bool:
     """Whether `fused` can take this layer and this signal; not where a hook wants the convolution's output."""
     return (
         signal.device.type == "cpu"
+        and not torch.compiler.is_exporting()
         and not kernel._forward_hooks  # noqa: SLF001 - torch has no public way to ask
         and signal.dtype == torch.float32
         and kernel.weight.dtype == torch.float32

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.audio import RATE_HZ, UnreadableClipError, read_sound, windows
+from models.data.errors import DataError
 from models.data.speech_commands import ClipFile, Split, WordFolder, check_complete
 from models.places import home
 
@@ -93,7 +94,7 @@ def open_clips(
         OSError: the disk is full.
     """
     samples = round(seconds * rate_hz)
-    form = f"{rate_hz}-{samples}"
+    form = f"{'test-' if folder.is_for_testing else ''}{rate_hz}-{samples}"
     with _place(folder.root) as place:
         cache = place / f"clips-{form}-{_key(folder)}"
         if not (cache / "index.json").is_file():
@@ -203,7 +204,10 @@ def _build(folder: WordFolder, draft: Path, report: Report, rate_hz: int, sample
             report(done, len(folder.files))
         audio.flush()
         os.fsync(audio.fileno())
-    check_complete(folder.root, folder.words, kept)
+    if not folder.is_for_testing:
+        check_complete(folder.root, folder.words, kept)
+    elif not kept:
+        raise DataError(f"none of the {len(folder.files)} files in {folder.root} can be read as sound")
     index: dict[str, Any] = {
         "files": [file.path for file in kept],
         "splits": [file.split for file in kept],

@@ -45,6 +45,8 @@ class WordFolder:
     synthetic: bool
     held_out: str
     notices: list[str]
+    is_for_testing: bool = False
+    """Whether all its clips are test clips; no word needs any."""
 
 
 def find(data: str) -> Path:
@@ -94,6 +96,35 @@ def read_folder(folder: Path) -> WordFolder:
         synthetic=bool(synthetic),
         held_out=synthetic or f"{how} {_speakers_apart(files)}",
         notices=notices,
+    )
+
+
+def read_for_testing(folder: Path, words: tuple[str, ...]) -> WordFolder:
+    """Lists the clips of `folder` as test clips, for a network that knows `words`.
+
+    Raises:
+        DataError: it has a clip of none of these words.
+    """
+    root = folder / INNER if (folder / INNER).is_dir() else folder
+    notices: list[str] = []
+    found = _recordings(root, notices)
+    if unknown := sorted(found.keys() - set(words)):
+        notices.append(f"Words that the network does not know are left out: {', '.join(unknown)}.")
+    known = tuple(word for word in words if word in found)
+    if not known:
+        raise DataError(
+            f"{root} has no folder of recordings for a word that the network knows: {', '.join(words)}"
+        )
+    synthetic = _synthetic(root)
+    return WordFolder(
+        name=folder.name,
+        root=root,
+        words=known,
+        files=[ClipFile(f"{word}/{file}", word, "testing") for word in known for file in found[word]],
+        synthetic=bool(synthetic),
+        held_out="All clips of the folder were tested.",
+        notices=notices,
+        is_for_testing=True,
     )
 
 

@@ -9,8 +9,9 @@ from torch import nn
 from models.architectures import build_for
 from models.architectures.cost import own_networks
 from models.architectures.own import OwnError, load
-from models.own_files import packed, unpacked
+from models.own_files import hash_of, packed, unpacked
 from models.recipe import Recipe
+from models.run_folder import RunFolder
 
 MISTAKES = {
     "syntax": ("\ndef syntax(words, depth:\n", "syntax.py line 2: SyntaxError"),
@@ -75,3 +76,13 @@ def test_a_source_travels_as_one_word() -> None:
     assert unpacked(packed(source)) == source
     assert not {" ", "'", '"', "\n"} & set(packed(source))
     assert unpacked("") == b""
+
+
+def test_the_source_is_kept_with_a_run_that_another_machine_named(tmp_path: Path) -> None:
+    recipe = Recipe(architecture="recurrent", depth=1, data="-", architecture_hash=hash_of(b"# one"))
+    folder = RunFolder.receive(tmp_path, "r1", recipe, unpacked(packed(b"# one")))
+    assert folder.architecture_file.read_bytes() == b"# one"
+    RunFolder.receive(tmp_path, "r1", recipe, b"# another")
+    assert folder.architecture_file.read_bytes() == b"# one"
+    folder.remove_new()
+    assert not folder.path.exists()
