@@ -67,11 +67,12 @@ def train(run_folder: Path, *, progress: bool, figures: bool, processes: int) ->
             from models.training.train import train as train_run  # noqa: PLC0415
 
             train_run(folder, bar=progress, figures=figures, processes=processes)
-    except (Stopped, TimedOut) as stopped:
+    except (Stopped, TimedOut, KeyboardInterrupt) as stopped:  # the last one while torch is imported
         epochs = len(read_history(folder))
         why = "its time limit is over" if isinstance(stopped, TimedOut) else "stopped"
-        click.echo(f"{why} after epoch {epochs}; go on with: sheetrack train --resume {folder.id}", err=True)
-        sys.exit(stopped.exit_code)
+        step = "resume" if os.environ.get("SHEETRACK_RUN") else "train --resume"  # a job's, or a person's
+        click.echo(f"{why} after epoch {epochs}; go on with: sheetrack {step} {folder.id}", err=True)
+        sys.exit(130 if isinstance(stopped, KeyboardInterrupt) else stopped.exit_code)
 
 
 def _say_where() -> None:

@@ -11,7 +11,7 @@ WORDS = (
 """The sixteen words of the published study; used when a data set has them all."""
 
 
-FILLED_IN = ("architecture_hash",)
+FILLED_IN = ("architecture_hash", "parent")
 """The fields of a Recipe that people do not choose: they are filled in when it is checked."""
 
 
@@ -63,6 +63,14 @@ class Recipe(BaseModel):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     architecture_hash: Annotated[
         str, Field(max_length=64, pattern=r"^[0-9a-f]*$", description="Of the file of a lab's own network")
+    ] = ""
+    parent: Annotated[
+        str,
+        Field(
+            max_length=64,
+            pattern=r"^[A-Za-z0-9_-]*$",
+            description="The finished run whose last epoch it goes on from; empty: it starts with fresh weights",
+        ),
     ] = ""
     data: Annotated[
         str,

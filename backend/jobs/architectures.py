@@ -4,6 +4,7 @@ import logging
 import time
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,7 +15,7 @@ from models import places
 from models.architecture_table import MEASURED, NetworkSize, Table, read_table, sources_hash, unmeasured
 from models.own_files import OwnFile, hash_of, own_files
 from models.recipe import Recipe
-from models.run_folder import write_atomically
+from models.run_folder import RunFolder, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -127,14 +128,19 @@ def check(recipe: Recipe) -> Recipe:
     )
 
 
-def source_of(recipe: Recipe) -> bytes:
+def source_of(recipe: Recipe, runs: Path) -> bytes:
     """The file of the lab's own network that a checked recipe names; empty for a network of ours.
+
+    A run that goes on from another one has the file of that one.
 
     Raises:
         ConflictError: it has changed since, or is gone.
     """
     if not recipe.architecture_hash:
         return b""
+    if recipe.parent:
+        with suppress(OSError):
+            return RunFolder(runs / recipe.parent).architecture_file.read_bytes()
     for file in own_files(places.home()):
         if file.name == recipe.architecture and file.hash == recipe.architecture_hash:
             return file.source

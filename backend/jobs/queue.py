@@ -120,7 +120,7 @@ class Queue:
         resources: Resources = DEFAULT,
     ) -> Job:
         """Stores a job with a checked recipe or command, and publishes nothing."""
-        source = source_of(work) if isinstance(work, Recipe) else b""
+        source = source_of(work, self._home.runs) if isinstance(work, Recipe) else b""
         folder = RunFolder.create(self._home.runs, work, source)
         names = servers_in(server)
         is_choice = len(names) > 1 or ANY in names

@@ -104,6 +104,8 @@ def _facts(result: Result, run: RunResult) -> Section:
         ("Server", result.server, f"requested by {result.requested_by}"),
         ("Again", train_command(run.recipe), None),
     ]
+    if run.recipe.parent:
+        rows.insert(1, ("Goes on from", Text(text=run.recipe.parent, tab=run_tab(run.recipe.parent)), None))
     if run.data.held_out:
         rows.append(("Held out", run.data.held_out, None))
     rows += [("Notice", notice, None) for notice in run.data.notices]

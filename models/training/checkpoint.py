@@ -2,7 +2,7 @@
 
 import io
 import pickle
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -31,6 +31,8 @@ class Checkpoint:
     best_accuracy: float = -1.0
     best_network: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    parents_epochs: int = 0
+    """The epochs of the run that this one goes on from, which are part of its history."""
 
     @classmethod
     def read(cls, folder: RunFolder, data_hash: str, recipe: Recipe) -> "Checkpoint":
@@ -43,7 +45,11 @@ class Checkpoint:
             content = torch.load(folder.checkpoint_file, "cpu", weights_only=True)
             checkpoint = cls(**content)
         except FileNotFoundError:
-            return cls(data_hash, recipe.model_dump())
+            return (
+                cls._of_parent(folder, data_hash, recipe)
+                if recipe.parent
+                else cls(data_hash, recipe.model_dump())
+            )
         except (OSError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError):
             raise TrainingError(
                 f"{folder.checkpoint_file} cannot be read; delete it and the run starts from its first epoch"
@@ -56,6 +62,29 @@ class Checkpoint:
             if not same:
                 raise TrainingError(f"the {what} has changed since run {folder.id} began; start a new run")
         return checkpoint
+
+    @classmethod
+    def _of_parent(cls, folder: RunFolder, data_hash: str, recipe: Recipe) -> "Checkpoint":
+        """The last epoch of the run that `recipe` goes on from, with a learning rate that begins anew.
+
+        Raises:
+            TrainingError: it has no checkpoint here, or another recipe or data.
+        """
+        parent = RunFolder(folder.path.parent / recipe.parent)
+        try:
+            content = torch.load(parent.checkpoint_file, "cpu", weights_only=True)
+            checkpoint = cls(**content)
+        except (OSError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError):
+            raise TrainingError(
+                f"run {parent.id} has no checkpoint in {parent.path} to go on from; start a new run"
+            ) from None
+        changed = {name: getattr(recipe, name) for name in ("epochs", "name", "data", "parent")}
+        is_same = {**_DEFAULTS, **checkpoint.recipe, **changed} == recipe.model_dump()
+        if checkpoint.data_hash != data_hash or not is_same:
+            raise TrainingError(f"run {parent.id} had another recipe or other data; start a new run")
+        if checkpoint.epoch >= recipe.epochs:
+            raise TrainingError(f"run {parent.id} has {checkpoint.epoch} epochs already; ask for more")
+        return replace(checkpoint, recipe=recipe.model_dump(), schedule={}, parents_epochs=checkpoint.epoch)
 
     def write(self, folder: RunFolder) -> None:
         """Raises: OSError: the disk is full."""

@@ -48,25 +48,30 @@ class Loop:
         self._validation = batches.clips.of("validation", full_length_only=recipe.full_length_only)
         self._steps = math.ceil(len(self._training) / recipe.batch_size)
         self._optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate)
-        self._schedule = self._new_schedule()
         self._checkpoint = Checkpoint.read(folder, batches.clips.hash, recipe)
+        is_begun = self._checkpoint.epoch > self._checkpoint.parents_epochs
         if self._checkpoint.epoch:
             network.load_state_dict(self._checkpoint.network)
             self._optimizer.load_state_dict(self._checkpoint.optimizer)
-            if self._schedule:
-                self._schedule.load_state_dict(self._checkpoint.schedule)
+            for group in self._optimizer.param_groups if not is_begun else ():
+                group["lr"] = recipe.learning_rate
+        self._schedule = self._new_schedule()
+        if self._schedule and is_begun:
+            # The schedule has moved the learning rate to its start.
+            self._optimizer.load_state_dict(self._checkpoint.optimizer)
+            self._schedule.load_state_dict(self._checkpoint.schedule)
         self._team = team
         self._joined = team.joined(network)
         # The file may lack its last line, or have it cut off: the checkpoint is written before it.
         if team.is_first:
-            if not self._checkpoint.epoch:
+            if not is_begun:
                 snapshots.write(folder.start_file, network)
             write_atomically(folder.history_file, "".join(map(_line, self._checkpoint.history)))
 
     def _new_schedule(self) -> LRScheduler | None:
         if self._recipe.schedule == "constant":
             return None
-        total = self._steps * self._recipe.epochs
+        total = self._steps * (self._recipe.epochs - self._checkpoint.parents_epochs)
         # Adam's own momentum stays as published; only the learning rate moves.
         return OneCycleLR(self._optimizer, self._recipe.learning_rate, total, cycle_momentum=False)
 

@@ -167,7 +167,7 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(home: Home) -> None:
         (["train", "lstm", "--data", "."], 1, "no architecture 'lstm'"),
         (["train", "ch32", "--data", "nowhere"], 1, "no data folder 'nowhere'"),
         (["train", "--resume", "r0"], 1, "no run 'r0'"),
-        (["train", "--resume", "r0", "--epochs", "5"], 2, "leave out --epochs"),
+        (["train", "--resume", "r0", "--dropout", "0.5"], 2, "leave out --dropout"),
         (["record", "--name", "x", "--metric", "accuracy=nan"], 2, "no finite number"),
         (["record", "--name", "x", "--metric", "a=1", "--metric", "a=2"], 2, "given twice"),
         (["launch", "ch32", "--server", "gpu99", "--data", "."], 1, "no server 'gpu99'"),
@@ -202,3 +202,8 @@ def test_a_stopped_run_is_resumed(home: Home, tmp_path: Path) -> None:
     folder = RunFolder.create(home.runs, recipe)
     assert data(run("train", "--resume", folder.id, "--json"))["run"] == folder.id
     assert [row["run"] for row in data(run("results", "--json"))] == [folder.id]
+    assert "is finished, with 1 epoch." in complaint(run_here("train", "--resume", folder.id), 1)
+    assert "is finished" in complaint(run_here("train", "--resume", folder.id, "--epochs", "1"), 1)
+    further = data(run_here("train", "--resume", folder.id, "--epochs", "2", "--json"))
+    assert further["run"] != folder.id
+    assert (further["epochs"], further["recipe"]["parent"]) == (2, folder.id)

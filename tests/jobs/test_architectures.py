@@ -70,12 +70,12 @@ def test_sizes_are_measured_once_for_each_version_of_a_file(
 
     assert parameters() == parameters() == [1]
     first = check(Recipe(architecture="tiny", data="tones"))
-    assert source_of(first) == (own / "tiny.py").read_bytes()
+    assert source_of(first, own) == (own / "tiny.py").read_bytes()
     (own / "tiny.py").write_text("# another\n")
     assert parameters() == parameters() == [2]
     assert check(first).architecture_hash != first.architecture_hash
     with pytest.raises(ConflictError, match="has changed"):
-        source_of(first)
+        source_of(first, own)
     assert asked == [("architecture", str(own / "tiny.py"))] * 2
 
 

@@ -58,7 +58,7 @@ def test_a_job_of_another_backend_runs_no_foreign_package(home: Home, speech: Pa
 
 
 def test_a_refusal_is_in_the_models_own_words(tmp_path: Path) -> None:
-    with pytest.raises(InvalidError, match=r"has no folders of \.wav clips"):
+    with pytest.raises(InvalidError, match=r"has no folders of recordings"):
         ask("data", "describe", str(tmp_path))
 
 
