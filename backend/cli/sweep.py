@@ -1,5 +1,6 @@
 """The command that trains an architecture over a grid."""
 
+import sys
 from functools import partial
 from typing import Any
 
@@ -14,13 +15,17 @@ from backend.cli.train import data_on, wait_until_ended
 from backend.errors import NotFoundError
 from backend.jobs import architectures
 from backend.jobs.data_sets import data_sets
+from backend.jobs.estimate import pace
 from backend.jobs.job import JobState
 from backend.jobs.sweep import GRID_FIELDS, Grid
 from backend.service.wiring import Sheetrack
 from backend.settings import sentence, this_user
 from backend.tabs.names import sweeps_tab
+from backend.times import duration
 from models.recipe import Recipe
 
+_LATEST_RESULTS = 200
+_MOST_UNASKED = 10
 _BATCH_NORMS = {"both": (False, True), "on": (True,), "off": (False,)}
 
 
@@ -37,7 +42,16 @@ def _depths(_context: click.Context, _option: click.Parameter, text: str | None)
     return [depth for part in ends for depth in range(part[0], min(part[-1], 100 + part[0]) + 1)]
 
 
-def _dropouts(_context: click.Context, _option: click.Parameter, text: str) -> list[float]:
+def _rungs(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not like 5,15,45.") from None
+
+
+def _dropouts(_context: click.Context, _option: click.Parameter, text: str | None) -> list[float] | None:
+    if text is None:
+        return None
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
@@ -48,13 +62,24 @@ def _dropouts(_context: click.Context, _option: click.Parameter, text: str) -> l
 @click.option("--server", metavar="NAME", help="Where to train: a name, `gpu1,gpu2`, or any.")
 @resource_options
 @click.option("--depth", "depths", metavar="1-9", callback=_depths, help="Or 5,8. [default: all there are]")
-@click.option(
-    "--dropout", "dropouts", metavar="P,P", default="0.25,0.75", show_default=True, callback=_dropouts
-)
-@click.option(
-    "--batch-norm", "batch_norms", type=click.Choice(list(_BATCH_NORMS)), default="both", show_default=True
-)
+@click.option("--dropout", "dropouts", metavar="P,P", callback=_dropouts, help="[default: 0.25,0.75]")
+@click.option("--batch-norm", "batch_norms", type=click.Choice(list(_BATCH_NORMS)), help="[default: both]")
 @click.option("--seeds", type=int, default=1, show_default=True, help="Trainings a cell.")
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="FIELD=1e-4..1e-2",
+    help="Another field of the recipe: a range to draw from, or values such as 32,64. Then depth, dropout and "
+    "batch norm vary only where they are given.",
+)
+@click.option("--trials", type=int, metavar="N", help="How many trainings to draw of --vary, by --seed.")
+@click.option(
+    "--halving",
+    metavar="5,15,45",
+    callback=_rungs,
+    help="Train all for 5 epochs, the best of them to 15, ...",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before more than 10 trainings.")
 @click.option("--pause", "step", flag_value="pause", help="Let nothing more start; what runs continues.")
 @click.option("--resume", "step", flag_value="resume", help="Let what waits start again.")
 @click.option("--cancel", "step", flag_value="cancel", help="End all that waits or runs.")
@@ -63,6 +88,7 @@ def _dropouts(_context: click.Context, _option: click.Parameter, text: str) -> l
 def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any) -> None:
     """Queues a training of ARCHITECTURE for every depth, dropout and batch norm, in a separate tab.
 
+    How many trainings and hours that are is told first; more than 10 are queued after a question, or with --yes.
     What is measured already with the same recipe and data is not run again. Asked for again with more
     depths, dropouts or seeds the sweep grows. Without --server it shows how far the sweeps are.
     """
@@ -73,7 +99,7 @@ def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any
         _mark(sheetrack, options["architecture"], step, is_json=is_json)
     elif server:
         _start(sheetrack, server, options, is_json=is_json)
-    elif options["data"] or options["depths"]:
+    elif options["data"] or options["depths"] or options["vary"] or options["halving"]:
         raise click.UsageError("Say where: --server NAME.")
     else:
         _show(sheetrack, options["architecture"], is_json=is_json)
@@ -117,6 +143,7 @@ def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_jso
     recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
     grid = _grid(recipe, options)
     resources = resources_from(options["gpus"], options["gpu_memory"])
+    _tell_and_ask(sheetrack, recipe, grid, is_sure=options["yes"])
     with Console(stderr=True).status("") as status:
         started = sheetrack.sweeps.start(
             server, recipe, grid, this_user(), status.update, resources=resources
@@ -135,17 +162,59 @@ def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_jso
 
 def _grid(recipe: Recipe, options: dict[str, Any]) -> Grid:
     """Raises: click.UsageError: a value makes no sense."""
-    named = architectures.check(recipe).architecture
-    offered = [known.depth for known in architectures.architectures() if known.architecture == named]
+    checked = architectures.check(recipe)
+    vary: dict[str, str] = {}
+    for each in options["vary"]:
+        field, sign, values = each.partition("=")
+        if not sign:
+            raise click.UsageError(f"{each!r} is not like learning_rate=1e-4..1e-2.")
+        if field in vary:
+            raise click.UsageError(f"{field} is given twice.")
+        vary[field.replace("-", "_")] = values
+    known = [each for each in architectures.architectures() if each.architecture == checked.architecture]
+    has_norm = any(each.batch_norm for each in known)
+    depths, dropouts, batch_norms = [each.depth for each in known], [0.25, 0.75], "both"
+    if vary:
+        depths, dropouts, batch_norms = [checked.depth or 1], [checked.dropout], "on"
     try:
         return Grid(
-            depths=options["depths"] or offered,
-            dropouts=options["dropouts"],
-            batch_norms=_BATCH_NORMS[options["batch_norms"]],
+            depths=tuple(options["depths"] or depths),
+            dropouts=tuple(options["dropouts"] or dropouts),
+            batch_norms=_BATCH_NORMS[(options["batch_norms"] or batch_norms) if has_norm else "off"],
             seeds=options["seeds"],
+            vary=vary,
+            trials=options["trials"],
+            halving=options["halving"],
         )
     except ValidationError as error:
         raise click.UsageError(f"{sentence(error)}.") from None
+
+
+def _tell_and_ask(sheetrack: Sheetrack, recipe: Recipe, grid: Grid, *, is_sure: bool) -> None:
+    """Tells how much a sweep is, and asks before much.
+
+    Raises:
+        click.UsageError: something that varies makes no sense, or nobody is there to answer.
+        click.Abort: it is not wanted.
+    """
+    try:
+        count, epochs = grid.planned(recipe)
+    except ValueError as error:
+        raise click.UsageError(
+            f"{sentence(error) if isinstance(error, ValidationError) else error}."
+        ) from None
+    known = pace(sheetrack.jobs.results(_LATEST_RESULTS), recipe)
+    hours = f"how long they take is not known: no run of {recipe.architecture} on this data is finished"
+    if known:
+        time = duration(known.seconds_an_epoch * epochs, exact=True)
+        hours = f"about {time} one after the other, as the last {known.runs} of {recipe.architecture} took"
+    trainings = f"{count:,} training{'s' if count != 1 else ''}"
+    say(f"{trainings} with {epochs:,} epochs in all; {hours}", err=True)
+    if count <= _MOST_UNASKED or is_sure:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"More than {_MOST_UNASKED} trainings: add --yes to queue them.")
+    click.confirm("Queue them?", abort=True, err=True)
 
 
 def _show(sheetrack: Sheetrack, architecture: str | None, *, is_json: bool) -> None:

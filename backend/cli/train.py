@@ -139,9 +139,18 @@ def run_models(*arguments: str) -> None:
 @click.option("--server", required=True, metavar="NAME", help="Where it runs: a name, `gpu1,gpu2`, or any.")
 @resource_options
 @command_options
+@click.option("--seeds", type=click.IntRange(1, 20), help="So many trainings, with seeds from --seed up.")
 @recipe_options
 @as_json
-def launch(*, server: str, gpus: int | None, gpu_memory: float | None, is_json: bool, **options: Any) -> None:
+def launch(
+    *,
+    server: str,
+    gpus: int | None,
+    gpu_memory: float | None,
+    seeds: int | None,
+    is_json: bool,
+    **options: Any,
+) -> None:
     """Queues a training of ARCHITECTURE, or a program of your own, on a server.
 
     The backend starts it when the server has room. A program is given with --command and gets no shell unless
@@ -149,11 +158,20 @@ def launch(*, server: str, gpus: int | None, gpu_memory: float | None, is_json: 
     """
     sheetrack, resources = Sheetrack(), resources_from(gpus, gpu_memory)
     work = _work(sheetrack, server, options)
-    job = sheetrack.queue.launch(server, work, this_user(), resources=resources)
+    if seeds is not None and not isinstance(work, Recipe):
+        raise click.UsageError("A program of your own takes no seeds: it has --command.")
+    wanted = (
+        [work.model_copy(update={"seed": work.seed + n}) for n in range(seeds or 1)]
+        if isinstance(work, Recipe)
+        else [work]
+    )
+    jobs = [sheetrack.queue.launch(server, each, this_user(), resources=resources) for each in wanted]
     if is_json:
-        show_json(job)
-    else:
-        say(f"{job.id} is queued on {job.runs_on}: {job.work.title}")
+        show_json(jobs[0] if seeds is None else jobs)
+        return
+    for job in jobs:
+        seed = f", seed {job.recipe.seed}" if job.recipe and seeds else ""
+        say(f"{job.id} is queued on {job.runs_on}: {job.work.title}{seed}")
 
 
 def _work(sheetrack: Sheetrack, server: str, options: dict[str, Any]) -> Recipe | Command:

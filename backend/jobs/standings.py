@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from backend.jobs.job import Job, JobState
 from backend.jobs.store import JobStore
-from backend.jobs.sweep import Measured, Sweep, SweepView, cells, training_key, trials
+from backend.jobs.sweep import Sweep, SweepView, cells, training_key, trials
+from backend.jobs.trial import Measured
 from models.recipe import Recipe
 
 _COUNT = sa.text("SELECT count(*), max(rowid) FROM results")
@@ -17,7 +18,8 @@ _COUNT = sa.text("SELECT count(*), max(rowid) FROM results")
 _RESULTS = sa.text(
     """
     SELECT run, json_extract(content, '$.data.hash'), json_extract(content, '$.recipe'),
-           json_extract(content, '$.test_accuracy'), json_extract(content, '$.test_accuracy_full_length')
+           json_extract(content, '$.test_accuracy'), json_extract(content, '$.test_accuracy_full_length'),
+           json_extract(content, '$.validation_accuracy')
     FROM results WHERE rowid > :after AND json_valid(content) ORDER BY rowid
     """
 )
@@ -83,7 +85,9 @@ class Standings:
 
     def _view(self, sweep: Sweep) -> SweepView:
         jobs = self._store.jobs_of(sweep.id)
-        return SweepView(**dict(sweep), cells=cells(trials(sweep, jobs, self._measured(sweep, jobs))))
+        return SweepView(
+            **dict(sweep), cells=cells(trials(sweep, jobs, self._measured(sweep, jobs)), sweep.grid)
+        )
 
     def _stamps(self) -> dict[str, object]:
         """For each sweep what changes whenever one of its jobs does: finished jobs stay as they are."""
@@ -107,13 +111,16 @@ class Standings:
                 != count - read
             ):
                 self._by_data, self._by_run, self._known, after = {}, {}, {}, 0
-            for run, data_hash, recipe, accuracy, full_length in connection.execute(
+            for run, data_hash, recipe, accuracy, full_length, validation in connection.execute(
                 _RESULTS, {"after": after}
             ):
                 try:
                     key = training_key(Recipe.model_validate_json(recipe))
                     measured = Measured(
-                        run, float(accuracy), None if full_length is None else float(full_length)
+                        run,
+                        float(accuracy),
+                        None if full_length is None else float(full_length),
+                        None if validation is None else float(validation),
                     )
                 except (ValidationError, TypeError, ValueError):
                     continue  # the store logs what it cannot read

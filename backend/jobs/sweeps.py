@@ -126,8 +126,9 @@ class Sweeps:
         return self._begin(sweep)
 
     def advance(self) -> None:
-        """Reads the data of sweeps that are `preparing`, one folder at a time, and then queues their jobs."""
+        """Reads the data of sweeps that are `preparing`, one folder at a time, then queues their jobs; and next rungs."""
         with self._advancing:
+            self._climb()
             waiting = [sweep for sweep in self._store.sweeps() if sweep.preparing]
             if self._reading is None:
                 if waiting:
@@ -193,7 +194,11 @@ class Sweeps:
         self, server: str, recipe: Recipe, grid: Grid, requested_by: str, resources: Resources
     ) -> Sweep:
         """The sweep that is asked for, without its data and name."""
-        if (count := len(grid.recipes(recipe))) > MOST_TRAININGS:
+        try:
+            count, _ = grid.planned(recipe)
+        except ValueError as error:
+            raise InvalidError(f"What varies makes no sense: {_why(error)}.") from None
+        if count > MOST_TRAININGS:
             raise InvalidError(
                 f"The grid has {count:,} trainings, more than {MOST_TRAININGS:,}.", "Ask for a part of it."
             )
@@ -223,24 +228,47 @@ class Sweeps:
         )
 
     def _begin(self, wanted: Sweep) -> StartedSweep:
-        name = sweep_id(wanted.server, wanted.recipe, wanted.data)
+        name = sweep_id(wanted.server, wanted.recipe, wanted.data, wanted.grid)
         sweep = self._store.add_sweep(wanted.model_copy(update={"id": name}))
         self._results.collect()
         queued = self._queue_missing(sweep.model_copy(update={"grid": wanted.grid}), wanted.requested_by)
         self._on_jobs_changed()
         return StartedSweep(**dict(self._views({name})[0]), queued=[job.id for job in queued])
 
-    def _queue_missing(self, sweep: Sweep, requested_by: str) -> list[Job]:
+    def _climb(self) -> None:
+        """Queues the next rung of each sweep whose last one is over."""
+        for view in self._standings.views():
+            is_held = view.paused_by or view.preparing or view.fault
+            if view.grid.halving and not is_held and any(cell.is_due for cell in view.cells):
+                self._results.collect()
+                self._queue_missing(view, view.requested_by, only_new=True)
+                self._on_jobs_changed()
+
+    def _server_for(self, sweep: Sweep, recipe: Recipe) -> str:
+        """Where a training of the sweep may run: one that goes on, where its checkpoint is."""
+        if not recipe.parent:
+            return sweep.server
+        with suppress(NotFoundError):
+            return self._store.job(recipe.parent).server or sweep.server
+        return next((name for name, server in self._servers.items() if server.is_here), sweep.server)
+
+    def _queue_missing(self, sweep: Sweep, requested_by: str, *, only_new: bool = False) -> list[Job]:
+        """Queues what has no result and no unfinished job; `only_new`: what was never submitted."""
         jobs = self._store.jobs_of(sweep.id)
         queued = []
         for recipe, measured, job in trials(sweep, jobs, self._standings.measured(sweep, jobs)):
-            if measured or (job and not job.state.is_over):
+            if measured or (job and (only_new or not job.state.is_over)):
                 continue
             # Two requests for the same at once queue it once.
             key = f"{sweep.id} {training_key(recipe)} after {job.id if job else 'none'}"
             queued.append(
                 self._queue.queue(
-                    sweep.server, recipe, requested_by, key, sweep=sweep.id, resources=sweep.resources
+                    self._server_for(sweep, recipe),
+                    recipe,
+                    requested_by,
+                    key,
+                    sweep=sweep.id,
+                    resources=sweep.resources,
                 )
             )
         return queued
@@ -293,3 +321,7 @@ class Sweeps:
 
     def _views(self, ids: Collection[str]) -> list[SweepView]:
         return [view for view in self._standings.views() if view.id in ids]
+
+
+def _why(error: ValueError) -> str:
+    return sentence(error) if isinstance(error, ValidationError) else str(error)

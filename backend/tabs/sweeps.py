@@ -7,6 +7,7 @@ from backend.jobs.job import Job, JobState
 from backend.jobs.sweep import Sweep, SweepCell, SweepView
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text, Tone
 from backend.tabs.names import Rank, sweeps_tab
+from backend.tabs.sweep_trials import trials_section
 from models import published
 from models.recipe import Recipe, exact
 
@@ -52,6 +53,10 @@ def fine_tuning_table(architecture: str, sweeps: Sequence[SweepView]) -> Table:
 
 
 def _sections(sweep: Sweep, cells: Sequence[SweepCell]) -> list[Section]:
+    if sweep.grid.vary or sweep.grid.halving:
+        title = f"{sweep.recipe.architecture} on {_data(sweep)}"
+        note = f"{_standing(sweep, cells)} On {sweep.server}, asked for by {sweep.requested_by}."
+        return [trials_section(sweep, cells, title, note)]
     full_length = all(cell.accuracy_full_length is not None for cell in cells if cell.runs)
     places = {(cell.depth, (cell.dropout, cell.batch_norm)): cell for cell in cells}
     accuracies = {

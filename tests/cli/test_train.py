@@ -13,6 +13,7 @@ from backend.settings import this_user
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.cli.command_line import data, run_here
+from tests.examples import recipe_of
 from tests.jobs.following import advance_until, state
 
 
@@ -79,3 +80,32 @@ def test_a_sweep_takes_the_servers_and_gpus_that_were_asked_for(sheetrack: Sheet
     jobs = [sheetrack.jobs.job(job) for job in started["queued"]]
     assert len(jobs) == 4
     assert {(job.servers, job.gpus) for job in jobs} == {(("any",), 0)}
+
+
+def test_a_sweep_tells_how_much_it_is_and_asks_before_much(sheetrack: Sheetrack, speech: Path) -> None:
+    words = ("sweep", "ch32", "--data", str(speech), "--server", "any", "--epochs", "2", "--depth", "1-3")
+    asked = run_here(*words)
+    assert asked.returncode == 2
+    assert asked.stderr.startswith("12 trainings with 24 epochs in all; how long they take is not known")
+    assert "More than 10 trainings: add --yes" in asked.stderr
+    assert sheetrack.jobs.unfinished_jobs() == []
+    drawn = ("--vary", "learning_rate=1e-4..1e-2", "--trials", "12", "--seed", "4", "--halving", "1,3")
+    started = data(run_here(*words, *drawn, "--yes", "--json"))
+    recipes = [recipe_of(sheetrack.jobs.job(job)) for job in started["queued"]]
+    assert len({recipe.learning_rate for recipe in recipes}) == 12
+    assert {(recipe.epochs, recipe.seed) for recipe in recipes} == {(1, 4)}
+    assert started["grid"]["vary"] == {"learning_rate": "1e-4..1e-2"}
+    for wrong, sentence in (
+        (("--vary", "learning_rate"), "is not like"),
+        (("--vary", "augmentation=loud,none"), "augmentation"),
+        (("--halving", "5,x"), "is not like 5,15,45"),
+    ):
+        assert sentence in run_here(*words, *wrong).stderr
+
+
+def test_seeds_are_as_many_trainings(sheetrack: Sheetrack, speech: Path) -> None:
+    words = ("launch", "ch32", "--data", str(speech), "--server", "any", "--seed", "7", "--seeds", "3")
+    jobs = data(run_here(*words, "--json"))
+    assert [job["recipe"]["seed"] for job in jobs] == [7, 8, 9]
+    program = ("launch", "--command", "true", "--server", next(iter(sheetrack.servers)), "--seeds", "2")
+    assert "takes no seeds" in run_here(*program).stderr

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from backend.jobs.job import Job, JobState
 from backend.jobs.result import Result, trainings
-from backend.jobs.sweep import Grid, Measured, Sweep, SweepView, cells, training_key, trials
+from backend.jobs.sweep import Grid, Sweep, SweepView, cells, training_key, trials
+from backend.jobs.trial import Measured
 from models.recipe import Recipe
 from models.result import DataFacts
 from tests import examples
@@ -43,8 +44,8 @@ def view(asked: Sweep, jobs: Sequence[Job] = (), results: Sequence[Result] = ())
     """The sweep with its cells, where all results are on its data."""
     measured = {
         training_key(content.recipe): Measured(
-            run.run, content.test_accuracy, content.test_accuracy_full_length
+            run.run, content.test_accuracy, content.test_accuracy_full_length, content.validation_accuracy
         )
         for run, content in trainings(results)
     }
-    return SweepView(**dict(asked), cells=cells(trials(asked, jobs, measured)))
+    return SweepView(**dict(asked), cells=cells(trials(asked, jobs, measured), asked.grid))
