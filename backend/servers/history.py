@@ -1,7 +1,7 @@
-"""The history of servers: five-minute means for a year, and GPU-hours of each person."""
+"""The history of servers: five-minute means for a year, and the GPU-hours that each person used and reserved."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -14,9 +14,10 @@ from backend.database import Moment, Row
 from backend.servers.gpu_history import KEPT as GPU_MEANS_KEPT
 from backend.servers.gpu_history import GpuHistory
 from backend.servers.gpu_means import gpu_hours, gpu_means
-from backend.servers.means import Point, gpu_seconds, means, point
+from backend.servers.means import Point, gpu_seconds, means, point, reserved_seconds
 from backend.servers.past import stale_after
 from backend.servers.readings import Readings
+from backend.servers.reservation import Reservation
 from backend.servers.week import WEEK, Week, week_of
 from backend.times import HOUR, floor, now
 
@@ -49,6 +50,14 @@ class _GpuTime(Row):
     idle_seconds: Mapped[float]
 
 
+class _ReservedTime(Row):
+    __tablename__ = "reserved_time"
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    server: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    seconds: Mapped[float]
+
+
 class Usage(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -62,8 +71,15 @@ class History:
     """Means and GPU-hours. Safe to use from several threads; only the serving backend writes."""
 
     def __init__(
-        self, database: sa.Engine, readings: Readings, servers: Collection[str], interval_seconds: float
+        self,
+        database: sa.Engine,
+        readings: Readings,
+        servers: Collection[str],
+        interval_seconds: float,
+        reserved: Callable[[str], Sequence[Reservation]] = lambda _: (),
     ) -> None:
+        """`reserved` gives the reservations of a server, as far as they are known."""
+        self._reserved = reserved
         self._database = database
         self._reading = database.execution_options(reading=True)
         self._readings = readings
@@ -128,6 +144,17 @@ class History:
                     for (hour, person), value in seconds.items()
                 ]
                 connection.execute(added.on_conflict_do_update(["hour", "server", "person"], set_=sums), rows)
+            reserved = reserved_seconds(snapshots, end, self._interval_seconds, self._reserved(server))
+            if reserved:
+                row = insert(_ReservedTime)
+                both = {"seconds": _ReservedTime.seconds + row.excluded.seconds}
+                connection.execute(
+                    row.on_conflict_do_update(["hour", "server", "person"], set_=both),
+                    [
+                        {"server": server, "hour": hour, "person": person, "seconds": value}
+                        for (hour, person), value in reserved.items()
+                    ],
+                )
             hours = gpu_hours(snapshots, end, self._interval_seconds)
             self.gpus.add(connection, server, gpus, hours, STEP)
 
@@ -135,6 +162,7 @@ class History:
         with self._database.begin() as connection:
             connection.execute(sa.delete(_Mean).where(_Mean.at < moment))
             connection.execute(sa.delete(_GpuTime).where(_GpuTime.hour < moment))
+            connection.execute(sa.delete(_ReservedTime).where(_ReservedTime.hour < moment))
         self.gpus.forget_before(max(moment, now() - GPU_MEANS_KEPT), moment)
 
     def points(self, server: str, since: datetime, until: datetime) -> list[Point]:
@@ -180,14 +208,19 @@ class History:
 
     def week(self, since: datetime) -> Week:
         """The GPUs of all servers in the week that begins at `since`."""
-        query = sa.select(_GpuTime.server, _GpuTime.person, _GpuTime.seconds, _GpuTime.idle_seconds).where(
+        uses = sa.select(_GpuTime.server, _GpuTime.person, _GpuTime.seconds, _GpuTime.idle_seconds).where(
             _GpuTime.hour >= since, _GpuTime.hour < since + WEEK
         )
+        reserved = sa.select(_ReservedTime.server, _ReservedTime.person, _ReservedTime.seconds).where(
+            _ReservedTime.hour >= since, _ReservedTime.hour < since + WEEK
+        )
         with self._reading.connect() as connection:
-            uses = [
-                (row.server, row.person, row.seconds, row.idle_seconds) for row in connection.execute(query)
-            ]
-        return week_of(since, uses, self.gpus.hours(since, since + WEEK))
+            return week_of(
+                since,
+                [(row.server, row.person, row.seconds, row.idle_seconds) for row in connection.execute(uses)],
+                [(row.server, row.person, row.seconds) for row in connection.execute(reserved)],
+                self.gpus.hours(since, since + WEEK),
+            )
 
     def weekly_usage(self) -> dict[datetime, dict[str, float]]:
         """GPU-hours of each person on all servers, by the Monday of the week (midnight UTC), newest first."""

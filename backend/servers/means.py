@@ -1,4 +1,4 @@
-"""Means over time, and GPU time of each person. Pure."""
+"""Means over time, and the GPU time that each person used and reserved. Pure."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from backend.probe.snapshot import HostReading, Snapshot
 from backend.servers.gpu_means import spans
+from backend.servers.reservation import Reservation
 from backend.servers.use import computing, gpu_key, use_percent
 from backend.times import HOUR, floor
 
@@ -94,4 +95,31 @@ def gpu_seconds(
             if people and counts(answer.at, gpu_key(gpu)):
                 for person in people:
                     seconds[floor(answer.at, HOUR), person] += (end - answer.at).total_seconds() / len(people)
+    return dict(seconds)
+
+
+def reserved_seconds(
+    snapshots: Sequence[Snapshot],
+    until: datetime,
+    interval_seconds: float,
+    reservations: Sequence[Reservation],
+) -> dict[tuple[datetime, str], float]:
+    """How long each person had GPUs reserved, in seconds, by the hour and the person's name in the tab.
+
+    It counts as use does (`gpu_seconds`): only the time in which the server was read, and several people who
+    reserved one GPU share its time equally.
+
+    Args:
+        snapshots: of one server, oldest first.
+        until: the end of the time that counts.
+        interval_seconds: how often the server is read.
+        reservations: of this server.
+    """
+    seconds = defaultdict[tuple[datetime, str], float](float)
+    for answer, end in spans(snapshots, until, interval_seconds):
+        current = [one for one in reservations if one.covers(answer.at)]
+        for gpu in (answer.gpus or ()) if current else ():
+            people = {one.person for one in current if one.gpus is None or gpu.index in one.gpus}
+            for person in people:
+                seconds[floor(answer.at, HOUR), person] += (end - answer.at).total_seconds() / len(people)
     return dict(seconds)

@@ -205,6 +205,10 @@ class Reservations:
         """The servers in the tab that are none of `servers`."""
         return not_set_up(self._known, servers, _now())
 
+    def of(self, server: str) -> list[Reservation]:
+        """The reservations of a server, past and future, as the tab has them."""
+        return [one for one in self._known if one.server.casefold() == server.casefold()]
+
     def address_of(self, login: str) -> str | None:
         """The mail address that the tab gives for a login; None: it gives none, or several."""
         return address_of(login, self._contacts)

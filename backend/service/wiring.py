@@ -132,7 +132,8 @@ class Sheetrack:
 
     @cached_property
     def history(self) -> History:
-        return History(self.database, self.readings, self.servers, self.settings.refresh_seconds)
+        reserved = [self.reservations.of] if self.reservations else []
+        return History(self.database, self.readings, self.servers, self.settings.refresh_seconds, *reserved)
 
     @cached_property
     def incidents(self) -> Incidents:

@@ -1,7 +1,8 @@
 """Means, GPU time and incidents, from traces that were written by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -16,6 +17,7 @@ from backend.servers.history import MOST_POINTS, History
 from backend.servers.incidents import Incident, Incidents
 from backend.servers.means import Point, gpu_seconds, means, point
 from backend.servers.readings import Readings
+from backend.servers.reservation import Reservation
 from backend.servers.state import ServerStatus, State, Verdict
 from backend.tabs.report import report_table, report_text
 from backend.tabs.usage import usage_table
@@ -300,6 +302,65 @@ def test_the_share_without_a_free_gpu_equals_that_of_the_readings(
         f"Week of 2026-03-02: {week.used:.0f} of 336 GPU-hours used ("
     )
     assert report_table([week], {}).sections[0].rows[0][4] == week.none_free
+
+
+def integrated(
+    moments: Sequence[datetime], booked: Sequence[Reservation], until: datetime, longest: timedelta
+) -> dict[str, float]:
+    """GPU-hours of each person on the GPUs 0 and 1, from one moment of a reading to the next."""
+    hours: dict[str, float] = {}
+    for at, following in pairwise(moments):
+        if at >= until or following - at > longest:
+            continue
+        for index in (0, 1):
+            current = [one for one in booked if one.covers(at)]
+            people = {one.person for one in current if one.gpus is None or index in one.gpus}
+            for person in people:
+                hours[person] = hours.get(person, 0) + (following - at) / timedelta(hours=1) / len(people)
+    return hours
+
+
+def test_what_is_reserved_equals_what_the_readings_give(database: sa.Engine, readings: Readings) -> None:
+    """A week of a server with two GPUs, silent at random; overlapping reservations at random moments."""
+    random, step, week = Random(4), 60, 7 * 86_400
+    monday = NOON - timedelta(days=2, hours=12)
+    booked = []
+    for person in ("Kim Lee", "Max", "Park"):
+        for gpus in (None, (0,), (1, 7)):
+            begin = monday + timedelta(minutes=random.randrange(7 * 1440))
+            end = begin + timedelta(minutes=random.randrange(9000))
+            booked.append(Reservation("ada", person, begin, end, gpus))
+    read, is_silent = [], False
+    for place in range(0, week + 600, step):
+        is_silent ^= random.random() < 0.02
+        if not is_silent:
+            users = ["kim"] * (place % 7200 < 3600)
+            read.append(answer((monday - NOON).total_seconds() + place, gpu(0, *users), gpu(1)))
+    for first in range(0, len(read), 1000):
+        readings.remember(read[first : first + 1000])
+    history = History(database, readings, ["ada"], step, {"ada": booked}.__getitem__)
+    for day in range(8):
+        history.summarize(monday + timedelta(days=day, seconds=600))
+    wanted = integrated(
+        [snapshot.at for snapshot in read],
+        booked,
+        monday + timedelta(seconds=week),
+        timedelta(seconds=3 * step),
+    )
+    assert min(wanted.values()) > 1
+    shown = history.week(monday)
+    assert {use.name: use.reserved for use in shown.people} == pytest.approx(
+        {"kim": wanted["Kim Lee"], "Max": wanted["Max"], "Park": wanted["Park"]}, rel=0.01
+    )
+    assert shown.reserved == pytest.approx(sum(wanted.values()), rel=0.01)
+    assert shown.reserved < shown.known
+    assert f" {shown.reserved:.0f} were reserved." in report_text(shown, [])
+    _, servers, people = report_table([shown], {}).sections
+    assert [column.title for column in servers.columns][:4] == ["Server", "Used", "Held idle", "Reserved"]
+    assert people.rows[0][0] == "kim"
+    assert people.rows[0][3] == round(wanted["Kim Lee"], 1)
+    history.forget_before(NOON + timedelta(days=30))
+    assert history.week(monday).reserved == 0
 
 
 def test_an_incident_is_stored_when_it_begins_and_when_it_ends(database: sa.Engine) -> None:
