@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 import click
 
 from backend.cli.show import say
-from backend.errors import NotFoundError
+from backend.errors import NotFoundError, UnavailableError
 from backend.service.wiring import Sheetrack
 from backend.settings import this_user
 
@@ -43,6 +43,11 @@ def confirm_gpus(*, server: str) -> None:
         found = next((status for status in current.look() if status.name == server), None)
     if found is None:
         raise NotFoundError(f"There is no server {server!r}.", "`sheetrack status` lists them.")
+    if not found.missing_gpus and (found.snapshot is None or found.snapshot.gpus is None):
+        raise UnavailableError(
+            f"The GPUs of {server} cannot be read now, so it is not known which of them are missing.",
+            "Try again once `sheetrack status` shows them.",
+        )
     sheetrack.known_gpus.forget(server, found.missing_gpus)
     names = ", ".join(f"GPU {gpu.index} ({gpu.uuid})" for gpu in found.missing_gpus)
     say(f"{server}: {names} confirmed as gone." if names else f"No GPU of {server} is missing.")

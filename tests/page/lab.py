@@ -14,6 +14,7 @@ from backend.jobs.architectures import architectures
 from backend.jobs.job import Job, JobState
 from backend.jobs.sweep import Grid, Sweep, sweep_id
 from backend.probe.snapshot import GpuProcess, GpuReading, HostReading, Process, Snapshot
+from backend.servers.faults import missing_gpus
 from backend.servers.reservations import NotSetUp
 from backend.servers.state import ServerStatus, State, Verdict
 from backend.service.wiring import Sheetrack
@@ -58,6 +59,7 @@ class Lab:
         self.jobs = self._sheetrack.jobs
         self.pairing = self._sheetrack.pairing
         self.readings = self._sheetrack.readings
+        self.known_gpus = self._sheetrack.known_gpus
         self.workbook = self._sheetrack.workbook
         for job in four_jobs():
             self.jobs.add_job(job)
@@ -66,14 +68,22 @@ class Lab:
         draw_figures(home.runs / RUN)
 
     def current(self) -> list[ServerStatus]:
-        kept = self._sheetrack.maintenances.known()
+        kept, known = self._sheetrack.maintenances.known(), self.known_gpus.by_server()
+        servers = [
+            server.model_copy(
+                update={"missing_gpus": tuple(missing_gpus(server.snapshot, known.get(server.name, ())))}
+            )
+            if server.snapshot
+            else server
+            for server in self.servers
+        ]
         return [
             server.model_copy(
                 update={"verdict": Verdict(state=State.MAINTENANCE, reason=kept[server.name].reason)}
             )
             if server.name in kept
             else server
-            for server in self.servers
+            for server in servers
         ]
 
     def add_history(self) -> None:

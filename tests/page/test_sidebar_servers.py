@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from backend.probe.snapshot import GpuReading, Snapshot
 from backend.servers.reservations import NotSetUp
+from backend.times import now
 from tests.page.accessibility import violations
 from tests.page.conftest import refresh
 from tests.page.lab import Lab
@@ -64,6 +66,20 @@ def test_a_server_is_put_into_maintenance_and_out_of_it(sidebar: Page, lab: Lab)
     gpu1.get_by_role("button", name="End maintenance").click()
     expect(gpu1.locator(".verdict")).to_have_text("busy")
     assert lab.requests.count("DELETE /api/servers/gpu1/maintenance") == 1
+
+
+def test_gpus_that_are_gone_are_confirmed(sidebar: Page, lab: Lab) -> None:
+    gpu1 = sidebar.locator("#servers > li").nth(1)
+    button = gpu1.get_by_role("button", name="Confirm that these GPUs are gone")
+    expect(button).to_be_hidden()
+    gone = GpuReading(index=7, uuid="GPU-gone")
+    lab.known_gpus.note([Snapshot(server="gpu1", at=now(), gpus=(gone,))])
+    refresh(sidebar)
+    expect(sidebar.get_by_role("button", name="Confirm that these GPUs are gone")).to_have_count(1)
+    button.click()
+    expect(button).to_be_hidden()
+    assert lab.known_gpus.by_server() == {}
+    assert lab.requests.count("POST /api/servers/gpu1/confirm-gpus") == 1
 
 
 def test_what_hinders_maintenance_is_told_beside_the_server(sidebar: Page, lab: Lab) -> None:
