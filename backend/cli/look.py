@@ -27,6 +27,12 @@ def status(*, is_json: bool) -> None:
         servers = reservations.shown_on(servers)
         if reservations.error:
             click.echo(reservations.error, err=True)
+        for unknown in reservations.not_set_up(sheetrack.servers):
+            say(
+                f"The tab reserves {unknown.name}, which no server is called. Correct the name there, or add to "
+                f"servers.toml:\n{unknown.lines}",
+                err=True,
+            )
     show_json(servers) if is_json else show_table(
         servers_table(servers, reservations=reservations is not None)
     )

@@ -56,6 +56,8 @@ class Understood:
     """How the whole tab is read where that is not obvious, in sentences."""
     contacts: list[Contact] = field(default_factory=list)
     """The people whose mail addresses the tab gives, also in rows that reserve nothing now."""
+    spellings: dict[str, str] = field(default_factory=dict)
+    """The servers that the column of names spells in another way, such as `gpu1 (10.0.0.1)`."""
     key_column: str | None = None
     """The header of the servers' names; None: the tab has no such column."""
 

@@ -48,9 +48,17 @@ def with_reservations(
             use = _other_use(reserved, server)
             reason = f"{server.verdict.reason}; reserved by {whose}, {use}" if use else server.verdict.reason
             verdict = server.verdict.model_copy(update={"reason": reason})
-            server = server.model_copy(update={"reserved": whose, "verdict": verdict})  # noqa: PLW2901
+            changes = {"reserved": whose, "reserved_gpus": _reserved_gpus(reserved), "verdict": verdict}
+            server = server.model_copy(update=changes)  # noqa: PLW2901
         shown.append(server)
     return suggest(shown)
+
+
+def _reserved_gpus(reserved: Sequence[Reservation]) -> tuple[int, ...] | None:
+    """The GPUs that are reserved; None: the whole server."""
+    if any(one.gpus is None for one in reserved):
+        return None
+    return tuple(sorted({index for one in reserved for index in one.gpus or ()}))
 
 
 def _whose(reserved: Sequence[Reservation], moment: datetime) -> str:
@@ -147,10 +155,10 @@ def annotated(sheet: Sheet, settings: ReservationSettings, servers: Collection[s
         NotFoundError: there is no such tab or column.
         UnavailableError: the sheet could not be read or written.
     """
-    key_column = reservations(sheet.read(settings.tab), settings, servers, _now()).key_column
-    if key_column is None:
+    found = reservations(sheet.read(settings.tab), settings, servers, _now())
+    if found.key_column is None:
         return False
-    sheet.annotate(settings.tab, key_column, settings.show)
+    sheet.annotate(settings.tab, found.key_column, settings.show, found.spellings)
     return True
 
 
@@ -188,7 +196,7 @@ class Reservations:
             if found.problems or found.doubts:
                 errors = [f"Reservations: {summary(found)}.", advice(found)]
             if annotate and found.key_column is not None:
-                sheet.annotate(settings.tab, found.key_column, settings.show)
+                sheet.annotate(settings.tab, found.key_column, settings.show, found.spellings)
                 errors += sheet.errors()
         except SheetrackError as error:
             errors.append(str(error))

@@ -26,6 +26,7 @@ _SETTINGS = {
     "email": "address",
 }
 """The role of the column that each setting names."""
+_MOST_SPELLINGS = 100
 _WHEN = ("start", "end", "day", "time", "length", "start time", "end time")
 
 
@@ -55,6 +56,7 @@ def reservations(
         else:
             read_grid(content, block, names, reader, found)
     found.key_column = _key_column(content, blocks[0])
+    found.spellings = _spellings(content, blocks[0], names)
     found.remarks[:] = [*found.remarks, *_without_people(blocks, settings.tab)]
     found.problems.sort(key=lambda note: note.row)
     return found
@@ -102,6 +104,31 @@ def _key_column(content: TabContent, block: Block) -> str | None:
             else content.text(block.header, place) or content.text(block.header - 1, place)
         )
     return None if block.servers is not None else content.text(block.header, block.key) or None
+
+
+def _spellings(content: TabContent, block: Block, names: Names) -> dict[str, str]:
+    """What the column of names calls one server that is called otherwise; a list of several is none of them."""
+    place = block.columns.get("server") if isinstance(block, ListBlock) else block.key
+    found: dict[str, str] = {}
+    for row in range(block.first, len(content.rows)):
+        text = " ".join(content.text(row, place).split())
+        if not text or text in found or len(found) == _MOST_SPELLINGS:
+            continue
+        server = _one_server(content.value(row, place), text, names)
+        if server and server.casefold() != text.casefold():
+            found[text] = server
+    return found
+
+
+def _one_server(value: Value, text: str, names: Names) -> str | None:
+    try:
+        if isinstance(value, int | float) and names.known(text) is None:
+            return names.numbered(float(value))
+        servers = {part.server for part in names.parts(text)}
+        server = servers.pop() if len(servers) == 1 else ""
+        return server if names.known(server) == server else None
+    except ValueError:
+        return None
 
 
 def _without_people(blocks: list[Block], tab: str) -> list[str]:

@@ -98,3 +98,9 @@ class ServerStatus(BaseModel):
     """Use in per cent, evenly spaced over the last hour: of its GPUs, or of its CPU where it has none."""
     reserved: str | None = None
     """Who has reserved it now, and until when; None: it is not reserved."""
+    reserved_gpus: tuple[int, ...] | None = None
+    """Which of its GPUs are reserved; None: all, where it is reserved."""
+
+    @property
+    def is_reserved_whole(self) -> bool:
+        return self.reserved is not None and self.reserved_gpus is None

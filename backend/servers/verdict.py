@@ -86,7 +86,7 @@ def _answering(
 def suggest(statuses: Sequence[ServerStatus]) -> list[ServerStatus]:
     """All servers, the best to take first. The first is marked as suggested if it has room.
 
-    Servers with free GPUs and no reservation come first, then others that can be taken, then all others by
+    Servers with free GPUs that nobody has reserved come first, then others that can be taken, then all others by
     state. Ties are broken by values that seldom change, so that rows keep their places: the memory of the
     largest free GPU, how many are free, cores, name.
     """
@@ -99,13 +99,17 @@ def suggest(statuses: Sequence[ServerStatus]) -> list[ServerStatus]:
 
 def _free_gpus_mib(status: ServerStatus) -> list[float]:
     gpus = (status.snapshot.gpus if status.snapshot else None) or ()
-    return [part.memory_total_mib or 0 for part in free_gpus(gpus)]
+    reserved = status.reserved_gpus or ()
+    return [
+        part.memory_total_mib or 0 for part in free_gpus(gpu for gpu in gpus if gpu.index not in reserved)
+    ]
 
 
 def _is_takeable(status: ServerStatus) -> bool:
     state = status.verdict.state
-    has_room = state is State.IDLE or (state is State.BUSY and bool(_free_gpus_mib(status)))
-    return has_room and not status.reserved
+    if state not in (State.IDLE, State.BUSY) or status.is_reserved_whole:
+        return False
+    return bool(_free_gpus_mib(status)) or (state is State.IDLE and status.reserved is None)
 
 
 def _rank(status: ServerStatus) -> tuple[bool, bool, int, int, int, int, str]:

@@ -73,8 +73,10 @@ def reserved(home: Home) -> str:
         if google:
             google.close()
     told = f"{summary(found, most=50)} (in {settings.tab!r})"
+    new = not_set_up(found.reservations, servers, moment)
     if found.problems or found.doubts:
-        raise SheetrackError(" ".join([f"{told}.", *errors]), advice(found))
+        unknown = [f"{one.name} is not set up yet." for one in new]
+        raise SheetrackError(" ".join([f"{told}.", *unknown, *errors]), advice(found))
     if errors:
         raise SheetrackError(" ".join(errors), "Sheetrack's columns fill again once that is undone.")
     titles = [column.title for column in servers_table([], reservations=True).sections[0].columns]
@@ -83,7 +85,6 @@ def reserved(home: Home) -> str:
         raise SheetrackError(
             sentence, f"Correct reservations.show in settings.toml; it has {listed(titles, 20)}."
         )
-    new = not_set_up(found.reservations, servers, moment)
     return "\n".join(
         [
             told,

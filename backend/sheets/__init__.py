@@ -1,12 +1,15 @@
 """The Sheet seam: the place where tables appear."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol
 
 from backend.errors import UnavailableError
 from backend.sheets.content import TabContent
 from backend.sheets.table import Table
+
+NO_SPELLINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class MismatchError(UnavailableError):
@@ -41,10 +44,13 @@ class Sheet(Protocol):
             NotFoundError: there is no such tab.
         """
 
-    def annotate(self, tab: str, key_column: str, columns: Sequence[str]) -> None:
+    def annotate(
+        self, tab: str, key_column: str, columns: Sequence[str], spellings: Mapping[str, str] = NO_SPELLINGS
+    ) -> None:
         """Shows `columns` of the lookup tab beside people's own, by the names in `key_column`.
 
-        Nothing of theirs is written. An empty `key_column` is guessed. Repeating it changes nothing.
+        Nothing of theirs is written. An empty `key_column` is guessed. Repeating it changes nothing. Where a
+        name is one of `spellings`, what it stands for is looked up.
 
         Raises:
             NotFoundError: there is no such tab or column.

@@ -4,7 +4,7 @@ People's own tabs are CSV files in the folder `tabs` of the home. Sheetrack only
 columns beside them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfoNotFoundError
@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError
 from tzlocal import get_localzone
 
 from backend.errors import NotFoundError, SheetrackError, UnavailableError
-from backend.sheets import people
+from backend.sheets import NO_SPELLINGS, people
 from backend.sheets.content import TabContent, Value
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text
 from backend.times import now
@@ -37,7 +37,7 @@ class Workbook:
         """`lookup` names the tab whose columns `annotate` shows; its first column names the rows."""
         self._peoples_tabs = peoples_tabs
         self._lookup = lookup
-        self._beside: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._beside: dict[str, tuple[str, tuple[str, ...], Mapping[str, str]]] = {}
         self._database = database
         self._reading = database.execution_options(reading=True)
 
@@ -83,7 +83,9 @@ class Workbook:
             values += [[_plain(cell) for cell in row] for row in section.rows]
         return TabContent(values, zone=zone)
 
-    def annotate(self, tab: str, key_column: str, columns: Sequence[str]) -> None:
+    def annotate(
+        self, tab: str, key_column: str, columns: Sequence[str], spellings: Mapping[str, str] = NO_SPELLINGS
+    ) -> None:
         people.find_header(people.read_csv(self._file(tab)), key_column, tab)
         known = self._lookup_columns()
         if not known:
@@ -96,11 +98,11 @@ class Workbook:
                 raise NotFoundError(
                     f"The {self._lookup} tab has no column {title!r}.", f"It has {', '.join(known)}."
                 )
-        self._beside[tab] = (key_column, tuple(columns))
+        self._beside[tab] = (key_column, tuple(columns), spellings)
 
     def errors(self) -> list[str]:
         errors = []
-        for tab, (key_column, _) in self._beside.items():
+        for tab, (key_column, *_) in self._beside.items():
             try:
                 people.find_header(people.read_csv(self._file(tab)), key_column, tab)
             except SheetrackError as error:
@@ -156,7 +158,7 @@ class Workbook:
     def _theirs(self, tab: str) -> tuple[Table, datetime]:
         file = self._file(tab)
         rows = people.read_csv(file)
-        key_column, titles = self._beside.get(tab, ("", ()))
+        key_column, titles, spellings = self._beside.get(tab, ("", (), NO_SPELLINGS))
         header, key, note = 0, 0, ""
         try:
             if titles:
@@ -167,7 +169,7 @@ class Workbook:
         padded = [row + [""] * (width - len(row)) for row in rows]
         ours, cells = self._columns(titles)
         shown = tuple(
-            (*row, *cells.get(row[key].strip().casefold(), (None,) * len(ours)))
+            (*row, *cells.get(_named(row[key], spellings).casefold(), (None,) * len(ours)))
             for row in padded[header + 1 :]
         )
         named = [Column(title=title, width=16) for title in padded[header]] if padded else []
@@ -194,6 +196,11 @@ class Workbook:
         except NotFoundError:
             return {}
         return {column.title: place for place, column in enumerate(section.columns)}
+
+
+def _named(text: str, spellings: Mapping[str, str]) -> str:
+    text = " ".join(text.split())
+    return spellings.get(text, text)
 
 
 def _local_zone() -> tzinfo:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from backend.database import open_database
+from backend.probe.snapshot import GpuReading, Snapshot
 from backend.servers.reservation import Reservation
 from backend.servers.reservations import (
     OthersHold,
@@ -41,6 +42,27 @@ def test_overlapping_reservations_are_all_shown() -> None:
 
 
 UNTIL = datetime(2026, 3, 4, 18, 30, tzinfo=BERLIN)
+
+
+def test_a_server_of_which_some_gpus_are_reserved_is_suggested_for_the_others() -> None:
+    def suggested(*gpus: tuple[int, ...] | None) -> list[tuple[str, bool]]:
+        reserved = {"gpu2": [Reservation("gpu2", "Max", gpus=some) for some in gpus]}
+        free = tuple(
+            GpuReading(index=index, memory_used_mib=0, memory_total_mib=81_920, processes=())
+            for index in (0, 1)
+        )
+        idle = ServerStatus(
+            name="gpu2",
+            verdict=Verdict(state=State.IDLE, reason="both GPUs free"),
+            snapshot=Snapshot(server="gpu2", at=examples.NOON, gpus=free),
+        )
+        servers = with_reservations([examples.busy_server(), idle], reserved, examples.NOON)
+        return [(server.name, server.suggested) for server in servers]
+
+    assert suggested() == [("gpu2", True), ("gpu1", False)]
+    assert suggested((0,)) == [("gpu2", True), ("gpu1", False)]
+    assert ("gpu2", True) not in suggested((0,), (1,))
+    assert ("gpu2", True) not in suggested((0,), None)
 
 
 def test_who_has_reserved_a_server_and_until_when() -> None:

@@ -233,3 +233,20 @@ def test_days_and_times_count_whatever_their_format_shows() -> None:
         TabContent(rows, shown_as, zone=BERLIN), ReservationSettings(tab="Lab"), SERVERS, NOW
     )
     assert shown(found) == ["gpu1 Kim 11-24 00:00 - 11-25 00:00", "gpu1 Lee 11-25 00:00 - 11-26 00:00"]
+
+
+def test_other_spellings_of_a_server_are_known() -> None:
+    found = read(
+        HEADER,
+        ["gpu1 (10.0.0.1)", "Kim"],
+        ["GPU1", ""],
+        ["GPU 2", ""],
+        ["gpu1  (10.0.0.1)", "Lee"],
+        ["gpu1, gpu2", "Max"],
+        ["gpu1:0-3", "Park"],
+        ["gpu02.lab", ""],
+        ["elsewhere", "Kim"],
+    )
+    assert found.spellings == {
+        "gpu1 (10.0.0.1)": "gpu1", "GPU 2": "gpu2", "gpu1:0-3": "gpu1", "gpu02.lab": "gpu2",
+    }  # fmt: skip

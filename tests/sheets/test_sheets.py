@@ -166,6 +166,15 @@ class TestWorkbook(SheetSuite):
         )
         assert (self.folder / tab).read_bytes() == before
 
+    def test_other_spellings_of_a_name_show_it_too(self, sheet: Sheet) -> None:
+        tab = self.keep_reservations(["gpu1", "GPU  no. 1", "GPU no. 1 "])
+        sheet.publish(tables())
+        sheet.annotate(tab, "Server", SHOWN, {"GPU no. 1": "gpu1"})
+        assert isinstance(sheet, Workbook)
+        shown = sheet.table(tab)[0].sections[0].rows
+        assert shown[0][3:] == shown[1][3:] == shown[2][3:]
+        assert shown[0][3] is not None
+
     def test_what_is_read_of_a_file_is_peoples_own(self, sheet: Sheet) -> None:
         tab = self.keep_reservations(["gpu1"])
         before = sheet.read(tab)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from gspread.utils import a1_to_rowcol, rowcol_to_a1
 
@@ -41,9 +42,10 @@ def read_formula(text: str) -> OurFormula | None:
 class LookupTab:
     """The tab of Sheetrack's that the formulas look into; its first row is its header."""
 
-    def __init__(self, name: str, sheet: Mapping[str, Any]) -> None:
-        """`name` is what Sheetrack calls it."""
+    def __init__(self, name: str, sheet: Mapping[str, Any], spellings: Mapping[str, str]) -> None:
+        """`name` is what Sheetrack calls it; `spellings` are people's names for its rows."""
         self.name = name
+        self._spellings = sorted(spellings.items())
         title: str = sheet["properties"]["title"]
         self._reference = title if title.isidentifier() else "'" + title.replace("'", "''") + "'"
         self._sheet_id: int = sheet["properties"]["sheetId"]
@@ -54,7 +56,8 @@ class LookupTab:
     def source(self, title: str) -> str:
         """All about this tab that a formula depends on; another text means that it must be written again."""
         shape = self.looks(title).get("numberFormat", {}).get("type", "")
-        return f"{self._sheet_id} {self._place(title)} {_EDITION} {self._newest()} {shape}"
+        names = f" {crc32(repr(self._spellings).encode()):x}" if self._spellings else ""
+        return f"{self._sheet_id} {self._place(title)} {_EDITION} {self._newest()} {shape}{names}"
 
     def formula(self, title: str, header: int, key: int) -> str:
         """Shows `title` in its own row and, below, the value for each name in the key column.
@@ -68,8 +71,10 @@ class LookupTab:
         names = f"{rowcol_to_a1(header + 1, key + 1)}:{rowcol_to_a1(1, key + 1).rstrip('1')}"
         place = self._place(title) + 1
         last = rowcol_to_a1(1, place).rstrip("1")
-        # VLOOKUP would read these characters in a name as wildcards.
         exact = f"TRIM({names})"
+        for spelling, name in self._spellings:
+            exact = f"IF(TRIM({names})={_quoted(spelling)};{_quoted(name)};{exact})"
+        # VLOOKUP would read these characters in a name as wildcards.
         for sign in "~*?":
             exact = f'SUBSTITUTE({exact};"{sign}";"~{sign}")'
         value = f"VLOOKUP({exact};{self._reference}!$A:${last};{place};FALSE)"
@@ -79,7 +84,7 @@ class LookupTab:
             minutes = f"ROUND({age}*1440)"
             old = "" if shape else f'"not updated for "&{minutes}&" min: "&{value}'
             value = f"IF({age}>{_OLD};{old};{value})"
-        quoted = '"' + title.replace('"', '""') + '"'
+        quoted = _quoted(title)
         first = names.split(":", maxsplit=1)[0]
         return f'=ARRAYFORMULA(IF(ROW({names})=ROW({first});{quoted};IF(TRIM({names})="";;IFERROR({value}))))'
 
@@ -105,3 +110,8 @@ class LookupTab:
                 return self._titles.index(name)
         known = ", ".join(name for name in self._titles if name and not name.endswith(IN_WORDS))
         raise NotFoundError(f"The {self.name} tab has no column {title!r}.", f"It has {known}.")
+
+
+def _quoted(text: str) -> str:
+    """A text in a formula."""
+    return '"' + text.replace('"', '""') + '"'

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gspread.utils import absolute_range_name
 
 from backend.errors import NotFoundError, UnavailableError
-from backend.sheets import MismatchError
+from backend.sheets import NO_SPELLINGS, MismatchError
 from backend.sheets.content import TabContent
 from backend.sheets.google import lease
 from backend.sheets.google.annotations import AnnotatedTab
@@ -145,7 +145,9 @@ class GoogleSheet:
         except MismatchError:
             raise self._no_tab(tab) from None
 
-    def annotate(self, tab: str, key_column: str, columns: Sequence[str]) -> None:
+    def annotate(
+        self, tab: str, key_column: str, columns: Sequence[str], spellings: Mapping[str, str] = NO_SPELLINGS
+    ) -> None:
         """Shows `columns` of the lookup tab to the right of people's own, by the names in `key_column`.
 
         `key_column` may be empty, and is then guessed. Once the columns are there, this writes nothing.
@@ -156,7 +158,7 @@ class GoogleSheet:
         """
 
         def step() -> list[Values]:
-            theirs, lookup = self._open(tab)
+            theirs, lookup = self._open(tab, spellings)
             return theirs.wanted(key_column, columns, lookup)
 
         until, error = self._refused.get(tab, (0.0, None))
@@ -234,7 +236,7 @@ class GoogleSheet:
     def _book(self) -> Book:
         return Book.of(self._api.spreadsheet(METADATA))
 
-    def _open(self, tab: str) -> tuple[AnnotatedTab, LookupTab]:
+    def _open(self, tab: str, spellings: Mapping[str, str]) -> tuple[AnnotatedTab, LookupTab]:
         """People's tab, and the first rows of the lookup tab."""
         book = self._book()
         lease.check(book.lease, self._backend, self._api.id, self._clock())
@@ -250,7 +252,7 @@ class GoogleSheet:
         except MismatchError:
             raise self._no_tab(tab) from None
         sheets = {sheet["properties"].get("sheetId", 0): sheet for sheet in answer["sheets"]}
-        lookup = LookupTab(self._lookup, sheets.pop(ours.sheet_id))
+        lookup = LookupTab(self._lookup, sheets.pop(ours.sheet_id), spellings)
         if not sheets:
             raise NotFoundError(f"{tab!r} is Sheetrack's own tab.", "Name one of yours in reservations.tab.")
         return AnnotatedTab(sheets.popitem()[1]), lookup

@@ -34,6 +34,26 @@ class TestHands:
             for cell in row.cells.values()
         )
 
+    def test_other_spellings_of_a_name_show_it_too(
+        self, server: SheetsServer, sheet: GoogleSheet, tmp_path: Path
+    ) -> None:
+        tab = server.state.tab(77)
+        for at, text in enumerate(('"big" gpu1 (10.0.0.1)', "GPU 2*", "gpu3 (new)"), peoples_tab.HEADER + 1):
+            tab.put(at, 1, {"userEnteredValue": {"stringValue": text}})
+        spellings = {'"big" gpu1 (10.0.0.1)': "gpu1", "GPU 2*": "gpu2"}
+        for known in ({}, spellings, spellings):
+            sheet.annotate(peoples_tab.TITLE, "Server", SHOWN, known)
+        before = len(server.writes)
+        sheet.annotate(peoples_tab.TITLE, "Server", SHOWN, spellings)
+        assert len(server.writes) == before
+        rows = evaluate(server.state, tmp_path, examples.NOON)[peoples_tab.TITLE]
+        assert [row[6] for row in rows[peoples_tab.HEADER :][:4]] == [
+            "Verdict",
+            "busy gpu1",
+            "busy gpu2",
+            None,
+        ]
+
     def test_what_is_typed_into_our_columns_outlives_everything(
         self, server: SheetsServer, sheet: GoogleSheet
     ) -> None:
