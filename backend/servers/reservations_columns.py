@@ -41,7 +41,8 @@ _DAY = (
 )  # fmt: skip
 _TIME = (
     "time", "times", "slot", "time slot", "uhrzeit", "zeit", "heure", "heures", "hora", "horas", "ora",
-    "orario", "tijd", "tid", "godzina", "время", "saat", "时间", "時間", "시간",
+    "orario", "tijd", "tid", "godzina", "время", "saat", "时间", "時間", "시간", "half-day", "half day", "half",
+    "am pm", "part of day", "halbtag", "tageshälfte", "demi-journée",
 )  # fmt: skip
 _LENGTH = (
     "duration", "days", "hours", "how long", "for how long", "length", "dauer", "tage", "stunden", "durée", "jours",

@@ -16,6 +16,7 @@ from backend.sheets.day_times import time_range_of
 from backend.sheets.people import HEADER_ROWS
 from backend.text import plain_text
 
+_NO_NAMES = "The grid holds no name, and so reserves nothing; colours are not read."
 _ONE_DAY = timedelta(days=1)
 _WHOLE_DAY = (timedelta(), _ONE_DAY)
 _CLOCK = r"\d{1,2}(?:[:.h]\d{2})?\s?(?:am|pm|h)?"
@@ -33,10 +34,13 @@ def read_grid(
     content: TabContent, block: GridBlock, names: Names, reader: DateReader, found: Understood
 ) -> None:
     """Adds the reservations of a grid to `found`, and what is not understood in it."""
+    before = found.count, len(found.problems)
     if block.servers is None:
         _read_days_across(content, block, names, reader, found)
     else:
         _read_servers_across(content, block, reader, found)
+    if (found.count, len(found.problems)) == before and _NO_NAMES not in found.remarks:
+        found.remarks.append(_NO_NAMES)
 
 
 def _read_days_across(

@@ -24,6 +24,21 @@ _CLOSED = frozenset({
     "bakım", "обслуживание", "メンテナンス", "维护", "점검", "broken", "defekt", "kaputt", "down", "offline", "repair",
     "reparatur", "blocked", "gesperrt", "closed",
 })  # fmt: skip
+_CANCELLED = frozenset({
+    "cancelled", "canceled", "cancel", "rejected", "declined", "denied", "withdrawn", "returned", "released", "given back",
+    "storniert", "abgesagt", "abgelehnt", "zurückgegeben", "annulé", "annulée", "refusé", "cancelado", "cancelada",
+    "rechazado", "annullato", "rifiutato", "geannuleerd", "anulowano", "zrušeno", "отменено", "取消", "已取消", "キャンセル",
+    "취소",
+})  # fmt: skip
+_UNDECIDED = frozenset({
+    "pending", "requested", "tentative", "proposed", "waiting", "waiting list", "waitlist", "not approved", "not confirmed",
+    "tbc", "tbd", "maybe", "angefragt", "vorgemerkt", "unbestätigt", "en attente", "pendiente", "in attesa", "待定", "保留",
+    "대기",
+})  # fmt: skip
+_TOTALS = frozenset({
+    "total", "totals", "subtotal", "sum", "sums", "summe", "gesamt", "insgesamt", "somme", "suma", "totale", "totaal",
+    "razem", "celkem", "итого", "всего", "合计", "总计", "合計", "합계",
+})  # fmt: skip
 _PHRASES = frozenset({"not reserved", "not in use", "out of order", "under maintenance", "in maintenance", "no one",
                       "nicht reserviert", "out of service", "not available", "in repair"})  # fmt: skip
 _ALL = frozenset({"all", "all servers", "every server", "alle", "alle server", "tous", "todos", "tutti", "*"})
@@ -226,9 +241,25 @@ def person_of(text: str) -> str | None:
         "ok",
         "reserved",
     }
-    if not is_name or set(words) & {"free", "frei", "available"}:
+    is_remark = bool(re.fullmatch(r"\(.*\)|\[.*\]", text))
+    if not is_name or is_remark or set(words) & {"free", "frei", "available"}:
         raise ValueError(f"no name in {text!r}")
     return text
+
+
+def is_total(text: str) -> bool:
+    """Whether a cell in place of a server's name begins a row of sums."""
+    return _folded(text).strip(":") in _TOTALS
+
+
+def is_cancelled(text: str) -> bool:
+    """Whether a cell beside a reservation says that it does not hold."""
+    return _folded(text) in _CANCELLED
+
+
+def is_undecided(text: str) -> bool:
+    """Whether a cell beside a reservation says that it may not hold."""
+    return _folded(text) in _UNDECIDED
 
 
 def _pieces(text: str) -> list[str]:

@@ -9,9 +9,9 @@ from backend.servers.reservation import Note, Reservation, Understood
 from backend.servers.reservations_columns import plain_header
 from backend.servers.reservations_gpus import GpuColumn
 from backend.servers.reservations_grid import read_grid
-from backend.servers.reservations_names import Names, Part, person_of
+from backend.servers.reservations_names import Names, Part, is_cancelled, is_total, is_undecided, person_of
 from backend.servers.reservations_table import Block, Finder, ListBlock
-from backend.servers.reservations_times import Cell, Span, span_of
+from backend.servers.reservations_times import Cell, Span, is_date, span_of
 from backend.settings import ReservationSettings
 from backend.sheets.content import TabContent, Value
 from backend.sheets.dates import DateReader
@@ -27,6 +27,7 @@ _SETTINGS = {
 }
 """The role of the column that each setting names."""
 _MOST_SPELLINGS = 100
+_LOOKED_AT = 20
 _WHEN = ("start", "end", "day", "time", "length", "start time", "end time")
 
 
@@ -147,6 +148,9 @@ class _List:
         self._content, self._block, self._names, self._reader = content, block, names, reader
         self._found = found
         self._gpus = GpuColumn(content, block, block.columns.get("gpus"))
+        self._other = [
+            place for place in range(len(content.texts(block.header))) if place not in block.columns.values()
+        ]
         self._has_dates = any(role in block.columns for role in _WHEN)
         self._server = block.server
         self._day = Cell()
@@ -162,7 +166,7 @@ class _List:
             else:
                 self._found.reservations += reserved
                 self._found.count += bool(reserved)
-        self._found.doubts += self._gpus.doubts
+        self._found.doubts += [*self._gpus.doubts, *self._unused_dates()]
 
     def _row(self, row: int) -> Iterator[Reservation]:
         """The reservations of a row.
@@ -175,6 +179,8 @@ class _List:
             self._server, self._day = self._block.server, Cell()
             return
         if self._is_header(row) or (text and text == person_cell):  # a remark over the whole width
+            return
+        if is_total(text) and not self._is_server(text):
             return
         day = self._cell(row, "day")
         # In a merged area, exported as CSV, only the first row has the server or the day.
@@ -189,13 +195,35 @@ class _List:
         person = person_of(person_cell)
         if person is None:
             return
+        if self._is_server(person_cell) and not self._is_server(server):
+            raise ValueError(f"{person!r} is a server and no person")
+        beside = [self._content.text(row, place) for place in self._other]
+        if any(is_cancelled(other) for other in beside):
+            return
         self._found.contacts += contact_of(person, self._text(row, "address") or person_cell)
         parts = self._parts(row, server)
         when = {role: self._cell(row, role) for role in _WHEN} | {"day": self._day if day.is_empty else day}
         header = self._content.text(self._block.header, self._block.columns.get("length"))
         span = span_of(when, self._reader, has_days="day" in self._block.columns, unit=header)
-        self._found.doubts += [Note(row + 1, doubt) for doubt in span.doubts]
+        undecided = [f"{other!r} beside it, and it counts" for other in beside if is_undecided(other)]
+        self._found.doubts += [Note(row + 1, doubt) for doubt in (*span.doubts, *undecided)]
         yield from (_reservation(part, person, span) for part in parts)
+
+    def _is_server(self, text: str) -> bool:
+        try:
+            return self._names.known(text) is not None
+        except ValueError:
+            return True
+
+    def _unused_dates(self) -> Iterator[Note]:
+        """Where the list seems to have no dates: a column that has, under a header that says nothing."""
+        rows = range(self._block.first, self._block.end)
+        for place in () if self._has_dates else self._other:
+            filled = [text for row in rows if (text := self._content.text(row, place))][:_LOOKED_AT]
+            dates = sum(is_date(Cell(text, text), self._reader) for text in filled if not text.isdigit())
+            if 2 * dates > len(filled):
+                header = self._content.text(self._block.header, place)
+                yield Note(self._block.header + 1, f"the dates in column {header!r} are not used")
 
     def _parts(self, row: int, server: str) -> list[Part]:
         gpus_text = self._text(row, "gpus")

@@ -70,9 +70,10 @@ class Finder:
             texts = self._content.texts(at)
             starts = any(texts) and (at == 0 or not any(self._content.texts(at - 1)))
             again = isinstance(first, GridBlock) and self._has_same_days(first, at)
-            if (corner and corner in map(plain_header, texts)) or again or (starts and is_grid):
+            if (corner and corner in map(plain_header, texts)) or again or starts:
                 another = self._grid(at) if is_grid else self._list(at)
-                if another and at >= found[-1].first:
+                is_same = bool(corner) and corner in map(plain_header, texts)
+                if another and at >= found[-1].first and (is_same or is_grid or _is_whole(another)):
                     found.append(another)
         ends = [*(block.header for block in found[1:]), self._count]
         ended = [replace(block, end=end) for block, end in zip(found, ends, strict=True)]
@@ -265,3 +266,8 @@ def _filled_to_the_right(texts: Sequence[str], width: int, key: int) -> Iterator
         text = texts[place] if place < len(texts) else ""
         last = text or (last if place > key + 1 else "")
         yield "" if place == key else last
+
+
+def _is_whole(block: Block) -> bool:
+    """Whether a list says of itself who has which server and when; under other headers it needs all of these."""
+    return isinstance(block, ListBlock) and {"server", "person"} < set(block.columns) and not block.server

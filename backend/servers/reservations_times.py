@@ -63,13 +63,13 @@ def span_of(cells: Mapping[str, Cell], reader: DateReader, *, has_days: bool = F
         try:
             span = _within_days(start, end, day, time, reader)
         except ValueError:
-            if start.is_empty or end.is_empty or not (_is_date(start, reader) and _is_date(end, reader)):
+            if start.is_empty or end.is_empty or not (is_date(start, reader) and is_date(end, reader)):
                 raise
             span = _from_to(start, end, reader)  # both ends have dates: the day may be its weekday
     elif has_days and start.is_empty and end.is_empty:
         raise ValueError("no date")
     elif has_days or not time.is_empty:
-        if start.is_empty or not _is_date(start, reader):
+        if start.is_empty or not is_date(start, reader):
             raise ValueError("no date")
         span = _from_to(start, end, reader)
     else:
@@ -135,7 +135,7 @@ def _from_to(start: Cell, end: Cell, reader: DateReader) -> Span:
     first = None if start.is_empty else _moment(start, reader)
     if end.is_empty:
         return Span(first and first.at, None, _doubts(first))
-    if first and (clock := time_of(end.value, end.text)) is not None and not _is_date(end, reader):
+    if first and (clock := time_of(end.value, end.text)) is not None and not is_date(end, reader):
         return Span(first.at, _at(first.at, clock or timedelta(days=1)), _doubts(first))
     last = _moment(end, reader)
     return Span(first and first.at, last.end, _doubts(first, last))
@@ -223,7 +223,8 @@ def _moment(cell: Cell, reader: DateReader) -> Moment:
         raise
 
 
-def _is_date(cell: Cell, reader: DateReader) -> bool:
+def is_date(cell: Cell, reader: DateReader) -> bool:
+    """Whether a cell holds a date, though perhaps one with two meanings."""
     try:
         _moment(cell, reader)
     except ValueError as error:

@@ -13,6 +13,65 @@ _AT_THE_END = re.compile(rf"(.*?[^\s,])(?:,\s*|\s+){_WORD}{_CLOCK}{_SIGN}", re.I
 _AT_THE_START = re.compile(rf"{_WORD}{_CLOCK}{_SIGN}(?:,\s*|\s+)(\S.*)", re.IGNORECASE)
 _BETWEEN = re.compile(r"\s*(?:-|–|—|~|〜|\bto\b|\buntil\b|\bbis\b|\bà\b|\ba\b|->|→)\s*", re.IGNORECASE)
 _DAY = timedelta(days=1)
+_NOON = timedelta(hours=12)
+_PARTS_OF_DAY = {
+    **dict.fromkeys(
+        [
+            "am",
+            "a.m.",
+            "morning",
+            "mornings",
+            "vormittag",
+            "vormittags",
+            "matin",
+            "mañana",
+            "mattina",
+            "manhã",
+            "ochtend",
+            "上午",
+            "午前",
+            "오전",
+        ],
+        (timedelta(), _NOON),
+    ),
+    **dict.fromkeys(
+        [
+            "pm",
+            "p.m.",
+            "afternoon",
+            "afternoons",
+            "nachmittag",
+            "nachmittags",
+            "après-midi",
+            "tarde",
+            "pomeriggio",
+            "middag",
+            "下午",
+            "午後",
+            "오후",
+        ],
+        (_NOON, _DAY),
+    ),
+    **dict.fromkeys(
+        [
+            "all day",
+            "whole day",
+            "full day",
+            "full",
+            "ganztägig",
+            "ganztags",
+            "ganzer tag",
+            "journée",
+            "toute la journée",
+            "todo el día",
+            "tutto il giorno",
+            "全天",
+            "終日",
+            "종일",
+        ],
+        (timedelta(), _DAY),
+    ),
+}
 
 
 def time_of(cell: Value, text: str, *, alone: bool = False) -> timedelta | None:
@@ -33,7 +92,9 @@ def time_of(cell: Value, text: str, *, alone: bool = False) -> timedelta | None:
 
 
 def time_range_of(text: str) -> tuple[timedelta, timedelta] | None:
-    """`9:00-12:00`, `9-17`, `9am to 5pm`; None: something else."""
+    """`9:00-12:00`, `9-17`, `9am to 5pm`, or half a day such as `AM`; None: something else."""
+    if half := _PARTS_OF_DAY.get(" ".join(text.casefold().split())):
+        return half
     parts = _BETWEEN.split(" ".join(text.split()))
     if len(parts) != 2:
         return None

@@ -25,12 +25,13 @@ from tests.google.server import SheetsServer
 from tests.google.state import Tab
 from tests.servers.layouts import BERLIN, NOW, SERVERS, Layout, shown, told
 from tests.servers.layouts_grids import GRIDS
+from tests.servers.layouts_habits import HABITS
 from tests.servers.layouts_names import NAMES
 from tests.servers.layouts_shapes import SHAPES
 from tests.servers.layouts_times import TIMES
 
 HEADER: list[Value] = ["Server", "User", "From", "Until"]
-LAYOUTS = [*TIMES, *SHAPES, *NAMES, *GRIDS]
+LAYOUTS = [*TIMES, *SHAPES, *NAMES, *GRIDS, *HABITS]
 
 
 def read(
