@@ -35,6 +35,11 @@ _UNDECIDED = frozenset({
     "tbc", "tbd", "maybe", "angefragt", "vorgemerkt", "unbestätigt", "en attente", "pendiente", "in attesa", "待定", "保留",
     "대기",
 })  # fmt: skip
+_APPROVED = frozenset({
+    "approved", "confirmed", "accepted", "ok", "genehmigt", "bestätigt", "approuvé", "confirmé", "aprobado", "confirmado",
+    "approvato", "confermato", "承認", "批准", "승인",
+})  # fmt: skip
+_NO = frozenset({"no", "n", "nein", "non", "false", "falsch", "faux", "否", "✗", "✘"})
 _TOTALS = frozenset({
     "total", "totals", "subtotal", "sum", "sums", "summe", "gesamt", "insgesamt", "somme", "suma", "totale", "totaal",
     "razem", "celkem", "итого", "всего", "合计", "总计", "合計", "합계",
@@ -257,9 +262,9 @@ def is_cancelled(text: str) -> bool:
     return _folded(text) in _CANCELLED
 
 
-def is_undecided(text: str) -> bool:
-    """Whether a cell beside a reservation says that it may not hold."""
-    return _folded(text) in _UNDECIDED
+def is_undecided(text: str, header: str) -> bool:
+    """Whether a cell beside a reservation says that it may not hold, such as `no` under `Approved`."""
+    return _folded(text) in _UNDECIDED or (_folded(text) in _NO and _folded(header).rstrip("?") in _APPROVED)
 
 
 def _pieces(text: str) -> list[str]:

@@ -205,7 +205,11 @@ class _List:
         when = {role: self._cell(row, role) for role in _WHEN} | {"day": self._day if day.is_empty else day}
         header = self._content.text(self._block.header, self._block.columns.get("length"))
         span = span_of(when, self._reader, has_days="day" in self._block.columns, unit=header)
-        undecided = [f"{other!r} beside it, and it counts" for other in beside if is_undecided(other)]
+        undecided = [
+            f"{other!r} beside it, and it counts"
+            for place, other in zip(self._other, beside, strict=True)
+            if is_undecided(other, self._content.text(self._block.header, place))
+        ]
         self._found.doubts += [Note(row + 1, doubt) for doubt in (*span.doubts, *undecided)]
         yield from (_reservation(part, person, span) for part in parts)
 

@@ -144,6 +144,8 @@ def _from_to(start: Cell, end: Cell, reader: DateReader) -> Span:
 def _within_days(start: Cell, end: Cell, day: Cell, time: Cell, reader: DateReader) -> Span:
     """The span of a row with a day, whose `start` and `end` may be times of it."""
     period = _period(day, reader)
+    if period is None and _BEFORE.match(day.text):
+        raise ValueError(f"{plain_text(day.text, 40)!r} is no day")
     first = None if period else _moment(day, reader)
     begins = period.start if period else first and first.at
     ends = (

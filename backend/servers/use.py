@@ -29,7 +29,8 @@ def use_of(snapshot: Snapshot, before: State | None) -> State:
         working = working_gpus(snapshot)
         if all(is_full(gpu) for gpu in working):
             return State.FULL
-        if not all(is_free(gpu) for gpu in working):
+        # A job on a faulty GPU is use all the same.
+        if not all(is_free(gpu) for gpu in working) or any(computing(gpu) for gpu in gpus):
             return State.BUSY
     elif snapshot.other_gpus or host.cpu_percent is None:
         return State.BUSY

@@ -16,6 +16,7 @@ _MOST_DAYS = (date.max - EPOCH.date()).days
 _NUMBERS = re.compile(r"(\d{1,4})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{1,4})\.?", re.ASCII)
 _WITHOUT_YEAR = re.compile(r"\d{1,2}\s?[./-]\s?\d{1,2}[./]?", re.ASCII)
 _WEEKDAY = re.compile(r"([^\W\d]+)[.,]*\s+(.+)|(.+?)[,\s]*\(([^\W\d]+)\.?\)")
+_IS_PERIOD = re.compile(r"\s[-\u2013\u2014~]\s")
 _NEAR_YEARS = 15
 """How far from now a year of two digits may be, where the numbers fit another order as well."""
 _SHOWN_CHARACTERS = 40
@@ -114,7 +115,8 @@ class DateReader:
                     raise ValueError(f"{_quoted(text)} is another day of the week")
                 if day:
                     return day, doubt
-        in_words = day_in_words(text, self.language)
+        # dateparser takes the 27 of `Nov 25 - 27` for a year.
+        in_words = None if _IS_PERIOD.search(text) else day_in_words(text, self.language)
         if in_words is None and self._lacks_year(text):
             raise ValueError(f"no year in {_quoted(text)}")
         return (_day(in_words.year, in_words.month, in_words.day) if in_words else None), ""

@@ -31,6 +31,22 @@ HABITS = [
         "2 understood, row 4 doubtful: 'pending' beside it, and it counts",
     ),
     Layout(
+        "what is not approved yet",
+        [
+            ["Server", "User", "From", "Until", "Approved?"],
+            ["gpu1", "Kim", "2026-11-24", "2026-11-27", "yes"],
+            ["gpu2", "Max", "2026-11-24", "2026-11-27", "no"],
+        ],
+        [f"gpu1 Kim {WEEK}", f"gpu2 Max {WEEK}"],
+        "2 understood, row 3 doubtful: 'no' beside it, and it counts",
+    ),
+    Layout(
+        "half a period in a column of days",
+        [["Server", "When", "Who"], ["gpu1", "from 25 Nov 2026", "Kim"], ["gpu2", "Nov 25 - 27", "Lee"]],
+        [],
+        "0 understood, row 2 not: 'from 25 Nov 2026' is no day; row 3 not: no date in 'Nov 25 - 27'",
+    ),
+    Layout(
         "a row of sums, and notes below",
         [
             ["Server", "User", "From", "Until"],

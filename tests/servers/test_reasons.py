@@ -62,6 +62,7 @@ ECC = "GPU 0 has uncorrected ECC errors (2 since the driver started)"
     [
         # GPUs that fail
         (answer(0, (gpu(0, 0, 0.005, ecc_uncorrected=2), FREE[1])), State.IDLE, f"{ECC}; 1 of 2 GPUs free"),
+        (answer(0, (gpu(0, 90, 0.5, "kim", ecc_uncorrected=2), FREE[1])), State.BUSY, f"{ECC}; 1 of 2 GPUs free"),
         (answer(0, (gpu(0, 0, 0.005, ecc_uncorrected=2),)), State.FULL, f"{ECC}; no working GPU"),
         (answer(0, (gpu(0, 0, 0.005, rows_failed=True), FREE[1])), State.IDLE,
          "GPU 0 cannot replace a broken row of its memory; 1 of 2 GPUs free"),
