@@ -1,3 +1,4 @@
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ from backend.settings import Home
 from tests.jobs.ending import end_all
 from tests.probe.fake_gpus import FakeGpus, compiled_nvml
 from tests.speech import write_words
+
+# The processes that the tests start keep what they compile; each would else compile all of Sheetrack again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Nine pictures take longer than a training of tones. Tests that look at them ask for `pictures`.
+os.environ["SHEETRACK_FIGURES"] = "0"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,6 +60,12 @@ def _described_once() -> Iterator[None]:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("SHEETRACK_HOME", str(tmp_path / "home"))
     return Home()
+
+
+@pytest.fixture
+def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has trainings draw their pictures, as they do for people."""
+    monkeypatch.delenv("SHEETRACK_FIGURES")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from backend.probe.snapshot import Snapshot
 from backend.servers.server import TOKEN_VARIABLE, read_agent_token
 from backend.times import iso, now
 from models.run_folder import RunFolder
-from tests.patience import wait_until
+from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.probe.fake_gpus import FakeGpus
 from tests.servers.agents import SERVE, TOKEN, AgentProcess, token_file
 
@@ -201,7 +201,7 @@ def test_a_disk_that_hangs_does_not_silence_the_agent(tmp_path: Path, fake_gpus:
         asking = [threading.Thread(target=ask) for _ in range(12)]
         for thread in asking:
             thread.start()
-        assert refused.wait(60)
+        assert refused.wait(PATIENCE_SECONDS)
         for _ in range(3):
             assert Snapshot.model_validate_json(agent.get("/snapshot").content).gpus
     finally:

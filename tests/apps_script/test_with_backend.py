@@ -256,7 +256,7 @@ def test_in_the_tab_of_a_comparison_its_picture_appears(world: dict[str, Any], l
     assert seen["alerts"][0].startswith("There is no picture that compares 'a' with 'b'.")
 
 
-def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home) -> None:
+def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home, pictures: None) -> None:
     write_words(home.data / "tones")
     sheetrack = Sheetrack(home)
     recipe = {"architecture": "ch32", "depth": 4, "epochs": 1, "data": "tones"}

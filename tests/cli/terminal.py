@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from typing import Self
 
-_PATIENCE_SECONDS = 120
+from tests.patience import PATIENCE_SECONDS
+
 _RUN = (
     "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # so that Ctrl-C reaches it
     "from backend.cli import main; main()"
@@ -61,7 +62,7 @@ class Terminal:
         interrupt that comes after it has looked for one and before it waits for keys.
         """
         self.see(after)
-        until = time.monotonic() + _PATIENCE_SECONDS
+        until = time.monotonic() + PATIENCE_SECONDS
         while "Stopped." not in self.shown and time.monotonic() < until:
             os.write(self._ours, b"\x03")
             pressed = time.monotonic()
@@ -71,7 +72,7 @@ class Terminal:
 
     def see(self, text: str) -> str:
         """Waits until `text` is shown, after what was waited for last; returns all up to there."""
-        until = time.monotonic() + _PATIENCE_SECONDS
+        until = time.monotonic() + PATIENCE_SECONDS
         while text not in self.shown[self._read :]:
             assert time.monotonic() < until, f"{text!r} is not shown:\n{self.shown}"
             assert self._more(1) or self.process.poll() is None or self._more(0), self.shown
@@ -80,7 +81,7 @@ class Terminal:
 
     def end(self) -> int:
         """Waits for the command's end; returns its exit code."""
-        until = time.monotonic() + _PATIENCE_SECONDS
+        until = time.monotonic() + PATIENCE_SECONDS
         while self.process.poll() is None:
             assert time.monotonic() < until, self.shown
             self._more(0.1)

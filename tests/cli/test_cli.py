@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, dict[str, A
     name = '=HYPERLINK("x") <b>'
     answer = run(
         "train", "ch32", "--depth", "4", "--data", str(words), "--epochs", "2", "--name", name, "--json",
-        SHEETRACK_HOME=str(home.path),
+        SHEETRACK_HOME=str(home.path), SHEETRACK_FIGURES="1",
     )  # fmt: skip
     return home, data(answer)
 
@@ -49,11 +49,11 @@ def test_train_ends_with_the_content_of_its_result(trained: tuple[Home, dict[str
 
 def test_a_direct_training_has_its_row_among_the_results(trained: tuple[Home, dict[str, Any]]) -> None:
     home, result = trained
-    rows = data(run("results", "--json", SHEETRACK_HOME=str(home.path)))
+    rows = data(run_here("results", "--json", SHEETRACK_HOME=str(home.path)))
     assert [(row["run"], row["content"]["test_accuracy"]) for row in rows] == [
         (result["run"], result["test_accuracy"])
     ]
-    shown = run("results", SHEETRACK_HOME=str(home.path)).stdout
+    shown = run_here("results", SHEETRACK_HOME=str(home.path)).stdout
     assert result["run"] in shown
     assert '=HYPERLINK("x") <b>' in shown
 
@@ -65,7 +65,7 @@ def test_export_writes_tabs_with_colour_scales_sparklines_and_pictures(
 ) -> None:
     home, result = trained
     file = tmp_path / "lab.xlsx"
-    assert run("export", str(file), SHEETRACK_HOME=str(home.path)).returncode == 0
+    assert run_here("export", str(file), SHEETRACK_HOME=str(home.path)).returncode == 0
     workbook = openpyxl.load_workbook(file)
     tab = f"Run {result['run']}"
     assert {"Results", "Leaderboard", tab} <= set(workbook.sheetnames)
@@ -88,7 +88,7 @@ def test_pictures_are_drawn_again_from_the_folder(trained: tuple[Home, dict[str,
     before = [file.name for file in folder.drawn()]
     for file in folder.drawn():
         file.unlink()
-    assert run("figures", result["run"], SHEETRACK_HOME=str(home.path)).returncode == 0
+    assert run_here("figures", result["run"], SHEETRACK_HOME=str(home.path)).returncode == 0
     assert [file.name for file in folder.drawn()] == before
 
 
@@ -97,7 +97,7 @@ def test_a_chosen_clip_is_shown_on_its_way_through_the_network(trained: tuple[Ho
     folder = RunFolder(home.runs / result["run"])
     before = folder.analysis_file.read_bytes()
     clip = "cat/training03_nohash_0.wav"
-    assert run("figures", folder.id, "--clip", clip, SHEETRACK_HOME=str(home.path)).returncode == 0
+    assert run_here("figures", folder.id, "--clip", clip, SHEETRACK_HOME=str(home.path)).returncode == 0
     with np.load(folder.analysis_file) as analysis:
         assert (str(analysis["clip_name"]), str(analysis["clip_label"])) == (clip, "cat")
     answer = run("figures", folder.id, "--clip", "cat/none.wav", SHEETRACK_HOME=str(home.path))
@@ -107,13 +107,13 @@ def test_a_chosen_clip_is_shown_on_its_way_through_the_network(trained: tuple[Ho
 
 def test_launch_queues_and_cancel_ends(home: Home, tmp_path: Path) -> None:
     words = write_words(tmp_path / "tones")
-    server = data(run("status", "--json"))[0]["name"]
-    job = data(run("launch", "ch32", "--server", server, "--data", str(words), "--json"))
+    server = data(run_here("status", "--json"))[0]["name"]
+    job = data(run_here("launch", "ch32", "--server", server, "--data", str(words), "--json"))
     assert (job["state"], job["recipe"]["depth"]) == ("queued", 8)
-    assert job["id"] in run("jobs").stdout
-    assert data(run("cancel", job["id"], "--json"))["state"] == "cancelled"
-    assert [entry["state"] for entry in data(run("jobs", "--json"))] == ["cancelled"]
-    assert data(run("cancel", job["id"], "--json"))["state"] == "cancelled"
+    assert job["id"] in run_here("jobs").stdout
+    assert data(run_here("cancel", job["id"], "--json"))["state"] == "cancelled"
+    assert [entry["state"] for entry in data(run_here("jobs", "--json"))] == ["cancelled"]
+    assert data(run_here("cancel", job["id"], "--json"))["state"] == "cancelled"
 
 
 def test_status_tells_of_this_machine(home: Home) -> None:
@@ -146,9 +146,9 @@ def test_architectures_lists_the_published_counts(home: Home) -> None:
 
 
 def test_doctor_finds_what_is_wrong_and_says_what_to_do(home: Home) -> None:
-    assert run("doctor").returncode == 0
+    assert run_here("doctor").returncode == 0
     home.settings_file.write_text("refresh_seconds = 'soon'")
-    answer = run("doctor", "--json")
+    answer = run_here("doctor", "--json")
     assert answer.returncode == 1
     wrong = [finding for finding in json.loads(answer.stdout) if not finding["ok"]]
     assert [finding["what"] for finding in wrong] == ["Settings"]
@@ -193,7 +193,7 @@ def test_an_empty_folder_is_said_to_be_empty(home: Home, tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     said = complaint(run("train", "ch32", "--data", str(tmp_path / "empty")), 1)
     assert "empty" in said
-    assert not home.store_file.exists() or data(run("results", "--json")) == []
+    assert not home.store_file.exists() or data(run_here("results", "--json")) == []
 
 
 def test_a_stopped_run_is_resumed(home: Home, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_stopped_run_is_resumed(home: Home, tmp_path: Path) -> None:
     recipe = Recipe(architecture="ch32", depth=4, epochs=1, data=str(words))
     folder = RunFolder.create(home.runs, recipe)
     assert data(run("train", "--resume", folder.id, "--json"))["run"] == folder.id
-    assert [row["run"] for row in data(run("results", "--json"))] == [folder.id]
+    assert [row["run"] for row in data(run_here("results", "--json"))] == [folder.id]
     assert "is finished, with 1 epoch." in complaint(run_here("train", "--resume", folder.id), 1)
     assert "is finished" in complaint(run_here("train", "--resume", folder.id, "--epochs", "1"), 1)
     further = data(run_here("train", "--resume", folder.id, "--epochs", "2", "--json"))

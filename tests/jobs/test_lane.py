@@ -12,6 +12,7 @@ from backend.jobs.job import Job, JobState
 from backend.settings import Home
 from models.run_folder import RunFolder
 from tests.jobs.scripted import ScriptedEngine, ScriptedLab, seen
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_an_error_of_one_job_is_its_reason_and_logged_once(
@@ -125,11 +126,11 @@ def test_a_server_that_hangs_delays_its_own_jobs_only(home: Home) -> None:
     quick = lab.job("here")
     for _ in range(4):
         lab.queue.advance(wait_seconds=0)
-        lab.queue._lanes["here"].wait(60)  # the others are still being asked
+        lab.queue._lanes["here"].wait(PATIENCE_SECONDS)  # the others are still being asked
     assert seen(lab, quick) == (JobState.RUNNING, "")
     here.running.clear()
     lab.queue.advance(wait_seconds=0)
-    lab.queue._lanes["here"].wait(60)
+    lab.queue._lanes["here"].wait(PATIENCE_SECONDS)
     ended = f"it ended without a result: the last words of {quick.id}"
     assert seen(lab, quick) == (JobState.FAILED, ended)
     assert {seen(lab, job)[0] for job in hanging} == {JobState.RUNNING}

@@ -1,8 +1,5 @@
 """The networks: their published sizes, and that the fast form computes the plain one."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch.nn import functional
@@ -12,6 +9,7 @@ from models.architectures import build
 from models.architectures.convolution import Convolution
 from models.architectures.cost import mflop_per_clip, parameters, table
 from models.published import PARAMETERS
+from tests.models.forked import Forked
 
 
 def ch_parameters(channels: int, depth: int, batch_norm: bool, words: int = 16) -> int:
@@ -142,8 +140,7 @@ def test_what_is_not_offered_is_refused_with_what_is(name: str, depth: int | Non
 
 
 def test_the_command_lists_every_network_once(networks: tuple[NetworkSize, ...]) -> None:
-    command = [sys.executable, "-P", "-m", "models", "architectures"]
-    printed = Table.model_validate_json(subprocess.run(command, check=True, capture_output=True).stdout)
+    printed = Table.model_validate_json(Forked("architectures").ended().stdout)
     assert printed.networks == networks
     keys = [(network.architecture, network.depth, network.batch_norm) for network in networks]
     assert len(keys) == len(set(keys)) == 2 * sum(len(one.depths) for one in ARCHITECTURES.values())

@@ -10,12 +10,12 @@ import pytest
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from models.run_reader import read_recipe, read_result
+from tests.models.forked import Forked
 from tests.models.tone_words import write_tones
 
 
 def models(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "models", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return Forked(*arguments).ended()
 
 
 def test_describe_tells_people_and_programs(tmp_path: Path) -> None:

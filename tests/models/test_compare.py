@@ -12,6 +12,7 @@ from models.compare import CompareError, compare
 from models.run_folder import RunFolder
 from models.run_reader import BrokenRunError
 from models.significance import mcnemar, two_proportions
+from tests.models.forked import Forked
 from tests.models.made_run import make_run
 from tests.models.raw_files import raw_result
 
@@ -177,12 +178,11 @@ def test_comparing_needs_neither_torch_nor_numpy_nor_matplotlib() -> None:
 def test_the_command_prints_json_and_draws_a_picture(tmp_path: Path) -> None:
     run, picture = make_run(tmp_path), tmp_path / "difference.png"
     asked = ["compare", "published:ch32", str(run.path), "--picture", str(picture)]
-    command = [sys.executable, "-m", "models", *asked]
-    printed = subprocess.run(command, check=True, capture_output=True).stdout
-    assert json.loads(printed)["b"]["name"] == run.id
+    printed = Forked(*asked).ended()
+    assert printed.returncode == 0, printed.stderr
+    assert json.loads(printed.stdout)["b"]["name"] == run.id
     assert picture.read_bytes().startswith(b"\x89PNG")
-    command[4] = "published:none"
-    failed = subprocess.run(command, check=False, capture_output=True, text=True)
+    failed = Forked("compare", "published:none", *asked[2:]).ended()
     assert failed.returncode == 1
     assert failed.stderr == (
         "error: there is no published matrix published:none: choose published:base or published:ch32\n"

@@ -20,6 +20,7 @@ from models.recipe import Recipe
 from models.run_folder import RunFolder
 from models.training import snapshots
 from models.training.loop import epoch_seed
+from tests.models.forked import Forked
 from tests.models.raw_files import raw_history, raw_progress, raw_result, recipe_of
 from tests.models.tone_words import write_tones
 from tests.patience import PATIENCE_SECONDS
@@ -36,12 +37,8 @@ def new_run(runs: Path, data: Path, **changes: Any) -> RunFolder:
     return RunFolder.create(runs, Recipe(data=str(data), **{**SMALL, **changes}))
 
 
-def training(folder: RunFolder, *options: str) -> list[str]:
-    return command("train", str(folder.path), *options)
-
-
 def train(folder: RunFolder, *options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(training(folder, *options), capture_output=True, text=True, check=False)
+    return Forked("train", folder.path, *options).ended()
 
 
 def weights(folder: RunFolder) -> dict[str, Any]:
@@ -72,8 +69,11 @@ def assert_same_training(one: RunFolder, other: RunFolder) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tones: Path) -> RunFolder:
+    """Trained as for people: by the command, with pictures."""
     folder = new_run(tmp_path_factory.mktemp("runs"), tones)
-    done = train(folder)
+    environment = {name: value for name, value in os.environ.items() if name != "SHEETRACK_FIGURES"}
+    words = command("train", str(folder.path))
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     folder.log_file.write_text(done.stdout)
     return folder
@@ -216,13 +216,12 @@ def interrupt(
     folder: RunFolder, number: signal.Signals, after_epochs: int
 ) -> "subprocess.CompletedProcess[str]":
     """Starts the training and sends the signal in the middle of the epoch after `after_epochs`."""
-    process = subprocess.Popen(training(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Forked("train", folder.path)
     end = time.monotonic() + PATIENCE_SECONDS
-    while len(raw_history(folder)) < after_epochs and process.poll() is None and time.monotonic() < end:
+    while len(raw_history(folder)) < after_epochs and process.is_running() and time.monotonic() < end:
         time.sleep(0.01)
     process.send_signal(number)
-    out, errors = process.communicate(timeout=PATIENCE_SECONDS)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+    return process.ended()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -268,14 +267,14 @@ def test_a_run_that_was_killed_goes_on_even_from_a_torn_line(
 
 def test_a_run_stopped_before_its_first_epoch_says_so(tmp_path: Path, tones: Path) -> None:
     folder = new_run(tmp_path, tones, epochs=50)
-    process = subprocess.Popen(training(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Forked("train", folder.path)
     end = time.monotonic() + PATIENCE_SECONDS
     while not folder.progress_file.exists() and time.monotonic() < end:
         time.sleep(0.005)
-    process.terminate()
-    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 143
-    assert errors.startswith("stopped after epoch ")
+    process.send_signal(signal.SIGTERM)
+    done = process.ended()
+    assert done.returncode == 143
+    assert done.stderr.startswith("stopped after epoch ")
 
 
 def test_a_training_ends_at_its_time_limit_and_goes_on(
@@ -323,7 +322,8 @@ def test_a_reader_who_goes_away_does_not_stop_the_training(tmp_path: Path, tones
     folder = new_run(tmp_path, tones)
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(training(folder), stdout=subprocess.PIPE, stderr=quiet, env=buffered)
+    words = command("train", str(folder.path))
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=quiet, env=buffered)
     assert process.stdout is not None
     process.stdout.close()
     assert process.wait(PATIENCE_SECONDS) == 0

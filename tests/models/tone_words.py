@@ -8,4 +8,4 @@ from tests.speech import write_words
 def write_tones(
     folder: Path, words: tuple[str, ...] = ("low", "middle", "high"), clips: tuple[int, int, int] = (12, 4, 4)
 ) -> Path:
-    return write_words(folder, words, clips)
+    return write_words(folder, words, clips, lists=True)

@@ -13,6 +13,7 @@ from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from tests.jobs.ending import end_all
 from tests.page.lab import TOKEN, Lab
+from tests.patience import PATIENCE_MILLISECONDS
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
@@ -25,7 +26,7 @@ QUIET = [
     "--no-sandbox",
 ]
 
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +64,7 @@ def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(f"a dialog: {dialog.message}"))
         return page
@@ -133,8 +134,8 @@ def poll(page: Page) -> None:
 
 
 def refresh(sidebar: Page) -> None:
-    """Lets pass what the sidebar waits at most before it asks again."""
-    sidebar.clock.run_for(11_000)
+    """Lets pass what the sidebar waits before it asks again: longer after each failure."""
+    sidebar.clock.run_for(max(11_000, sidebar.evaluate("refreshMs") + 1000))
 
 
 def settle(sidebar: Page) -> None:

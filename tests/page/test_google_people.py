@@ -80,7 +80,7 @@ def sign_in(sheet: OpenSheet, sidebar: Page, token: str) -> None:
 
 
 def test_kim_launches_sees_what_came_out_and_cancels_and_a_guest_only_sees(
-    sheet: OpenSheet, sidebar: Page, sheetrack: Sheetrack, accounts: GoogleAccounts
+    sheet: OpenSheet, sidebar: Page, sheetrack: Sheetrack, accounts: GoogleAccounts, pictures: None
 ) -> None:
     answer, jobs = sidebar.locator("#answer"), sidebar.locator("#jobs > li")
     guest_may_not = (

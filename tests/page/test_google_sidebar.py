@@ -15,7 +15,7 @@ from backend.settings import Home
 from tests.apps_script.add_on import opened
 from tests.examples import recipe_of
 from tests.page.conftest import backend, refresh
-from tests.patience import PATIENCE_MILLISECONDS
+from tests.patience import wait_until
 from tests.speech import write_words
 
 pytestmark = pytest.mark.browser
@@ -31,6 +31,7 @@ def test_a_training_is_launched_followed_and_opened_and_another_cancelled(
     sheetrack: Sheetrack, google_page: Page
 ) -> None:
     here = this_machine()
+    google_page.clock.install()
     with backend(sheetrack) as local, opened(**local) as sheet:
         google_page.goto(f"{sheet.address}/openSidebar")
         expect(google_page.locator("#servers b")).to_have_text([here])
@@ -53,11 +54,14 @@ def test_a_training_is_launched_followed_and_opened_and_another_cancelled(
         (second,) = (job for job in sheetrack.jobs.unfinished_jobs() if job.id != first.id)
         google_page.get_by_role("button", name=f"Cancel {second.work.title} on {here}").click()
         google_page.get_by_role("button", name="Cancel job").click()
+        wait_until(lambda: sheetrack.jobs.job(second.id).state is JobState.CANCELLED)
+        refresh(google_page)
         expect(jobs.filter(has_text=second.work.title)).to_contain_text("cancelled")
-        assert sheetrack.jobs.job(second.id).state is JobState.CANCELLED
 
         done = jobs.filter(has_text=first.work.title)
-        expect(done).to_contain_text("done", timeout=PATIENCE_MILLISECONDS)
+        wait_until(lambda: sheetrack.jobs.job(first.id).state.is_over)
+        refresh(google_page)
+        expect(done).to_contain_text("done")
         assert {job.id for job in sheetrack.jobs.finished_jobs(20)} == {first.id, second.id}
         assert sheetrack.jobs.unfinished_jobs() == []
         sheet.change(cell={"row": 1, "column": 1, "text": "", "tab": f"Run {first.id}"})

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(chromium: Browser, home: Home) -> Iterator[Page]:
+def page(chromium: Browser, home: Home, pictures: None) -> Iterator[Page]:
     write_words(home.data / "tones", WORDS)
     sheetrack = Sheetrack(home)
     with serving(sheetrack, 0) as address:

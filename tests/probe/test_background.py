@@ -6,6 +6,7 @@ import pytest
 
 from backend.probe import background
 from backend.probe.background import BackgroundReader, Lookups
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_a_reading_that_hangs_is_waited_for_once() -> None:
@@ -65,7 +66,7 @@ def test_an_answer_that_does_not_come_delays_no_other() -> None:
 
     def find(key: int) -> str:
         if key < 3:
-            released.wait(60)
+            released.wait(PATIENCE_SECONDS)
         return f"answer {key}"
 
     found = Lookups("answers", find, kept_seconds=lambda _: 60)
@@ -99,7 +100,9 @@ def test_an_answer_is_looked_for_again_once_it_is_old() -> None:
 def test_a_lookup_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "PATIENCE_SECONDS", 0.2)
     released = threading.Event()
-    found: Lookups[str, bool] = Lookups("answers", lambda key: released.wait(60), kept_seconds=lambda _: 60)
+    found: Lookups[str, bool] = Lookups(
+        "answers", lambda key: released.wait(PATIENCE_SECONDS), kept_seconds=lambda _: 60
+    )
     found.get("a")
     while (silent := found.silent_seconds()) is None:
         time.sleep(0.01)

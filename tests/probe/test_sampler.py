@@ -60,7 +60,7 @@ def test_a_disk_that_hangs_is_told_and_hides_nothing_else(
 
     def read(folder: Path, *, must_be_writable: bool) -> dict[str, Any]:
         if folder == tmp_path:
-            released.wait(60)
+            released.wait(PATIENCE_SECONDS)
         return read_disk(folder, must_be_writable=must_be_writable)
 
     monkeypatch.setattr(background, "PATIENCE_SECONDS", 0.2)

@@ -19,7 +19,7 @@ from backend.servers.state import ServerStatus, State
 from backend.servers.status import Status
 from backend.settings import Home
 from backend.times import now
-from tests.patience import wait_until
+from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.probe.fake_gpus import FakeGpus
 from tests.servers.agents import (
     AgentProcess,
@@ -298,7 +298,7 @@ def test_who_answers_is_known_while_others_are_waited_for(
     token, released = token_file(tmp_path), threading.Event()
 
     def late(request: BaseHTTPRequestHandler) -> None:
-        released.wait(60)
+        released.wait(PATIENCE_SECONDS)
         good_snapshot(request)
 
     with answering(late) as slow, answering(good_snapshot) as quick:

@@ -3,11 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
 from backend.service.serving import serving
+from backend.service.timers import Timers
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from tests.page.runs import a_result
@@ -24,7 +26,7 @@ FIRST = (
     ("publisher", "flush"),
     ("notifier", "send"),
 )
-"""What runs within ten seconds of the start."""
+"""What runs within ten seconds of the start: here a tenth of that."""
 AGAIN = ("status.refresh", "queue.advance", "publisher.flush")
 """What runs once more within that time."""
 
@@ -32,6 +34,19 @@ AGAIN = ("status.refresh", "queue.advance", "publisher.flush")
 def test_jobs_that_fail_stop_neither_others_nor_themselves(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    every = Timers.every
+
+    def sooner(
+        timers: Timers,
+        seconds: float,
+        call: Callable[[], object],
+        *,
+        after: float | None = None,
+        **more: Any,
+    ) -> None:
+        every(timers, seconds / 10, call, after=None if after is None else after / 10, **more)
+
+    monkeypatch.setattr(Timers, "every", sooner)
     home.path.mkdir()
     home.settings_file.write_text('refresh_seconds = 2\n[reservations]\ntab = "Reservations.csv"\n[notify]\n')
     sheetrack = Sheetrack(home)

@@ -22,6 +22,8 @@ from tests.servers.agents import AgentProcess, free_port
 SERVER = "far"
 NAMED_NOWHERE = "nowhere"
 _TOKEN = "what Ray asks for, which is a long random text"
+_OF_TESTS = ("CUDA", "SHEETRACK_FIGURES")
+"""Variables of the tests that trainings there do not inherit."""
 _ADDRESS = "127.0.0.10"  # 127.0.0.1 would be taken for the machine's address in its network
 
 
@@ -116,7 +118,7 @@ def ray_cluster() -> Iterator[Cluster]:
         command = ["-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"]
         command += [f"--{option}={value}" for option, value in options.items()]
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("CUDA")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(_OF_TESTS)},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(token),
@@ -154,7 +156,7 @@ def _end(head: subprocess.Popen[bytes], home: Path) -> None:
     """Whatever was started has our home in its environment."""
     head.terminate()
     with suppress(subprocess.TimeoutExpired):
-        head.wait(60)
+        head.wait(PATIENCE_SECONDS)
     for _ in range(2):  # what was being started when it was looked for
         strays = []
         for process in psutil.process_iter():

@@ -151,7 +151,7 @@ def far(home: Home, cluster: Cluster) -> Iterator[Place]:
     place.close()
 
 
-def test_a_training_is_started_once_and_all_that_it_leaves_is_here(place: Place) -> None:
+def test_a_training_is_started_once_and_all_that_it_leaves_is_here(place: Place, pictures: None) -> None:
     job = place.start(place.job(name=HOSTILE))
     assert place.engine.poll(job) in (ProcessState.PENDING, ProcessState.RUNNING)
     assert place.engine.start(job) == job.handle

@@ -19,7 +19,7 @@ from models.process import Identity, command, identify
 from models.run_folder import RunFolder
 from models.run_lock import RunLock
 from tests import examples
-from tests.patience import wait_until
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 STUBBORN = """
 import os, signal, time
@@ -127,7 +127,7 @@ def test_a_pid_that_counts_elsewhere_is_left_alone(tmp_path: Path, job: Job, fie
         assert innocent.poll() is None
         # The same process, named in full, is ended.
         engine.stop(job.model_copy(update={"handle": identify(innocent.pid).model_dump_json()}))
-        assert innocent.wait(60)
+        assert innocent.wait(PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -149,7 +149,7 @@ def test_whatever_holds_the_lock_is_ended(tmp_path: Path, job: Job, options: lis
         assert folder.trainer_pid() is None
         assert Identity.model_validate_json(engine.start(job)).pid == holder.pid
         engine.stop(job)
-        holder.wait(60)
+        holder.wait(PATIENCE_SECONDS)
         assert engine.poll(job) is ProcessState.EXITED
 
 
@@ -160,7 +160,7 @@ def test_a_process_that_only_reads_the_lock_file_is_left_alone(tmp_path: Path, j
     reading = f"file = open({str(folder.lock_file)!r}); print(flush=True); import time; time.sleep(600)"
     with process(reading) as reader, holding(folder) as holder:
         LocalEngine(tmp_path).stop(job, kill=True)
-        holder.wait(60)
+        holder.wait(PATIENCE_SECONDS)
         assert reader.poll() is None
 
 
@@ -180,7 +180,11 @@ def test_a_training_is_found_before_it_has_done_anything(
             LocalEngine(tmp_path).start(job)
     assert folder.is_locked()
     second = subprocess.run(
-        command("train", str(folder.path)), check=False, capture_output=True, text=True, timeout=120
+        command("train", str(folder.path)),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert "already being trained" in second.stderr
     following = LocalEngine(tmp_path)
