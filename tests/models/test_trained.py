@@ -89,7 +89,7 @@ def test_a_recording_is_heard_with_probabilities_and_a_broken_one_named(
     trained: Trained, words: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty.mp3").touch()
-    clip = words / "bed" / "testing00_nohash_0.wav"
+    clip = words / "bed" / "testing01_nohash_0.wav"
     heard, broken = hear(trained, [clip, tmp_path / "empty.mp3"])
     assert broken.error == "empty"
     assert heard.seconds == 1
