@@ -8,14 +8,17 @@ PORT ?= 8000
 LOWEST_TESTS := tests/api tests/notifications tests/sheets tests/test_agent.py tests/probe/test_host.py \
   tests/servers/test_history.py tests/servers/test_poller.py tests/servers/test_status.py
 
-.PHONY: help demo drill test check lowest format setup clean
+.PHONY: help install demo drill test check lowest format setup clean
 
 help:
+	@echo "make install       .venv with what is needed to serve and to train"
 	@echo "make demo          synthetic speech, a training, the page (EXIT=1: stop when trained; PORT=8000)"
 	@echo "make drill         40 jobs while everything around them is killed and stopped (SEED=7 repeats one)"
 	@echo "make test          every check and test"
 	@echo "make check         format, lint, types, layers"
 	@echo "make lowest        tests with the oldest versions of all dependencies"
+
+install: $(VENV)/.ready
 
 demo: $(VENV)/.ready
 	SHEETRACK_HOME="$(DEMO_HOME)" $(BIN)/sheetrack demo --port $(PORT) $(if $(EXIT),--exit)

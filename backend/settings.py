@@ -5,8 +5,10 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -231,7 +233,8 @@ def read_toml(file: Path, model: type[Model]) -> Model:
     except ValidationError as error:
         line = toml_line(text, error.errors()[0]["loc"])
         where = f"{file}, line {line}" if line else str(file)
-        raise InvalidError(f"{where}: {sentence(error)}.", "Correct it, then try again.") from None
+        told = "; ".join(_fault(fault, model) for fault in _faults(error))
+        raise InvalidError(f"{where}: {told}.", "Correct it, then try again.") from None
 
 
 def this_user() -> str:
@@ -273,9 +276,39 @@ def write_private(file: Path, content: bytes) -> None:
 
 def sentence(error: ValidationError) -> str:
     """All that pydantic found wrong, in one line: `depth: Input should be greater than ...; ...`."""
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    # A list whose items are wrong counts as empty too, which tells nothing.
-    told = [fault for fault in faults if fault["type"] != "too_short"] or faults
-    return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'value'}: {fault['msg']}" for fault in told
+    return "; ".join(map(_fault, _faults(error)))
+
+
+def _faults(error: ValidationError) -> Sequence[Mapping[str, Any]]:
+    faults: Sequence[Mapping[str, Any]] = error.errors(
+        include_url=False, include_context=False, include_input=False
     )
+    # A list whose items are wrong counts as empty too, which tells nothing.
+    return [fault for fault in faults if fault["type"] != "too_short"] or faults
+
+
+def _fault(fault: Mapping[str, Any], model: type[BaseModel] | None = None) -> str:
+    """One fault in words; with the `model`, an unknown name has the nearest that is known."""
+    what = fault["msg"].removeprefix("Value error, ")
+    where = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden" and model:
+        near = get_close_matches(str(fault["loc"][-1]), _names(model, fault["loc"][:-1]), 1)
+        what = "there is no such setting" + (f", did you mean {near[0]}" if near else "")
+    return what if fault["type"] == "value_error" and not where else f"{where or 'value'}: {what}"
+
+
+def _names(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """The settings below `path`."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        below = [
+            kind
+            for kind in (annotation, *get_args(annotation))
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
+        if not below:
+            return []
+        model = below[0]
+    return list(model.model_fields)

@@ -4,6 +4,7 @@ import atexit
 import errno
 import os
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +30,7 @@ from models.run_lock import VARIABLE, AlreadyTrainingError, RunLock
 from models.run_reader import BrokenRunError, read_history
 from models.training.errors import Stopped, TimedOut, TrainingError
 
+_BETWEEN_SECONDS = 8
 PATH = click.Path(path_type=Path)
 
 
@@ -176,12 +178,13 @@ def synthetic(folder: Path, clips_a_word: int, seed: int) -> None:
 
     with _bar() as progress:
         line = progress.add_task("voices")
-        written = prepare_synthetic(
-            folder.absolute(),
-            clips_a_word=clips_a_word,
-            seed=seed,
-            report=lambda done, of: progress.update(line, completed=done, total=of),
-        )
+        lines = _Lines()
+
+        def report(done: int, of: int) -> None:
+            progress.update(line, completed=done, total=of)
+            lines.tell(f"{done} of {of} voices have spoken")
+
+        written = prepare_synthetic(folder.absolute(), clips_a_word=clips_a_word, seed=seed, report=report)
     click.echo(f"{folder}: synthetic speech {'written' if written else 'exists already'}")
 
 
@@ -195,11 +198,13 @@ def speech_commands(folder: Path) -> None:
 
     with _bar() as progress:
         lines: dict[str, TaskID] = {}
+        told = _Lines()
 
         def report(doing: str, done: int, total: int | None) -> None:
             if doing not in lines:
                 lines[doing] = progress.add_task(doing)
             progress.update(lines[doing], completed=done, total=total)
+            told.tell(f"{doing}: {done:,}{f' of {total:,}' if total else ''}")
 
         fetched = download.prepare(folder.absolute(), report=report)
         clips = open_clips(read_folder(folder.absolute()), lambda done, of: report("reading clips", done, of))
@@ -293,6 +298,19 @@ def onnx(run_folder: Path, file: Path) -> None:
     from models.training.trained import load  # noqa: PLC0415
 
     write(load(RunFolder(run_folder.absolute())), file)
+
+
+class _Lines:
+    """Tells the progress where no terminal shows a bar: a line at most every 8 s."""
+
+    def __init__(self) -> None:
+        self._due = time.monotonic() + _BETWEEN_SECONDS
+        self._is_needed = not Console(stderr=True).is_terminal
+
+    def tell(self, line: str) -> None:
+        if self._is_needed and time.monotonic() >= self._due:
+            self._due = time.monotonic() + _BETWEEN_SECONDS
+            click.echo(line, err=True)
 
 
 def _bar() -> Progress:

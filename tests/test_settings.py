@@ -50,3 +50,15 @@ def test_an_address_in_the_settings(home: Home) -> None:
     ray = home.settings().ray
     assert ray
     assert ray.address == "http://gpu1:8265"
+
+
+def test_an_unknown_setting_has_the_nearest_known_one(home: Home) -> None:
+    home.path.mkdir()
+    for text, sentence in (
+        ("refresh_second = 3", "refresh_second: there is no such setting, did you mean refresh_seconds"),
+        ('[people]\ncommand = ["kim"]', "people.command: there is no such setting, did you mean commands"),
+        ("zzz = 1", r"zzz: there is no such setting\."),
+    ):
+        home.settings_file.write_text(text)
+        with pytest.raises(InvalidError, match=sentence):
+            home.settings()

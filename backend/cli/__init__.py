@@ -2,6 +2,7 @@
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -41,6 +42,10 @@ COMMANDS = {
 """Every command and the module that holds it, in the order in which help lists them."""
 
 
+PREFIX = "error: "
+"""Begins every sentence that says why a command failed, as those of the models do."""
+
+
 class Commands(click.Group):
     """Imports a command when it is called: an agent has no memory for what the backend needs."""
 
@@ -49,9 +54,12 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
         if cmd_name not in COMMANDS:
-            return None
+            near = get_close_matches(cmd_name, COMMANDS, 3)
+            hint = (
+                f" Did you mean {' or '.join(near)}?" if near else " `sheetrack --help` lists the commands."
+            )
+            raise click.UsageError(f"There is no command {cmd_name!r}.{hint}", ctx)
         command: click.Command = getattr(
             import_module(f"backend.cli.{COMMANDS[cmd_name]}"), cmd_name.replace("-", "_")
         )
@@ -73,11 +81,16 @@ def main() -> None:
     """Exit codes: 0 done, 1 it failed (one sentence says why), 2 wrong usage."""
     try:
         sys.exit(sheetrack.main(prog_name="sheetrack", standalone_mode=False))
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        if isinstance(error, click.UsageError) and error.ctx:
+            click.echo(f"{error.ctx.get_usage()}\n", err=True)
+        _fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail("Stopped.", 130)
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
     except SheetrackError as error:
         _fail(str(error))
     except BrokenPipeError:
@@ -101,5 +114,5 @@ def _sentence(error: Exception) -> str:
 
 
 def _fail(sentence: str, code: int = 1) -> None:
-    click.echo(f"sheetrack: {visible(sentence)}", err=True)
+    click.echo(f"{PREFIX}{visible(sentence)}", err=True)
     sys.exit(code)

@@ -1,5 +1,8 @@
 """Commands that change nothing."""
 
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -7,21 +10,43 @@ import click
 from backend.cli.show import say, show_json, show_table
 from backend.jobs import architectures as networks
 from backend.service.wiring import Sheetrack
+from backend.sheets.table import Cell, Column, Section, Table, Text
 from backend.tabs.jobs import jobs_table
 from backend.tabs.results import results_table
 from backend.tabs.servers import servers_table
+from models.architecture_table import NetworkSize
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Data for programs, on stdout.")
 
 
+_BETWEEN_SECONDS = 5
+
+
 @click.command()
+@click.option("--watch", "is_watched", is_flag=True, help="Show it again every 5 s, until Ctrl-C.")
 @as_json
-def status(*, is_json: bool) -> None:
+def status(*, is_watched: bool, is_json: bool) -> None:
     """Shows every server as it is now, the best to take first."""
+    if is_watched and is_json:
+        raise click.UsageError("--watch shows a table: leave out --json.")
     sheetrack = Sheetrack()
+    _show_status(sheetrack, is_json=is_json, is_first=True)
+    with suppress(KeyboardInterrupt):
+        while is_watched:
+            _pause()
+            _show_status(sheetrack, is_json=False, is_first=False)
+
+
+def _pause() -> None:
+    time.sleep(_BETWEEN_SECONDS)
+
+
+def _show_status(sheetrack: Sheetrack, *, is_json: bool, is_first: bool) -> None:
     with sheetrack.status as current:
         servers = current.look()
     reservations = sheetrack.reservations
+    if not is_first:
+        click.clear()
     if reservations:
         reservations.look()
         servers = reservations.shown_on(servers)
@@ -65,21 +90,63 @@ def results(*, limit: int, is_json: bool) -> None:
 
 
 @click.command()
+@click.option("--all", "shows_all", is_flag=True, help="Every depth, with batch norm and without.")
 @as_json
-def architectures(*, is_json: bool) -> None:
-    """Lists the networks, with their parameters."""
+def architectures(*, shows_all: bool, is_json: bool) -> None:
+    """Lists the networks, with their parameters, at the depth that is trained where none is chosen."""
     known = networks.architectures()
     if is_json:
         show_json(known)
         return
-    for network in known:
-        published = network.published_parameters
-        note = "" if published is None else f"   published: {published:,}"
-        norm = "+BN" if network.batch_norm else "   "
-        size = f"   {network.error or 'size not known'}"
-        if network.parameters is not None and network.mflop_per_clip is not None:
-            size = f"{network.parameters:>12,} parameters{network.mflop_per_clip:>9.1f} Mflop a clip{note}"
-        say(f"{network.architecture:<8}{network.depth:>3} {norm}{size}")
+    columns = (
+        Column(title="Network"),
+        Column(title="Depth"),
+        Column(title="Batch norm"),
+        Column(title="Parameters", format="integer"),
+        Column(title="Published", format="integer"),
+        Column(title="Mflop a clip", format="decimal"),
+        Column(title="Error"),
+    )
+    has_errors = any(network.error for network in known)
+    shown = known if shows_all else tuple(_typical(known))
+    show_table(
+        Table(
+            name="Networks",
+            rank=0,
+            sections=(
+                Section(
+                    columns=columns if has_errors else columns[:-1],
+                    rows=tuple(
+                        _network_row(each, known, shows_all)[: 7 if has_errors else 6] for each in shown
+                    ),
+                    empty="",
+                    note="" if shows_all else "Other depths: sheetrack architectures --all",
+                ),
+            ),
+        )
+    )
+
+
+def _typical(known: Sequence[NetworkSize]) -> Iterator[NetworkSize]:
+    """The network of each architecture at its default depth: the published one, if any."""
+    for name in dict.fromkeys(network.architecture for network in known):
+        ours = [network for network in known if network.architecture == name and network.default]
+        yield next((network for network in ours if network.published_parameters), ours[-1])
+
+
+def _network_row(network: NetworkSize, known: Sequence[NetworkSize], shows_all: bool) -> tuple[Cell, ...]:
+    depths = sorted({each.depth for each in known if each.architecture == network.architecture})
+    offered = f" of {depths[0]} to {depths[-1]}" if len(depths) > 1 and not shows_all else ""
+    mflop = None if network.mflop_per_clip is None else round(network.mflop_per_clip, 1)
+    return (
+        network.architecture,
+        f"{network.depth}{offered}",
+        "yes" if network.batch_norm else "no",
+        network.parameters,
+        network.published_parameters,
+        Text(text=f"{mflop:,}") if mflop is not None else None,
+        Text(text=network.error, tone="bad") if network.error else None,
+    )
 
 
 @click.command()

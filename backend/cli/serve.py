@@ -3,6 +3,7 @@
 import signal
 import socket
 import threading
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ from backend.times import duration
 from models.recipe import Recipe
 
 port_option = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+
+_SILENT_SECONDS = 8
+"""Outside a terminal a line tells at least every 10 s that the training goes on."""
+_PATIENCE_SECONDS = 30
 
 DEMO = {
     "name": "demonstration",
@@ -112,14 +117,39 @@ def _launch_and_follow(address: str, server: str, data: Path) -> Job:
             BarColumn(),
             TextColumn("{task.percentage:3.0f} %"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=(console := Console(stderr=True)),
+            disable=not console.is_terminal,
         ) as bar:
             line = bar.add_task(job.work.title, total=1)
-            while not job.state.is_over:
-                threading.Event().wait(1)
-                job = _job(api.get(f"/jobs/{job.id}"))
-                bar.update(line, completed=job.progress.fraction or 0, description=_stage(job))
+            told, told_at = "", time.monotonic()
+            try:
+                while not job.state.is_over:
+                    threading.Event().wait(1)
+                    job = _job(api.get(f"/jobs/{job.id}"))
+                    bar.update(line, completed=job.progress.fraction or 0, description=_stage(job))
+                    is_silent = time.monotonic() - told_at > _SILENT_SECONDS
+                    if not bar.console.is_terminal and (_stage(job) != told or is_silent):
+                        told, told_at = _stage(job), time.monotonic()
+                        say(f"{told} ({job.progress.fraction or 0:.0%})", err=True)
+            except KeyboardInterrupt:
+                bar.stop()
+                _end(api, job)
+                raise
     return job
+
+
+def _end(api: httpx.Client, job: Job) -> None:
+    """Cancels the training, and waits until it has ended."""
+    say("Ending the training ...", err=True)
+    job = _job(api.post(f"/jobs/{job.id}/cancel"))
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while not job.state.is_over and time.monotonic() < until:
+        threading.Event().wait(0.5)
+        job = _job(api.get(f"/jobs/{job.id}"))
+    ended = "is ended" if job.state.is_over else "is being ended"
+    say(
+        f"The training {ended}; its checkpoint is kept. To go on with it: sheetrack resume {job.id}", err=True
+    )
 
 
 def _stage(job: Job) -> str:
@@ -150,5 +180,6 @@ def _tell(sheetrack: Sheetrack, job: Job, address: str) -> None:
         f"Parameters    {result.parameters:,}\n"
         f"Took          {duration(result.seconds, exact=True)}\n"
         f"Workbook      {file}\n"
-        f"Page          {address}"
+        f"Page          {address}\n"
+        f"See it again  SHEETRACK_HOME={sheetrack.home.path} sheetrack up"
     )

@@ -2,11 +2,14 @@
 
 import re
 import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 
 import click
 from pydantic import BaseModel, TypeAdapter
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text as Words
@@ -29,6 +32,8 @@ _STYLES: dict[Tone, str] = {
     "soft": "dim",
 }
 """The terminal's own colours, which suit its background."""
+_GAP = 2
+"""Columns of the terminal after each column of a table."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _NOT_PRINTING = re.compile(r"[^\x20-\x7e\n]")
 
@@ -42,8 +47,18 @@ def _json_escape(match: re.Match[str]) -> str:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Prints lines of text, on stderr where `err`."""
-    click.echo("\n".join(map(visible, text.split("\n"))), err=err)
+    """Prints lines of text, on stderr where `err`; a terminal gets no line that it would break within a word."""
+    lines = [visible(line) for line in text.split("\n")]
+    if (sys.stderr if err else sys.stdout).isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [part for line in lines for part in _wrapped(line, width)]
+    click.echo("\n".join(lines), err=err)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if cell_len(line) <= width:
+        return [line]
+    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [line]
 
 
 def show_json(content: object) -> None:
@@ -54,31 +69,84 @@ def show_json(content: object) -> None:
 
 
 def show_table(table: Table) -> None:
-    """What the tab of the same name shows."""
+    """What the tab of the same name shows. Outside a terminal every column is shown, however wide that is."""
     terminal = Console()
-    width = terminal.width if terminal.is_terminal else max(shutil.get_terminal_size().columns, 200)
-    console = Console(width=width, highlight=False, emoji=False, markup=False)
     for section in table.sections:
+        width = terminal.width
+        if not terminal.is_terminal:
+            width = max(shutil.get_terminal_size().columns, 200, _least_width(section))
+        console = Console(width=width, highlight=False, emoji=False, markup=False)
         if section.title:
             console.print(visible(section.title), style="bold")
         if not section.rows:
             console.print(visible(section.empty), style="dim")
             continue
-        console.print(_grid(section))
+        grid, left_out = _grid(section, width)
+        console.print(grid)
+        if left_out:
+            console.print(f"Not shown for want of width: {', '.join(left_out)}", style="dim")
         if section.note:
             console.print(visible(section.note), style="dim")
 
 
-def _grid(section: Section) -> Grid:
-    grid = Grid(box=None, pad_edge=False, header_style="dim")
+def _least_width(section: Section) -> int:
+    """The width in which every column has room for its longest word."""
+    columns = [
+        [column.title, *(_words(row[place], column).plain for row in section.rows)]
+        for place, column in enumerate(section.columns)
+    ]
+    return sum(max(map(_longest_word, texts)) + _GAP for texts in columns)
+
+
+def _grid(section: Section, width: int) -> tuple[Grid, list[str]]:
+    """The table in a terminal of that width, and the titles of the columns that have no room.
+
+    The first columns tell most. A column is never narrower than its longest word or number.
+    """
+    titles = [visible(column.title) for column in section.columns]
     shown = [place for place, column in enumerate(section.columns) if column.title != "Again"]
-    for place in shown:
-        column = section.columns[place]
-        is_number = column.format not in ("text", "time")
-        grid.add_column(visible(column.title), justify="right" if is_number else "left", overflow="fold")
-    for row in section.rows:
-        grid.add_row(*(_words(row[place], section.columns[place]) for place in shown))
-    return grid
+    rows = [{place: _words(row[place], section.columns[place]) for place in shown} for row in section.rows]
+    least = {
+        place: max(map(_longest_word, [titles[place], *(row[place].plain for row in rows)]))
+        for place in shown
+    }
+    while len(shown) > 1 and sum(least[place] + _GAP for place in shown) > width:
+        shown.pop()
+    most = {
+        place: max(map(_longest_line, [titles[place], *(row[place].plain for row in rows)]))
+        for place in shown
+    }
+    widths = _shared(width - _GAP * len(shown), [(least[place], most[place]) for place in shown])
+    grid = Grid(box=None, padding=(0, _GAP, 0, 0), header_style="dim")
+    for place, given in zip(shown, widths, strict=True):
+        is_number = section.columns[place].format not in ("text", "time")
+        grid.add_column(titles[place], justify="right" if is_number else "left", overflow="fold", width=given)
+    for row in rows:
+        grid.add_row(*(row[place] for place in shown))
+    return grid, [title for place, title in enumerate(titles) if place not in shown and title != "Again"]
+
+
+def _shared(width: int, needs: Sequence[tuple[int, int]]) -> list[int]:
+    """The width of each column, which has at least its longest word; those that need least more get it first."""
+    given = [least for least, _ in needs]
+    left = max(0, width - sum(given))
+    by_need = sorted(range(len(needs)), key=lambda place: needs[place][1] - needs[place][0])
+    for number, place in enumerate(by_need):
+        least, most = needs[place]
+        more = min(most - least, left // (len(needs) - number))
+        given[place] += more
+        left -= more
+    return [max(1, min(each, width)) for each in given]
+
+
+def _longest_line(text: str) -> int:
+    """Columns of the terminal that it takes."""
+    return max(map(cell_len, text.split("\n")), default=0)
+
+
+def _longest_word(text: str) -> int:
+    """Columns of the terminal that it takes."""
+    return max(map(cell_len, text.split()), default=0)
 
 
 def _words(cell: Cell, column: Column) -> Words:

@@ -179,14 +179,22 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(home: Home) -> None:
         (["export", "nowhere/lab.xlsx"], 1, "nowhere/lab.xlsx"),
         (["export", "lab.txt"], 1, "ends in .xlsx"),
         (["export", "/dev/full"], 1, "is no .xlsx file"),
-        (["dance"], 2, "dance"),
+        (["dance"], 2, "no command 'dance'. `sheetrack --help`"),
+        (["stauts"], 2, "Did you mean status"),
+        (["status", "--watch", "--json"], 2, "leave out --json"),
+        (["export", "r0", "lab.xlsx"], 2, "sheetrack export RUN model.onnx"),
+        (["export", "model.onnx"], 2, "sheetrack export RUN model.onnx"),
+        (["evaluate", "r0", "--data", "."], 1, "no run 'r0'"),
+        (["predict", "r0", "a.wav"], 1, "no run 'r0'"),
         (["up", "--port", "99999"], 2, "99999"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
     words: list[str], code: int, sentence: str, home: Home
 ) -> None:
-    assert sentence in complaint(run_here(*words), code)
+    said = complaint(run_here(*words), code)
+    assert sentence in said
+    assert said.splitlines()[-1].startswith("error: ")
 
 
 def test_an_empty_folder_is_said_to_be_empty(home: Home, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from backend.database import open_database
 from backend.servers.readings import Readings
 from backend.servers.server import this_machine
@@ -40,3 +42,28 @@ def test_status_without_the_tab_says_so(home: Home) -> None:
     [server] = data(looked)
     assert server["reserved"] is None
     assert "There is no tab 'Servers.csv'." in looked.stderr
+
+
+def test_the_status_is_shown_again_until_it_is_interrupted(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[None] = []
+
+    def pause() -> None:
+        waits.append(None)
+        if len(waits) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("backend.cli.look._pause", pause)
+    shown = run_here("status", "--watch")
+    assert (shown.returncode, len(waits)) == (0, 3)
+    assert shown.stdout.count(this_machine()) == 3
+
+
+def test_networks_are_listed_short_and_whole(home: Home) -> None:
+    short = run_here("architectures").stdout
+    [line] = [line for line in short.splitlines() if line.startswith("ch128 ")]
+    assert line.split() == ["ch128", "9", "of", "1", "to", "9", "yes", "2,071,184", "2,071,184", "1,410.5"]
+    assert len(run_here("architectures", "--all").stdout.splitlines()) == 1 + len(
+        data(run_here("architectures", "--json"))
+    )

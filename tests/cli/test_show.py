@@ -1,12 +1,15 @@
 """What the commands print: text from outside cannot do anything to a terminal."""
 
+import io
 import json
 import unicodedata
 
 import pytest
+from rich.console import Console
 
-from backend.cli.show import formatted, say, show_json, show_table
+from backend.cli.show import _grid, _wrapped, formatted, say, show_json, show_table
 from backend.sheets.table import Column, Section, Table, Text
+from backend.tabs.jobs import jobs_table
 from backend.tabs.servers import servers_table
 from tests import examples
 
@@ -74,3 +77,33 @@ def test_sentences_keep_their_lines(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_duration_of_any_length_is_shown() -> None:
     assert formatted(754, "seconds") == "12 min 34 s"
     assert formatted(1e15, "seconds") == "277777777777 h 46 min"
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_word_or_number_is_broken_whatever_the_width(width: int) -> None:
+    reason = "waits: all 8 GPUs in use (kim 3, lee 5) on gpu1.informatik.uni-somewhere.example"
+    jobs = [examples.running(), examples.job("r2", reason=reason)]
+    for table in (servers_table([examples.busy_server()]), jobs_table(jobs, [])):
+        for section in table.sections:
+            grid, left_out = _grid(section, width)
+            shown = io.StringIO()
+            Console(file=shown, width=width).print(grid)
+            lines = shown.getvalue().splitlines()
+            assert max(map(len, lines)) <= width
+            assert len(grid.columns) + len(left_out) == len(section.columns)
+            words = {word for line in lines for word in line.split()}
+            whole = {
+                word
+                for column in grid.columns
+                for cell in (column.header, *column.cells)
+                for word in str(cell).split()
+            }
+            assert words == whole
+            assert next(iter(grid.columns)).header == section.columns[0].title
+            assert width > 40 or left_out
+
+
+def test_a_long_line_is_broken_between_words() -> None:
+    assert _wrapped("one two three", 8) == ["one two", "three"]
+    assert _wrapped("a/path/that/is/longer than", 8) == ["a/path/that/is/longer", "than"]
+    assert _wrapped("  indented", 80) == ["  indented"]
