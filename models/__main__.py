@@ -28,7 +28,7 @@ from models.result import Heard
 from models.run_folder import ForeignRunError, RunFolder
 from models.run_lock import VARIABLE, AlreadyTrainingError, RunLock
 from models.run_reader import BrokenRunError, read_history
-from models.training.errors import Stopped, TimedOut, TrainingError
+from models.training.errors import Stopped, TimedOut, TrainingError, stop_on_signals
 
 _BETWEEN_SECONDS = 8
 PATH = click.Path(path_type=Path)
@@ -63,18 +63,19 @@ def train(run_folder: Path, *, progress: bool, figures: bool, processes: int) ->
     folder = RunFolder(run_folder.absolute())
     if not folder.recipe_file.exists():
         raise TrainingError(f"{folder.path} is no run folder: it has no recipe.json")
+    stop_on_signals()
     try:
         # Before torch is imported, which takes seconds: until then a second start would train beside this one.
         with folder.lock():
             from models.training.train import train as train_run  # noqa: PLC0415
 
             train_run(folder, bar=progress, figures=figures, processes=processes)
-    except (Stopped, TimedOut, KeyboardInterrupt) as stopped:  # the last one while torch is imported
+    except (Stopped, TimedOut) as stopped:
         epochs = len(read_history(folder))
         why = "its time limit is over" if isinstance(stopped, TimedOut) else "stopped"
         step = "resume" if os.environ.get("SHEETRACK_RUN") else "train --resume"  # a job's, or a person's
         click.echo(f"{why} after epoch {epochs}; go on with: sheetrack {step} {folder.id}", err=True)
-        sys.exit(130 if isinstance(stopped, KeyboardInterrupt) else stopped.exit_code)
+        sys.exit(stopped.exit_code)
 
 
 def _say_where() -> None:

@@ -8,7 +8,6 @@ import signal
 import statistics
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import torch
 
@@ -28,7 +27,7 @@ from models.training.analysis import write_analysis
 from models.training.batches import Batches
 from models.training.environment import describe as describe_environment
 from models.training.environment import device_name, has_bfloat16, prepare_torch
-from models.training.errors import Stopped, TrainingError
+from models.training.errors import TrainingError, stop_on_signals
 from models.training.evaluate import Predictions, evaluate
 from models.training.loop import Loop, epoch_seed
 from models.training.progress import Reporter, Silent
@@ -59,8 +58,7 @@ def train(folder: RunFolder, *, bar: bool = False, figures: bool = True, process
     recipe = _recipe(folder)
     if read_result(folder) is not None:
         return
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    stop_on_signals()
     with Reporter(folder, recipe.epochs, bar=bar, limit_seconds=_limit_seconds()) as reporter:
         try:
             result = _train(folder, recipe, reporter, processes)
@@ -127,13 +125,6 @@ class _Prepared:
             reporter.say("note: this processor has no bfloat16; float32 is used")
             self.done_as = recipe.model_copy(update={"precision": "float32"})
         self.loop = Loop(folder, self.done_as, self.network, self.batches, reporter=reporter, team=team)
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    # Once is enough: a second Ctrl-C must not disturb the end of the training.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
-    raise Stopped(number)
 
 
 def _recipe(folder: RunFolder) -> Recipe:
