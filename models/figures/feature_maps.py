@@ -58,7 +58,8 @@ def _spectrogram(axes: Axes, waveform: np.ndarray, rate_hz: float) -> None:
         aspect="auto",
     )
     axes.set_ylabel("spectrogram\n(kHz, 70 dB)")
-    axes.set_yticks([0, 4, 8])
+    ticks_khz = [0, rate_hz / 4000, rate_hz / 2000]
+    axes.set_yticks(ticks_khz, labels=[f"{tick:g}" for tick in ticks_khz])
 
 
 def _layer(axes: Axes, analysis: Analysis, layer: Layer) -> None:
