@@ -8,12 +8,13 @@ PORT ?= 8000
 LOWEST_TESTS := tests/api tests/notifications tests/sheets tests/test_agent.py tests/probe/test_host.py \
   tests/servers/test_history.py tests/servers/test_poller.py tests/servers/test_status.py
 
-.PHONY: help install demo drill test check lowest format setup clean
+.PHONY: help install bench demo drill test check lowest format setup clean
 
 help:
 	@echo "make install       .venv with what is needed to serve and to train"
 	@echo "make demo          synthetic speech, a training, the page (EXIT=1: stop when trained; PORT=8000)"
 	@echo "make drill         40 jobs while everything around them is killed and stopped (SEED=7 repeats one)"
+	@echo "make bench         clips a second that are trained here, beside plain PyTorch"
 	@echo "make test          every check and test"
 	@echo "make check         format, lint, types, layers"
 	@echo "make lowest        tests with the oldest versions of all dependencies"
@@ -26,6 +27,9 @@ demo: $(VENV)/.ready
 # Linux; a small disk that fills up only where `unshare -rm` works.
 drill: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.drill --ray $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/training.py $(ARGS)
 
 # A third of the time of a test is waiting, so three run on two cores.
 test: check

@@ -22,6 +22,8 @@ ARCHITECTURES = {
     "ch64": Architecture("ch", 8, range(1, 10)),
     "ch128": Architecture("ch", 9, range(1, 10)),
     "vgg": Architecture("vgg", 16, range(2, 17, 2)),
+    "sep96": Architecture("separable", 8, range(1, 10)),
+    "sep512": Architecture("separable", 8, range(1, 10)),
 }
 
 SOURCES = Path(__file__).with_name("architectures")

@@ -18,7 +18,7 @@ FILLED_IN = ("architecture_hash", "parent")
 class Recipe(BaseModel):
     """One training, chosen completely: the same recipe, seed and machine give the same result.
 
-    The defaults are those that work best on real speech; `published()` gives the study's own choices.
+    The defaults are those that work best on real speech; `models.presets` has the study's own choices.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)

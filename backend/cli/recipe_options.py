@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from backend.jobs.job import Resources
 from backend.settings import sentence
+from models.presets import PRESETS, preset
 from models.recipe import FILLED_IN, Recipe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -16,11 +17,18 @@ _GIVEN_APART = ("architecture", "data")
 
 
 def recipe_options(command: Command, but: Collection[str] = ()) -> Command:
-    """Adds ARCHITECTURE, --data and an option for every other field of a Recipe `but` some; none is required."""
+    """Adds ARCHITECTURE, --preset, --data and an option for every other field of a Recipe `but` some.
+
+    None is required.
+    """
     for name in reversed(Recipe.model_fields):
         if name not in (*_GIVEN_APART, *FILLED_IN, *but):
             command = _option(name)(command)
     command = click.option("--data", help=Recipe.model_fields["data"].description)(command)
+    what = "; ".join(f"{name}: {text}" for name, text in PRESETS.items())
+    command = click.option(
+        "--preset", type=click.Choice(list(PRESETS)), help=f"A named recipe; other options change it. {what}."
+    )(command)
     return click.argument("architecture", required=False)(command)
 
 
@@ -66,11 +74,18 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
     """The recipe that the options describe.
 
     Raises:
-        click.UsageError: a value makes no sense, or the architecture or data is missing.
+        click.UsageError: a value makes no sense, the architecture or data is missing, or the preset is of
+            another architecture.
     """
-    if options["architecture"] is None or options["data"] is None:
+    given = {name: value for name, value in options.items() if value is not None}
+    if named := given.pop("preset", None):
+        try:
+            given = preset(named, given.get("architecture")) | given
+        except ValueError as error:
+            raise click.UsageError(f"{error}.") from None
+    if "architecture" not in given or "data" not in given:
         raise click.UsageError("Give the network and the data: ARCHITECTURE --data DIR.")
     try:
-        return Recipe.model_validate({name: value for name, value in options.items() if value is not None})
+        return Recipe.model_validate(given)
     except ValidationError as error:
         raise click.UsageError(f"{sentence(error)}.") from None

@@ -139,7 +139,8 @@ def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_jso
     prepared = data_sets(sheetrack.home, sheetrack.jobs)
     if options["data"] is None and len(prepared) == 1:
         options["data"] = prepared[0].name
-    recipe = recipe_from({name: value for name, value in options.items() if name in Recipe.model_fields})
+    fields = (*Recipe.model_fields, "preset")
+    recipe = recipe_from({name: value for name, value in options.items() if name in fields})
     recipe = recipe.model_copy(update={"data": data_on(sheetrack, server, recipe.data)})
     grid = _grid(recipe, options)
     resources = resources_from(options["gpus"], options["gpu_memory"])

@@ -20,6 +20,7 @@ from backend.service import connections as connection
 from backend.service.file_system import HOW_TO_LEAVE, network_file_system, network_sentence
 from backend.service.store_copies import how_to_restore, newest_copy
 from backend.settings import Home
+from models.process import NO_COMPILER, c_compiler
 
 _ENOUGH_DISK_GIB = 5
 _TRIES = 10
@@ -193,7 +194,8 @@ def _training(_home: Home) -> str:
                 f"{network.architecture} cannot be built: {network.error}.", "Correct its file."
             )
     names = dict.fromkeys(network.architecture for network in networks)
-    return f"torch is here; networks {', '.join(names)}"
+    slow = "" if c_compiler() else f"; {NO_COMPILER}"
+    return f"torch is here; networks {', '.join(names)}{slow}"
 
 
 CHECKS: dict[str, Check] = {

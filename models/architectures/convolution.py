@@ -1,5 +1,7 @@
 """The one building block of every family."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -71,7 +73,7 @@ class Convolution(nn.Module):
 class Network(nn.Sequential):
     """Convolutions and a classifier: takes clips (batch, samples), gives a score a word (batch, words)."""
 
-    def __init__(self, convolutions: list[Convolution], classifier: nn.Sequential) -> None:
+    def __init__(self, convolutions: Sequence[nn.Module], classifier: nn.Sequential) -> None:
         super().__init__(*convolutions, nn.Flatten(), *classifier)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
 

@@ -9,7 +9,6 @@ import hashlib
 import logging
 import os
 import platform
-import shutil
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -19,6 +18,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from models.process import NO_COMPILER, c_compiler
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +40,11 @@ class _Shape(ctypes.Structure):
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled loops; None where they cannot be had, with one line in the log."""
-    compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
     if os.environ.get("SHEETRACK_FUSED") == "0":
         return None
+    compiler = c_compiler()
     if compiler is None:
-        log.info("no C compiler: trainings on the processor take several times as long (apt-get install gcc)")
+        log.warning("note: %s", NO_COMPILER)
         return None
     try:
         return ctypes.CDLL(str(_compiled(compiler)))
@@ -52,7 +53,9 @@ def library() -> ctypes.CDLL | None:
         RuntimeError,
         subprocess.SubprocessError,
     ) as error:  # RuntimeError: a user without a home
-        log.info("the fast convolution cannot be compiled (%s): trainings take several times as long", error)
+        log.warning(
+            "note: the fast convolution cannot be compiled (%s): trainings take several times as long", error
+        )
         return None
 
 
@@ -266,6 +269,60 @@ class _FusedNorm(torch.autograd.Function):
             dx = _plain(dy.permute(0, 2, 1)[:, :, None], turned, taps - 1 - shape.padding)
             dx = dx.permute(0, 2, 1)[:, :, None]
         return dx, dw.permute(0, 3, 2, 1), d_gain.float(), sum_g.float(), None, None, None, None
+
+
+def fits_channels(signal: Tensor, kernel: torch.nn.Conv2d) -> bool:
+    """Whether `channel_filters` can take this layer and this signal."""
+    return (
+        kernel.groups == kernel.in_channels == kernel.out_channels
+        and kernel.bias is None
+        and kernel.in_channels % 16 == 0
+        and fits(signal, kernel, 1)
+    )
+
+
+def channel_filters(signal: Tensor, weight: Tensor) -> Tensor:
+    """A filter over time for each channel, with zeros around so that the length stays.
+
+    Args:
+        signal: (batch, channels, 1, time).
+        weight: (channels, 1, 1, taps), an odd number of taps.
+
+    Returns:
+        As `signal`, channels last in memory.
+    """
+    out: Tensor = _ChannelFilters.apply(signal, weight)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _ChannelFilters(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, signal: Tensor, weight: Tensor) -> Tensor:
+        x = signal.contiguous(memory_format=torch.channels_last)
+        w = weight.detach()[:, 0, 0].T.contiguous()  # (taps, channels)
+        context.save_for_backward(x, w)
+        return _filter_channels(x, w)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor]:
+        x, w = context.saved_tensors
+        g = gradient.contiguous(memory_format=torch.channels_last)
+        dw = torch.empty_like(w)
+        _loops().channel_weights(ctypes.byref(_channel_shape(x, w)), _at(x), _at(g), _at(dw))
+        dx = _filter_channels(g, w.flip(0)) if context.needs_input_grad[0] else None
+        return dx, dw.T[:, None, None]
+
+
+def _filter_channels(x: Tensor, w: Tensor) -> Tensor:
+    out = torch.empty_like(x, memory_format=torch.channels_last)
+    _loops().channel_forward(ctypes.byref(_channel_shape(x, w)), _at(x), _at(w), _at(out))
+    return out
+
+
+def _channel_shape(x: Tensor, w: Tensor) -> _Shape:
+    clips, channels, _, length = x.shape
+    taps = w.shape[0]
+    return _Shape(clips, length, channels, channels, taps, taps // 2, 1, 0, length, torch.get_num_threads())
 
 
 def _plain(x: Tensor, w: Tensor, padding: int) -> Tensor:

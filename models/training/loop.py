@@ -69,9 +69,10 @@ class Loop:
             write_atomically(folder.history_file, "".join(map(_line, self._checkpoint.history)))
 
     def _new_schedule(self) -> LRScheduler | None:
-        if self._recipe.schedule == "constant":
-            return None
         total = self._steps * (self._recipe.epochs - self._checkpoint.parents_epochs)
+        # A cycle of a single step would be its end, where the learning rate is almost 0.
+        if self._recipe.schedule == "constant" or total == 1:
+            return None
         # Adam's own momentum stays as published; only the learning rate moves.
         return OneCycleLR(self._optimizer, self._recipe.learning_rate, total, cycle_momentum=False)
 
@@ -149,6 +150,8 @@ class Loop:
             return {}
         trained_seconds = time.monotonic() - began
         predictions = evaluate(self._network, self._batches, self._validation, recipe.precision)
+        # The last step of an epoch may be the one that broke the weights.
+        _checked(float(predictions.confidence.sum()), epoch, recipe)
         return {
             "epoch": epoch,
             "loss": mean,

@@ -29,6 +29,7 @@ def own(home: Home) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("pictures")
 def test_the_network_of_the_readme_trains_and_a_mistake_beside_it_costs_only_itself(
     own: Path, home: Home, speech: Path
 ) -> None:

@@ -11,8 +11,10 @@ from torch import Tensor
 from models.architecture_table import ARCHITECTURES
 from models.architectures import build
 from models.architectures import convolution as convolution_module
+from models.architectures import separable as separable_module
 from models.architectures.convolution import Convolution
-from models.architectures.fused import library
+from models.architectures.fused import channel_filters, fits_channels, library
+from models.process import NO_COMPILER
 
 pytestmark = pytest.mark.skipif(library() is None, reason="needs a C compiler: apt-get install gcc")
 
@@ -31,10 +33,14 @@ LAYERS = [
 
 @pytest.fixture
 def without_loops(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    return lambda: monkeypatch.setattr(convolution_module, "fits", lambda *_: False)
+    def turn_off() -> None:
+        monkeypatch.setattr(convolution_module, "fits", lambda *_: False)
+        monkeypatch.setattr(separable_module, "fits_channels", lambda *_: False)
+
+    return turn_off
 
 
-def outcome(layer: Convolution, signal: Tensor) -> list[Tensor]:
+def outcome(layer: torch.nn.Module, signal: Tensor) -> list[Tensor]:
     """Output, all gradients, running moments and the output in evaluation, in float64."""
     layer = copy.deepcopy(layer).to(signal.dtype)
     signal = signal.clone().requires_grad_()
@@ -89,12 +95,69 @@ def test_a_network_is_as_near_to_float64_as_its_torch_form(
     assert (ours - exact).norm() <= 3 * (theirs - exact).norm() + 1e-5 * exact.norm()
 
 
+CHANNEL_FILTERS = [(1, 16, 1, 3), (3, 48, 7, 13), (20, 96, 50, 29), (33, 32, 101, 9)]
+
+
+@pytest.mark.parametrize(("clips", "channels", "length", "taps"), CHANNEL_FILTERS)
+def test_filters_of_channels_are_as_near_to_float64_as_the_torch_form(
+    clips: int, channels: int, length: int, taps: int
+) -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(
+        channels, channels, (1, taps), padding=(0, taps // 2), groups=channels, bias=False
+    )
+    signal = torch.randn(clips, channels, 1, length, requires_grad=True)
+    assert fits_channels(signal, layer)
+    out = channel_filters(signal, layer.weight)
+    gradient = torch.randn_like(out)
+    out.backward(gradient)  # type: ignore[no-untyped-call]
+    exact = copy.deepcopy(layer).double()
+    double = signal.detach().double().requires_grad_()
+    wanted = exact(double)
+    exact.zero_grad()
+    wanted.backward(gradient.double())
+    found = [(out, wanted), (signal.grad, double.grad), (layer.weight.grad, exact.weight.grad)]
+    for ours, theirs in found:
+        assert ours is not None
+        assert theirs is not None
+        assert (ours.double() - theirs).abs().max() <= 1e-6 * theirs.abs().max()
+
+
+def test_without_a_compiler_a_network_trains_and_the_log_says_why_it_is_slow(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    library.cache_clear()
+    monkeypatch.setenv("PATH", "")
+    try:
+        layer = Convolution(1, 8, 3, pool=3)
+        for _ in range(2):
+            out: Tensor = layer(torch.randn(2, 1, 1, 30))
+            out.sum().backward()  # type: ignore[no-untyped-call]
+        assert layer.convolution.weight.grad is not None
+        assert [record.message for record in caplog.records] == [f"note: {NO_COMPILER}"]
+    finally:
+        library.cache_clear()
+
+
+class ChannelFilters(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(32, 1, 1, 9))
+
+    def forward(self, signal: Tensor) -> Tensor:
+        return channel_filters(signal, self.weight)
+
+
 def test_any_number_of_threads_gives_the_same_bits() -> None:
     before = torch.get_num_threads()
     try:
-        for batch_norm in (False, True):
+        layers: list[torch.nn.Module] = [
+            Convolution(32, 64, 5, pool=3),
+            Convolution(32, 64, 5, pool=3, batch_norm=True),
+            ChannelFilters(),
+        ]
+        for layer in layers:
             torch.manual_seed(0)
-            layer = Convolution(32, 64, 5, pool=3, batch_norm=batch_norm)
             signal = torch.randn(37, 32, 1, 100)
             found = []
             for threads in (1, 2, 3, 1):

@@ -1,0 +1,126 @@
+"""The separable families: a filter bank with logarithms, then separable convolutions with residual connections.
+
+They need a fraction of the parameters and of the arithmetic of the published families.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.architectures.convolution import Convolution, Network, need
+from models.architectures.fused import channel_filters, fits_channels
+from models.data.audio import RATE_HZ
+from models.mel import hertz, mel
+
+BANDS, TAPS, STEP, FRAME = 40, 160, 40, 160
+"""Bands; samples of a filter, between two of its outputs, and between two frames."""
+FLOOR = 1e-6
+"""Added to a band's energy: silence has a logarithm too."""
+
+
+def sep96(words: int, depth: int, dropout: float, batch_norm: bool, samples: int = 16000) -> Network:
+    return _separable(96, words, depth, dropout, batch_norm, samples=samples)
+
+
+def sep512(words: int, depth: int, dropout: float, batch_norm: bool, samples: int = 16000) -> Network:
+    return _separable(512, words, depth, dropout, batch_norm, samples=samples)
+
+
+def _separable(
+    channels: int, words: int, depth: int, dropout: float, batch_norm: bool, *, samples: int
+) -> Network:
+    """The filter bank, then `depth` - 1 separable convolutions with kernels of 9, 9, 13, 17, ... frames.
+
+    The first of them halves the number of frames; the mean over time goes to the dense layer.
+    """
+    need(samples // FRAME // 8, samples, depth)  # the longer filters see eight frames at least
+    layers: list[Convolution] = [FilterBank(batch_norm)]
+    for layer in range(depth - 1):
+        inputs, kernel = (channels, 5 + 4 * layer) if layer else (BANDS, 9)
+        layers.append(Separable(inputs, channels, kernel, pool=1 if layer else 2, batch_norm=batch_norm))
+    width = channels if depth > 1 else BANDS
+    classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, words))
+    return Network([*layers, nn.AdaptiveAvgPool2d(1)], classifier)
+
+
+class FilterBank(Convolution):
+    """Logarithms of the energies in frequency bands: (batch, 1, 1, samples) to (batch, BANDS, 1, frames).
+
+    Two filters a band, initialised as the sine and the cosine of its middle under a window as long as the band is
+    narrow (Gabor filters, evenly spaced in mel), are free to learn. The energy of a band is the sum of their squares,
+    averaged over a frame.
+    """
+
+    def __init__(self, batch_norm: bool) -> None:
+        super().__init__(1, 2 * BANDS, TAPS, pool=FRAME)
+        self.convolution = nn.Conv2d(
+            1, 2 * BANDS, (1, TAPS), stride=(1, STEP), padding=(0, (TAPS - STEP) // 2), bias=False
+        )
+        self.convolution.weight = nn.Parameter(_gabor_filters()[:, None, None])
+        self.norm = nn.BatchNorm2d(BANDS) if batch_norm else nn.Identity()
+
+    @property
+    def filters(self) -> Tensor:
+        """The first filter of each band, (BANDS, 1, TAPS)."""
+        return super().filters[:BANDS]
+
+    def forward(self, signal: Tensor) -> Tensor:
+        bank = self.convolution
+        if bank._forward_hooks:  # noqa: SLF001 - what is attached wants the layer's own call
+            outputs = bank(signal)[:, :, 0]
+        else:  # in this form, and not as channels last, more than twice as fast
+            sound, filters = signal.flatten(1)[:, None], bank.weight.flatten(1)[:, None]
+            outputs = functional.conv1d(sound, filters, None, STEP, (TAPS - STEP) // 2)
+        steps = FRAME // STEP
+        frames = outputs.shape[-1] // steps
+        power = outputs[..., : frames * steps].square()
+        by_frame = power.reshape(len(signal), 2, BANDS, 1, frames, steps)
+        energy = by_frame.sum((1, -1)) / steps
+        # About -1 to 1 from a quiet to a loud band, so that it trains without batch norm too.
+        logarithm: Tensor = self.norm((energy + FLOOR).log() / 6 + 1)
+        return logarithm
+
+
+class Separable(Convolution):
+    """A filter over time for each channel, a mix of all channels at each time, batch norm if asked for, ReLU.
+
+    Where the number of channels stays, the input is added before ReLU. Average pool if asked for.
+    Takes and gives (batch, channels, 1, time).
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, pool: int, batch_norm: bool) -> None:
+        super().__init__(inputs, outputs, 1, pool=pool, batch_norm=batch_norm)
+        self.over_time = nn.Conv2d(
+            inputs, inputs, (1, kernel), padding=(0, kernel // 2), groups=inputs, bias=False
+        )
+
+    @property
+    def filters(self) -> Tensor:
+        """The filters that both steps together are, (outputs, inputs, taps)."""
+        return super().filters * self.over_time.weight.detach()[:, 0, 0]
+
+    def forward(self, signal: Tensor) -> Tensor:
+        filters = self.over_time
+        fast = fits_channels(signal, filters)
+        filtered = channel_filters(signal, filters.weight) if fast else filters(signal)
+        out = self.norm(self.convolution(filtered))
+        if out.shape[1] == signal.shape[1]:
+            out = out + signal
+        out = torch.relu(out)
+        return functional.avg_pool2d(out, (1, self.pool)) if self.pool > 1 else out
+
+
+def _gabor_filters() -> Tensor:
+    """The cosines, then the sines, (2 * BANDS, TAPS)."""
+    hz = hertz(np.linspace(mel(60), mel(7600), BANDS + 2))
+    middle, width = hz[1:-1, None], (hz[2:, None] - hz[:-2, None]) / 2
+    times = (np.arange(TAPS) - (TAPS - 1) / 2) / RATE_HZ
+    # A Gaussian band as wide at half its power as its neighbours' middles are apart; a gain of 1 in the middle.
+    deviation = math.sqrt(math.log(2)) / (math.pi * width)
+    window = np.exp(-0.5 * (times / deviation) ** 2)
+    window /= window.sum(1, keepdims=True)
+    phase = 2 * math.pi * middle * times
+    return torch.tensor(np.concatenate([window * np.cos(phase), window * np.sin(phase)]), dtype=torch.float32)
