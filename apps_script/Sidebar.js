@@ -48,6 +48,14 @@ function launchTraining({ key, ...body }) {
 
 /**
  * @param {string} id
+ * @returns the job, with its recipe or its command
+ */
+function getJob(id) {
+  return askBackend_([{ path: `/api/jobs/${encodeURIComponent(id)}` }])[0];
+}
+
+/**
+ * @param {string} id
  * @returns the last lines of the job's log, its size, and what keeps it from being the newest
  */
 function getLog(id) {

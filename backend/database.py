@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from backend.errors import SheetrackError, UnavailableError
 
-SCHEMA = "0014"
+SCHEMA = "0015"
 """The newest revision in `migrations/versions`."""
 
 _PATIENCE_SECONDS = 15

@@ -185,6 +185,7 @@ class Home:
         self.path = places.expanded(path).absolute() if path else places.home()
         self.store_file = self.path / "store.db"
         self.runs = self.path / "runs"
+        self.bin = self.runs / ".bin"
         self.comparisons = self.path / "comparisons"
         self.data = places.data_sets(self.path)
         self.peoples_tabs = self.path / "tabs"

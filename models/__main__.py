@@ -250,15 +250,33 @@ def describe(folder: Path, *, as_json: bool, lines: bool, seconds: float, sample
 @main.command()
 @click.argument("run_folder", type=PATH)
 @click.option("--clip", help="Show this clip in the network; needs the data and torch.")
-def figures(run_folder: Path, clip: str | None) -> None:
+@click.option("--to", "into", type=PATH, help="Draw for print into this folder.")
+@click.option("--format", "shape", type=click.Choice(["png", "pdf", "svg"]), default="pdf")
+@click.option("--title/--no-title", "with_title", default=True)
+@click.option("--width-mm", type=click.FloatRange(20, 1000))
+def figures(
+    run_folder: Path,
+    clip: str | None,
+    *,
+    into: Path | None,
+    shape: str,
+    with_title: bool,
+    width_mm: float | None,
+) -> None:
     """Draws the pictures of a run from its folder."""
-    from models.figures import draw  # noqa: PLC0415
+    from models.figures import draw, draw_for_print  # noqa: PLC0415
 
     if clip:
         from models.training.trace_clip import trace_clip  # noqa: PLC0415
 
         trace_clip(RunFolder(run_folder.absolute()), clip)
-    for file in draw(RunFolder(run_folder.absolute())):
+    folder = RunFolder(run_folder.absolute())
+    files = (
+        draw_for_print(folder, into, shape, width_mm=width_mm, with_title=with_title)
+        if into
+        else draw(folder)
+    )
+    for file in files:
         click.echo(file)
 
 

@@ -70,6 +70,15 @@ class Comparison(_Plain):
     notes: list[str]
 
 
+class Pairwise(_Plain):
+    """Several sides, and for each two of them whether their difference may be chance."""
+
+    sides: list[Side]
+    tests: list[list[Significance | None]]
+    """Row and column in the order of `sides`; None on the diagonal and where the two cannot be compared."""
+    notes: list[str]
+
+
 class _Source(NamedTuple):
     """A side before both have the same clips and the same order of words."""
 
@@ -103,7 +112,8 @@ def compare(a: str, b: str) -> Comparison:
         )
     full_length = one.every_clip is None or other.every_clip is None
     side_a, side_b = _side(one, one.words, full_length), _side(other, one.words, full_length)
-    significance, notes = _significance(one, other, side_a, side_b)
+    right = [_right_by_clip(source.folder) if source.folder else {} for source in (one, other)]
+    significance, notes = _significance((one, side_a, right[0]), (other, side_b, right[1]))
     if full_length:
         notes.append("Only full-length clips count, as in the published study.")
     for source, side in ((one, side_a), (other, side_b)):
@@ -118,6 +128,31 @@ def compare(a: str, b: str) -> Comparison:
         significance=significance,
         notes=notes,
     )
+
+
+def compare_all(names: Sequence[str]) -> Pairwise:
+    """Compares every two of several sides, as `compare` does; what is read is read once.
+
+    Raises:
+        CompareError: a side does not exist or is not finished.
+        BrokenRunError: a file of a run cannot be read.
+    """
+    sources = [_source(name) for name in names]
+    full_length = any(source.every_clip is None for source in sources)
+    sides = [_side(source, source.words, full_length) for source in sources]
+    right = [_right_by_clip(source.folder) if source.folder else {} for source in sources]
+    tests: list[list[Significance | None]] = [[None] * len(sides) for _ in sides]
+    notes: list[str] = []
+    for one, other in combinations(range(len(sides)), 2):
+        if set(sources[one].words) != set(sources[other].words):
+            notes.append(f"{sides[one].name} and {sides[other].name} do not have the same words.")
+            continue
+        test, told = _significance(
+            (sources[one], sides[one], right[one]), (sources[other], sides[other], right[other])
+        )
+        tests[one][other] = tests[other][one] = test
+        notes += told
+    return Pairwise(sides=sides, tests=tests, notes=list(dict.fromkeys(notes)))
 
 
 def _source(name: str) -> _Source:
@@ -228,10 +263,16 @@ def _pairs(words: list[str], a: Matrix, b: Matrix) -> list[PairChange]:
     return sorted(pairs, key=lambda pair: -abs(pair.change))
 
 
-def _significance(one: _Source, other: _Source, a: Side, b: Side) -> tuple[Significance, list[str]]:
+_Right = dict[tuple[str, str], bool]
+"""Whether the prediction of each test clip, by clip and label, is right."""
+
+
+def _significance(
+    first: tuple[_Source, Side, _Right], second: tuple[_Source, Side, _Right]
+) -> tuple[Significance, list[str]]:
     """The significance test, paired if possible, and notes that explain it."""
+    (one, a, right_a), (other, b, right_b) = first, second
     if one.folder and other.folder:
-        right_a, right_b = _right_by_clip(one.folder), _right_by_clip(other.folder)
         if right_a and right_a.keys() == right_b.keys():
             paired = mcnemar(
                 sum(right and not right_b[clip] for clip, right in right_a.items()),
@@ -248,8 +289,8 @@ def _significance(one: _Source, other: _Source, a: Side, b: Side) -> tuple[Signi
     ]
 
 
-def _right_by_clip(folder: RunFolder) -> dict[tuple[str, str], bool]:
-    """Whether the prediction of each test clip, by clip and label, is right; empty without predictions."""
+def _right_by_clip(folder: RunFolder) -> _Right:
+    """Empty without predictions."""
     return {(row.clip, row.label): row.prediction == row.label for row in read_predictions(folder)}
 
 

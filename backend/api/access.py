@@ -4,20 +4,26 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
+from urllib.parse import unquote
 
 from flask import Flask, g, redirect, request
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
+from markupsafe import escape
 from werkzeug.wrappers import Response
 
 from backend.api.identity import Identify, Person, Role, TooOftenError, UnknownAddOnError
 from backend.api.pairing import Pairing
 from backend.errors import RefusedError
 from backend.settings import PeopleSettings, Settings, this_user
+from backend.text import plain_text
 
 KEY_HEADER = "X-Sheetrack-Key"
 """Carries the key of a session in requests that change something."""
+PERSON_HEADER = "X-Sheetrack-Person"
+"""Carries the name that a person entered on the page, as in an address."""
+LOGIN = "/login"
 KEY_MARK = "key="
 """Begins the key of a session behind the # of the page's address."""
 
@@ -29,9 +35,42 @@ STRANGERS_PER_MINUTE = 120
 """How many requests without a valid identity one address may send; a sidebar that is not let in sends 18."""
 
 _MOST_KNOWN_TOKENS = 1000
+_LONGEST_NAME = 40
+_LOGIN_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sheetrack</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ max-width: 34em; margin: 15vh auto; padding: 0 16px; font: 14px/1.5 system-ui, sans-serif; }}
+input {{ width: 100%; box-sizing: border-box; margin: 4px 0 10px; padding: 6px 8px; font: inherit; }}
+button {{ padding: 6px 16px; font: inherit; }}
+</style>
+<main>
+<h1>Sheetrack</h1>
+<p>This page needs the token: the part behind <code>token=</code> of the address that <code>sheetrack up</code> printed.
+It also lies in the file <code>token</code> of the backend's home.</p>
+<form method="post" action="/login">
+<label>Token <input name="token" type="password" autocomplete="current-password" required autofocus></label>
+<button>Open</button>
+</form>
+<p role="alert">{fault}</p>
+</main>
+</html>
+"""
 
 
-def guard(app: Flask, token: str, settings: Settings, identify: Identify | None, pairing: Pairing) -> None:
+def guard(
+    app: Flask,
+    token: str,
+    is_open: bool,
+    /,
+    *,
+    settings: Settings,
+    identify: Identify | None,
+    pairing: Pairing,
+) -> None:
     """Refuses every request to `app` that is not allowed; `g.person` is then the name of the person who sent it.
 
     `g.is_local` says whether it came to the local address.
@@ -42,6 +81,7 @@ def guard(app: Flask, token: str, settings: Settings, identify: Identify | None,
     Args:
         app: the app.
         token: opens the local address.
+        is_open: whether browsers of other machines may use the page too, with the token.
         settings: who the people are.
         identify: who sent an identity token to the public address; None: there is no such address.
         pairing: notes the add-ons that are not known.
@@ -61,7 +101,16 @@ def guard(app: Flask, token: str, settings: Settings, identify: Identify | None,
                 person.role is Role.COMMANDS,
             )
             return None
-        return _admit_local(token, sessions)
+        return _admit_local(token, sessions, is_open=is_open)
+
+    def login() -> Response:
+        """Begins a session of a browser whose person typed the token."""
+        offered = request.form.get("token", "").strip()
+        if not hmac.compare_digest(offered.encode(), token.encode()):
+            return login_page("This is not the token.", 401)
+        return _begun(sessions, "/")
+
+    app.add_url_rule(LOGIN, "login", login, methods=["POST"])
 
 
 def is_local() -> bool:
@@ -69,25 +118,53 @@ def is_local() -> bool:
     return (request.host.rsplit(":", 1)[0] if ":" in request.host else request.host) in LOCAL_NAMES
 
 
-def _admit_local(token: str, sessions: "_Sessions") -> Response | None:
-    """Admits a request with the token or of a session, if it comes from a page of this machine."""
+def login_page(fault: str = "", status: int = 200) -> Response:
+    """The page that asks for the token."""
+    page = _LOGIN_PAGE.format(fault=escape(fault))
+    policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+    # Without a referrer a browser would not say either from which site the form is sent.
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
+    return Response(page, status, headers, mimetype="text/html")
+
+
+def _begun(sessions: "_Sessions", path: str) -> Response:
+    """Gives the browser a session, and sends it to the page."""
+    session = sessions.begin()
+    # The browser keeps what is behind # for the page alone; session.js stores it.
+    answer = redirect(f"{path}#{KEY_MARK}{sessions.key(session)}")
+    answer.set_cookie(_cookie(), session, httponly=True, samesite="Strict")
+    return answer
+
+
+def _cookie() -> str:
+    return f"sheetrack-{request.host.rsplit(':', 1)[-1]}"
+
+
+def _self_declared() -> str:
+    """Who a browser says that it belongs to; the login of the backend's user where it says nothing."""
+    name = plain_text(unquote(request.headers.get(PERSON_HEADER, "")), _LONGEST_NAME).strip()
+    return f"{name} (self-declared)" if name else this_user()
+
+
+def _admit_local(token: str, sessions: "_Sessions", *, is_open: bool) -> Response | None:
+    """Admits a request with the token or of a session, if it comes from a page of this backend."""
     origin = request.headers.get("Origin")
-    if not is_local() or (origin and origin != request.host_url.rstrip("/")):
+    if not (is_local() or is_open) or (origin and origin != request.host_url.rstrip("/")):
         raise RefusedError("Requests from other sites are refused.", "Open the address that was printed.")
-    cookie = f"sheetrack-{request.host.rsplit(':', 1)[-1]}"
+    if request.path == LOGIN and request.method == "POST":
+        return None
     offered = request.args.get("token")
     if offered and hmac.compare_digest(offered.encode(), token.encode()) and request.method == "GET":
-        session = sessions.begin()
-        # The browser keeps what is behind # for the page alone; session.js stores it.
         path = request.path.lstrip("/\\")  # what begins with two slashes is an address elsewhere
-        answer = redirect(f"/{path}#{KEY_MARK}{sessions.key(session)}")
-        answer.set_cookie(cookie, session, httponly=True, samesite="Strict")
-        return answer
-    session = request.cookies.get(cookie, "")
+        return _begun(sessions, f"/{path}")
+    session = request.cookies.get(_cookie(), "")
     if bearer := _bearer():
         if not hmac.compare_digest(bearer.encode(), token.encode()):
             raise _token_needed()
     elif not sessions.has(session):
+        wanted = request.accept_mimetypes.best_match(["application/json", "text/html"])
+        if request.method == "GET" and wanted == "text/html":  # a person, in a browser
+            return login_page(status=401)
         raise _token_needed()
     elif request.method not in _READING and not sessions.fits(session, request.headers.get(KEY_HEADER, "")):
         error = RefusedError(
@@ -96,7 +173,7 @@ def _admit_local(token: str, sessions: "_Sessions") -> Response | None:
         )
         error.code = "key_needed"
         raise error
-    g.person, g.may_decide, g.may_run_commands = this_user(), True, True
+    g.person, g.may_decide, g.may_run_commands = _self_declared(), True, True
     return None
 
 

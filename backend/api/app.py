@@ -31,8 +31,10 @@ Answer = TypeVar("Answer")
 LARGEST_BODY_BYTES = 1024 * 1024
 
 
-def create_app(sheetrack: object, token: str) -> OpenAPI:
+def create_app(sheetrack: object, token: str, *, is_open: bool = False) -> OpenAPI:
     """The app. Every request needs `token`, as a cookie, a bearer or in the address.
+
+    `is_open` lets browsers of other machines in too, with the token.
 
     `sheetrack` has the joined parts as attributes: each route file names those it needs as parameters.
     """
@@ -59,7 +61,7 @@ def create_app(sheetrack: object, token: str) -> OpenAPI:
     def document() -> Response:
         return jsonify(completed(app.api_doc))
 
-    _with_parts(partial(guard, app, token), sheetrack)
+    _with_parts(partial(guard, app, token, is_open), sheetrack)
 
     @app.after_request
     def harden(answer: Response) -> Response:

@@ -1,6 +1,7 @@
-"""The command that compares two trainings."""
+"""The command that compares trainings."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,26 +13,34 @@ from backend.jobs.models_cli import ask
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from backend.sheets.table import Picture
-from backend.tabs.comparison import comparison_table
+from backend.tabs.comparison import comparison_table, pairwise_table
 from backend.times import now
-from models.compare import PUBLISHED, CompareError
+from models.compare import PUBLISHED, CompareError, compare_all
 from models.compare import compare as compare_sides
 from models.run_folder import RunFolder, is_run_id
 from models.run_reader import BrokenRunError
 
 
 @click.command()
-@click.argument("a", metavar="RUN")
-@click.argument("b", metavar="RUN")
+@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True)
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into this PNG too.")
 @as_json
-def compare(*, a: str, b: str, picture: Path | None, is_json: bool) -> None:
-    """Compares two RUNs: confusion matrices, the pairs that changed most, and whether it is chance.
+def compare(*, runs: tuple[str, ...], picture: Path | None, is_json: bool) -> None:
+    """Compares RUNs: two by their confusion matrices, several by a test of every two of them.
 
-    A published matrix can be one: published:base or published:ch32. The tab `Compare A B` shows the same.
+    Two: the pairs of words that changed most, and whether it is chance; the tab `Compare A B` shows the same.
+    A published matrix can be one: published:base or published:ch32.
     """
+    if len(set(runs)) < 2 or len(set(runs)) < len(runs):
+        raise click.UsageError("Give two different runs or more.")
     sheetrack = Sheetrack()
-    sides = [_side(sheetrack.home, name) for name in (a, b)]
+    sides = [_side(sheetrack.home, name) for name in runs]
+    if len(sides) > 2:
+        if picture:
+            raise click.UsageError("--picture draws two runs.")
+        _compare_all(sides, is_json=is_json)
+        return
+    a, b = runs
     try:
         comparison = compare_sides(*sides)
     except (CompareError, BrokenRunError) as error:
@@ -45,6 +54,14 @@ def compare(*, a: str, b: str, picture: Path | None, is_json: bool) -> None:
     table = comparison_table(comparison, now(), shown)
     sheetrack.display.show_comparison(table)
     show_json(comparison) if is_json else show_table(table)
+
+
+def _compare_all(sides: Sequence[str], *, is_json: bool) -> None:
+    try:
+        pairwise = compare_all(sides)
+    except (CompareError, BrokenRunError) as error:
+        raise InvalidError(f"{error}.") from error
+    show_json(pairwise) if is_json else show_table(pairwise_table(pairwise))
 
 
 def _side(home: Home, name: str) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from backend.cli.show import say, show_json, show_table
+from backend.cli.table_text import Shape, print_table, table_options
 from backend.jobs import architectures as networks
 from backend.service.wiring import Sheetrack
 from backend.sheets.table import Cell, Column, Section, Table, Text
-from backend.tabs.jobs import jobs_table
+from backend.tabs.leaderboard import leaderboard_table
 from backend.tabs.results import results_table
 from backend.tabs.servers import servers_table
 from models.architecture_table import NetworkSize
@@ -68,25 +69,41 @@ def _show_status(sheetrack: Sheetrack, *, is_json: bool, is_first: bool) -> None
 @as_json
 def jobs(*, limit: int, is_json: bool) -> None:
     """Shows which jobs run, which wait and why, and which have ended."""
-    store = Sheetrack().jobs
-    unfinished, finished = store.unfinished_jobs(), store.finished_jobs(limit)
-    show_json([*unfinished, *finished]) if is_json else show_table(jobs_table(unfinished, finished))
+    sheetrack = Sheetrack()
+    store = sheetrack.jobs
+    if is_json:
+        show_json([*store.unfinished_jobs(), *store.finished_jobs(limit)])
+    else:
+        show_table(sheetrack.display.jobs(limit))
 
 
 @click.command()
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="How many of them.")
+@table_options
 @as_json
-def results(*, limit: int, is_json: bool) -> None:
+def results(*, limit: int, shape: Shape | None, sort: str | None, columns: str | None, is_json: bool) -> None:
     """Shows the finished runs, the newest first."""
     sheetrack = Sheetrack()
     sheetrack.results.collect()
-    found = sheetrack.jobs.results(limit)
+    found = sheetrack.jobs.results(None if sort else limit)
     if is_json:
-        show_json(found)
+        show_json(found[:limit])
         return
-    show_table(results_table(found, sheetrack.results.broken()))
-    if (count := len(sheetrack.jobs.result_ids())) > len(found):
-        say(f"{len(found)} of {count:,} runs; more with --limit", err=True)
+    table = results_table(found, sheetrack.results.broken(), marks=sheetrack.marks.all())
+    print_table(table, shape, sort=sort, columns=columns, limit=limit)
+    if (count := len(sheetrack.jobs.result_ids())) > limit:
+        say(f"{limit} of {count:,} runs; more with --limit", err=True)
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(min=1), help="How many of each list.")
+@table_options
+def leaderboard(*, limit: int | None, shape: Shape | None, sort: str | None, columns: str | None) -> None:
+    """Shows published and measured accuracies, the best first; all seeds of a recipe as one row."""
+    sheetrack = Sheetrack()
+    sheetrack.results.collect()
+    table = leaderboard_table(sheetrack.jobs.results(), sheetrack.marks.all())
+    print_table(table, shape, sort=sort, columns=columns, limit=limit)
 
 
 @click.command()

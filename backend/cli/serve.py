@@ -1,5 +1,6 @@
 """Commands that serve."""
 
+import platform
 import signal
 import socket
 import threading
@@ -20,8 +21,9 @@ from backend.cli.watch import watch
 from backend.errors import SheetrackError
 from backend.jobs.job import Job, JobState
 from backend.jobs.result import trainings
-from backend.service.serving import serving
+from backend.service.serving import ADDRESS, serving
 from backend.service.wiring import Sheetrack
+from backend.settings import this_user
 from backend.sheets.xlsx import write_workbook
 from backend.times import duration
 from models.presets import preset
@@ -44,7 +46,14 @@ DEMO = {
 
 @click.command()
 @port_option
-def up(*, port: int) -> None:
+@click.option(
+    "--host",
+    default=ADDRESS,
+    show_default=True,
+    metavar="ADDRESS",
+    help="For colleagues: an address of this machine, or 0.0.0.0. Not encrypted; the token opens everything.",
+)
+def up(*, port: int, host: str) -> None:
     """Serves the page, reads the servers, runs the queue.
 
     Ctrl-C stops it; trainings continue.
@@ -53,11 +62,13 @@ def up(*, port: int) -> None:
     sheetrack: Sheetrack | None = Sheetrack()
     is_first = True
     while sheetrack:
-        with serving(sheetrack, port) as address:
+        with serving(sheetrack, port, host) as address:
             port = urlsplit(address).port or port
             say(
                 f"Sheetrack is at {address}" if is_first else f"{sheetrack.home.settings_file} is read again."
             )
+            if is_first and host == ADDRESS:
+                say(f"From another machine: ssh -L {port}:{ADDRESS}:{port} {this_user()}@{platform.node()}")
             is_first = False
             sheetrack = watch(sheetrack, stop_signal)
     say("Stopped. Trainings continue.", err=True)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text as Words
 
-from backend.sheets.formats import SIGNS
+from backend.sheets.formats import SIGNS, spread_in_words
 from backend.sheets.table import Bars, Cell, Column, Format, Number, Section, Spark, Table, Text, Tone
 from backend.text import visible
 from backend.times import duration
@@ -92,7 +92,7 @@ def show_table(table: Table) -> None:
 def _least_width(section: Section) -> int:
     """The width in which every column has room for its longest word."""
     columns = [
-        [column.title, *(_words(row[place], column).plain for row in section.rows)]
+        [column.title, *(_words(row[place], column).plain for row in section.without_details)]
         for place, column in enumerate(section.columns)
     ]
     return sum(max(map(_longest_word, texts)) + _GAP for texts in columns)
@@ -105,7 +105,10 @@ def _grid(section: Section, width: int) -> tuple[Grid, list[str]]:
     """
     titles = [visible(column.title) for column in section.columns]
     shown = [place for place, column in enumerate(section.columns) if column.title != "Again"]
-    rows = [{place: _words(row[place], section.columns[place]) for place in shown} for row in section.rows]
+    rows = [
+        {place: _words(row[place], section.columns[place]) for place in shown}
+        for row in section.without_details
+    ]
     least = {
         place: max(map(_longest_word, [titles[place], *(row[place].plain for row in rows)]))
         for place in shown
@@ -160,6 +163,8 @@ def _words(cell: Cell, column: Column) -> Words:
             return words.append(f" {visible(cell.note)}", style="dim") if cell.note else words
         case Number():
             text = "" if cell.value is None else formatted(cell.value, cell.format)
+            if spread := spread_in_words(cell):
+                text = f"{text} {spread}"
             return Words(text, style="bold" if cell.bold else "")
         case Bars():
             return Words(" ".join("?" if share is None else f"{share:.0%}" for share in cell.fractions))

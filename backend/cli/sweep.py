@@ -10,7 +10,8 @@ from rich.console import Console
 
 from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options, resource_options, resources_from
-from backend.cli.show import say, show_json, show_table
+from backend.cli.show import say, show_json
+from backend.cli.table_text import print_table, table_options
 from backend.cli.train import data_on, wait_until_ended
 from backend.errors import NotFoundError
 from backend.jobs import architectures
@@ -84,6 +85,7 @@ def _dropouts(_context: click.Context, _option: click.Parameter, text: str | Non
 @click.option("--resume", "step", flag_value="resume", help="Let what waits start again.")
 @click.option("--cancel", "step", flag_value="cancel", help="End all that waits or runs.")
 @partial(recipe_options, but=GRID_FIELDS)
+@table_options
 @as_json
 def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any) -> None:
     """Queues a training of ARCHITECTURE for every depth, dropout and batch norm, in a separate tab.
@@ -102,7 +104,7 @@ def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any
     elif options["data"] or options["depths"] or options["vary"] or options["halving"]:
         raise click.UsageError("Say where: --server NAME.")
     else:
-        _show(sheetrack, options["architecture"], is_json=is_json)
+        _show(sheetrack, options["architecture"], options, is_json=is_json)
 
 
 def _mark(sheetrack: Sheetrack, name: str | None, step: str, *, is_json: bool) -> None:
@@ -218,7 +220,7 @@ def _tell_and_ask(sheetrack: Sheetrack, recipe: Recipe, grid: Grid, *, is_sure: 
     click.confirm("Queue them?", abort=True, err=True)
 
 
-def _show(sheetrack: Sheetrack, architecture: str | None, *, is_json: bool) -> None:
+def _show(sheetrack: Sheetrack, architecture: str | None, options: dict[str, Any], *, is_json: bool) -> None:
     views = [
         view
         for view in sheetrack.sweeps.sweeps()
@@ -234,4 +236,4 @@ def _show(sheetrack: Sheetrack, architecture: str | None, *, is_json: bool) -> N
     names = {sweeps_tab(view.recipe.architecture) for view in views}
     for table in sheetrack.display.fine_tuning():
         if table.name in names:
-            show_table(table)
+            print_table(table, options["shape"], sort=options["sort"], columns=options["columns"])

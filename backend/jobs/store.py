@@ -67,11 +67,14 @@ class JobStore:
             sa.select(JobRow).where(JobRow.state.in_(_UNFINISHED)).order_by(JobRow.number), job_of
         )
 
-    def finished_jobs(self, limit: int) -> list[Job]:
-        """The newest first."""
-        over = JobRow.state.not_in(_UNFINISHED)
+    def finished_jobs(self, limit: int, *, swept: bool = True) -> list[Job]:
+        """The newest first; without those of sweeps unless `swept`."""
+        over = [JobRow.state.not_in(_UNFINISHED), *(() if swept else (JobRow.sweep.is_(None),))]
         return self._read(
-            sa.select(JobRow).where(over).order_by(JobRow.ended_at.desc(), JobRow.number.desc()).limit(limit),
+            sa.select(JobRow)
+            .where(*over)
+            .order_by(JobRow.ended_at.desc(), JobRow.number.desc())
+            .limit(limit),
             job_of,
         )
 
@@ -151,6 +154,11 @@ class JobStore:
         query = sa.select(JobRow).where(JobRow.sweep == sweep_id, over)
         return self._read(query.order_by(JobRow.ended_at.desc(), JobRow.number.desc()).limit(limit), job_of)
 
+    def swept(self) -> set[str]:
+        """The ids of all jobs of sweeps."""
+        with self._reading.connect() as connection:
+            return set(connection.scalars(sa.select(JobRow.id).where(JobRow.sweep.is_not(None))))
+
     def jobs_of(self, sweep_id: str) -> list[Job]:
         """The jobs of a sweep, in the order of submission."""
         return self._read(sa.select(JobRow).where(JobRow.sweep == sweep_id).order_by(JobRow.number), job_of)
@@ -207,6 +215,15 @@ class JobStore:
         query = sa.select(ResultRow).order_by(ResultRow.finished_at.desc(), ResultRow.run)
         query = query.limit(limit).offset(offset)
         return self._read(query, result_of, self.unreadable_results)
+
+    def result(self, run: str) -> Result | None:
+        """The stored result of a run; None where there is none that can be read."""
+        query = sa.select(ResultRow).where(ResultRow.run == run)
+        return next(iter(self._read(query, result_of, self.unreadable_results)), None)
+
+    def remove_result(self, run: str) -> None:
+        with self._database.begin() as connection:
+            connection.execute(sa.delete(ResultRow).where(ResultRow.run == run))
 
     def incomplete_results(self) -> set[str]:
         """The runs whose stored result lacks a field. Quicker than reading the results."""

@@ -4,7 +4,7 @@ import { ago, say } from './formats.js';
 
 /**
  * @typedef {boolean | number | string | null | Record<string, any>} Cell
- * @typedef {{ title: string, format: string, width: number, heat: boolean }} Column
+ * @typedef {{ title: string, format: string, width: number, heat: boolean, is_choice?: boolean }} Column
  */
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -22,18 +22,10 @@ export function drawCell(tag, cell, column) {
   const element = make(tag);
   const namesServer = tag === 'th' && column.title === 'Server' && typeof cell === 'string';
   element.append(...(namesServer ? [link(cell, serverAddress(cell))] : content(cell, column)));
-  if (tag === 'th' && column.title === 'Job' && cell instanceof Object) {
-    const log = link('log', jobAddress(cell.text));
-    log.setAttribute('aria-label', `Log of ${cell.text}`);
-    element.append(' ', log);
-  }
-  const isDrawn = cell instanceof Object && (cell.kind === 'bars' || cell.kind === 'spark');
+  const isDrawn = cell instanceof Object && (cell.kind === 'bars' || cell.kind === 'spark' || cell.is_command);
   if (!isDrawn && element.textContent.length > LONG) element.className = 'long';
   return element;
 }
-
-/** Where the page of a job is. @param {string} id */
-export const jobAddress = (id) => `#job/${encodeURIComponent(id)}`;
 
 /** Where a server's own page is: no tab's address has a slash. @param {string} name */
 export const serverAddress = (name) => `#server/${encodeURIComponent(name)}`;
@@ -58,7 +50,7 @@ function content(cell, column) {
   }
   switch (cell.kind) {
     case 'text': return text(cell);
-    case 'number': return [toned(say(cell.value, cell.format), cell)];
+    case 'number': return number(cell);
     case 'bars': return cell.fractions.length ? [bars(cell, column)] : [];
     case 'spark': return cell.values.length ? [spark(cell, column)] : [];
     default: return ['(this page is older than the backend: reload it)'];
@@ -66,8 +58,46 @@ function content(cell, column) {
 }
 
 /** @param {Record<string, any>} cell */
+function number(cell) {
+  const said = toned(say(cell.value, cell.format), cell);
+  if (cell.tab) said.replaceChildren(link(said.textContent, `#${encodeURIComponent(cell.tab)}`));
+  const spread = spreadOf(cell);
+  return spread ? [said, ' ', make('span', spread, 'soft')] : [said];
+}
+
+/** Such as `± 0.41 (3)`; see `spread_in_words` in backend/sheets/formats.py. @param {Record<string, any>} cell */
+function spreadOf({ value, format, spread, count }) {
+  if (spread == null || value === null) return '';
+  const isShare = ['accuracy', 'percent', 'points'].includes(format);
+  return `± ${isShare ? (100 * spread).toFixed(2) : spread.toPrecision(4)} (${count})`;
+}
+
+/** What a cell says, as text. @param {Cell} cell @param {Column} column @returns {string} */
+export function wordsOf(cell, column) {
+  if (cell === null || typeof cell !== 'object') return say(cell, column.format);
+  if (cell.kind === 'number') return say(cell.value, cell.format);
+  return cell.kind === 'text' ? `${cell.text} ${cell.note}`.trim() : cell.label;
+}
+
+/** A button that copies a command line. @param {string} command @param {string} words */
+export function copyButton(command, words) {
+  const button = make('button', words, 'copy');
+  button.type = 'button';
+  button.title = command;
+  button.dataset.copy = command;
+  return button;
+}
+
+/** @param {Record<string, any>} cell */
 function text(cell) {
   const said = toned(cell.text, cell);
+  if (cell.is_command) {
+    said.classList.add('command');
+    said.title = cell.text;
+    const copy = copyButton(cell.text, 'Copy');
+    copy.setAttribute('aria-label', `Copy ${cell.text}`);
+    return [copy, ' ', said];
+  }
   if (cell.sound) return [player(cell.sound), ' ', said];
   if (cell.tab !== null) said.replaceChildren(link(cell.text, `#${encodeURIComponent(cell.tab)}`));
   return cell.note ? [said, ' ', make('span', cell.note, 'soft')] : [said];
@@ -99,7 +129,7 @@ function time(iso) {
 const drawingWidth = ({ width }) => Math.round(width * 6.5);
 
 /** @param {Record<string, any>} cell @param {Column} column */
-function bars({ fractions, label }, column) {
+function bars({ fractions, behind = [], label }, column) {
   const [count, gap] = [fractions.length, fractions.length > 8 ? 1 : 3];
   const width = Math.min(BAR_WIDTH, round((drawingWidth(column) - gap * (count - 1)) / count));
   const step = width + gap;
@@ -110,11 +140,17 @@ function bars({ fractions, label }, column) {
       svg.append(shape('rect', { ...at, x: at.x + 0.5, y: 0.5, width: width - 1, height: BAR_HEIGHT - 1, class: 'unknown' }));
     } else {
       svg.append(shape('rect', { ...at, width, class: 'track' }));
-      svg.append(shape('rect', { ...at, width: Math.min(1, Math.max(0, fraction)) * width, class: 'fill' }));
+      const light = behind[place];
+      if (light != null) svg.append(shape('rect', { ...at, width: within(light) * width, class: 'behind' }));
+      const inner = light == null ? at : { ...at, y: 2, height: BAR_HEIGHT - 4 };
+      svg.append(shape('rect', { ...inner, width: within(fraction) * width, class: 'fill' }));
     }
   });
   return svg;
 }
+
+/** @param {number} share */
+const within = (share) => Math.min(1, Math.max(0, share));
 
 /** @param {Record<string, any>} cell @param {Column} column */
 function spark({ values, style, low, high, label }, column) {

@@ -22,7 +22,7 @@ const google = (() => {
       worker.terminate();
       handlers.onFailure?.(new Error('The backend does not answer. Start it with "sheetrack up".'), handlers.object);
     };
-    worker.postMessage({ name, given, key: localStorage.getItem('sheetrack-key') });
+    worker.postMessage({ name, given, key: localStorage.getItem('sheetrack-key'), person: localStorage.getItem('sheetrack-person') });
   }
 
   /** Google takes neither dates nor functions. @param {unknown} value */
@@ -43,6 +43,11 @@ const google = (() => {
   });
 
   const editor = { focus: () => parent.postMessage({ focus: true }, location.origin) };
-  const page = { openServer: (/** @type {string} */ name) => parent.postMessage({ server: name }, location.origin) };
+  const page = {
+    openServer: (/** @type {string} */ name) => parent.postMessage({ server: name }, location.origin),
+    /** @param {(data: any) => void} take what the page beside the sidebar sends */
+    onMessage: (take) => addEventListener('message', ({ origin, data }) => origin === location.origin && take(data)),
+  };
+  document.documentElement.classList.add('local'); // Google's own page is light, whatever people prefer
   return { script: { run: runWith({}), host: { editor }, page } };
 })();

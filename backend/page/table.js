@@ -1,7 +1,8 @@
 // A Table as HTML: its sections below each other, each with its rows and pictures.
 
-import { drawCell, make, numberIn } from './cells.js';
+import { drawCell, make, numberIn, wordsOf } from './cells.js';
 import { isNumeric } from './formats.js';
+import { arranged, drawControls, drawLineStart } from './list.js';
 
 /**
  * @typedef {import('./cells.js').Cell} Cell
@@ -11,6 +12,8 @@ import { isNumeric } from './formats.js';
  * @property {string} note
  * @property {Column[]} columns
  * @property {Cell[][]} rows
+ * @property {number[]} [levels]
+ * @property {boolean} [is_list]
  * @property {boolean} row_headers
  * @property {'none' | 'count' | 'good' | 'difference'} heat
  * @property {string} empty
@@ -19,19 +22,32 @@ import { isNumeric } from './formats.js';
  * @typedef {{ name: string, sections: Section[] }} Table
  */
 
-/** @param {Table} table @returns {HTMLElement[]} one element a section */
-export function drawTable({ name, sections }) {
+/**
+ * @param {Table} table
+ * @param {import('./list.js').View} [view] how its lists are shown; none: as they are
+ * @returns {HTMLElement[]} one element a section, below the controls of lists
+ */
+export function drawTable({ name, sections }, view) {
+  const shown = sections.map((section) => (view && section.is_list ? arranged(section, view) : section));
+  const lists = /** @type {import('./list.js').Arranged[]} */ (shown.filter((section) => 'lines' in section));
+  const parts = drawSections(name, shown);
+  return view && lists.length ? [drawControls(sections.filter((section) => section.is_list), lists, view), ...parts] : parts;
+}
+
+/** @param {string} name @param {(Section | import('./list.js').Arranged)[]} sections @returns {HTMLElement[]} */
+function drawSections(name, sections) {
   return sections.map((section) => {
     const element = make('section', '', sections.length === 1 ? 'alone' : '');
     if (section.title) element.append(make('h2', section.title));
-    if (section.note) element.append(make('p', section.note, 'soft note'));
+    const note = [section.note, 'same' in section ? section.same : ''].filter(Boolean).join(' ');
+    if (note) element.append(make('p', note, 'soft note'));
     if (section.columns.length) element.append(drawGrid(section, section.title || name));
     if (section.pictures.length) element.append(drawPictures(section));
     return element;
   });
 }
 
-/** @param {Section} section @param {string} caption */
+/** @param {Section | import('./list.js').Arranged} section @param {string} caption */
 export function drawGrid(section, caption) {
   const box = make('div', '', 'grid');
   // What scrolls must be reachable without a mouse.
@@ -42,8 +58,10 @@ export function drawGrid(section, caption) {
   const head = make('tr');
   const classes = section.columns.map((column, place) => classOf(column, section.rows.map((row) => row[place])));
   section.columns.forEach(({ title }, place) => {
-    const cell = make(title ? 'th' : 'td', title, classes[place]);
+    const cell = make(title ? 'th' : 'td', '', classes[place]);
     if (title) cell.scope = 'col';
+    if (title && 'view' in section) sortBy(cell, title, classes[place] === 'n', section.view);
+    else cell.textContent = title;
     head.append(cell);
   });
   const body = make('tbody');
@@ -52,6 +70,16 @@ export function drawGrid(section, caption) {
   table.tHead.append(head);
   box.append(table);
   return box;
+}
+
+/** @param {any} cell @param {string} title @param {boolean} isNumber @param {import('./list.js').View} view */
+function sortBy(cell, title, isNumber, { sort, isDown }) {
+  const button = make('button', title, 'sort');
+  button.type = 'button';
+  button.dataset.sort = title;
+  button.dataset.number = String(isNumber);
+  if (sort === title) cell.setAttribute('aria-sort', isDown ? 'descending' : 'ascending');
+  cell.append(button);
 }
 
 /**
@@ -68,19 +96,21 @@ function classOf({ format, heat }, cells) {
 }
 
 /**
- * @param {Section} section
+ * @param {Section | import('./list.js').Arranged} section
  * @param {string[]} classes one a column
  */
 function drawRows(section, classes) {
   const heatOf = heatScale(section);
-  return section.rows.map((cells) => {
-    const row = make('tr');
+  return section.rows.map((cells, number) => {
+    const line = 'lines' in section ? section.lines[number] : null;
+    const row = make('tr', '', line?.isDetail ? 'detail' : '');
     cells.forEach((cell, place) => {
       const column = section.columns[place];
       const names = section.row_headers && place === 0;
       const element = drawCell(names ? 'th' : 'td', cell, column);
       if (classes[place]) element.classList.add(classes[place]);
       if (names) element.scope = 'row';
+      if (names && line) element.prepend(...drawLineStart(line, wordsOf(cell, column)));
       if (column.heat) paint(element, heatOf(cell));
       row.append(element);
     });

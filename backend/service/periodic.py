@@ -20,6 +20,7 @@ from backend.tabs.display import Display
 from backend.tabs.publisher import Publisher
 from backend.tabs.refresh import Refresh
 from backend.tabs.report import report_text
+from backend.tabs.sheet_notes import SheetNotes
 from backend.times import floor, iso, now
 
 _HOUR = 3600
@@ -43,6 +44,7 @@ class Periodic:
         display: Display,
         publisher: Publisher,
         reservations: Reservations | None,
+        sheet_notes: SheetNotes,
         notifier: Notifier | None,
         copy_store: Callable[[], None],
         ask_ray: Callable[[], None],
@@ -71,6 +73,7 @@ class Periodic:
         every(_HOUR, display.show_results, after=0)
         if reservations:
             every(60, reservations.refresh, after=0)
+        every(60, sheet_notes.refresh, after=0)
         if notifier:
             every(10, lambda: notifier.send(now().astimezone()), name="Notifier.send")
             if reservations and settings.notify and settings.notify.held_idle_hours:

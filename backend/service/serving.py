@@ -4,6 +4,7 @@ import errno
 import logging
 import logging.handlers
 import os
+import platform
 import secrets
 import socket
 import threading
@@ -12,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 from backend.api.app import LARGEST_BODY_BYTES, create_app
 from backend.api.http_server import HttpServer
-from backend.errors import ConflictError, SheetrackError
+from backend.errors import ConflictError, InvalidError, SheetrackError
 from backend.jobs.architectures import architectures
 from backend.service.file_system import network_file_system, network_sentence
 from backend.service.lock import only_backend
@@ -26,8 +27,10 @@ _MOST_CONNECTIONS = 250
 
 
 @contextmanager
-def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
+def serving(sheetrack: Sheetrack, port: int, host: str = ADDRESS) -> Iterator[str]:
     """Serves until the block ends; yields the page's address, token included.
+
+    With another `host` than this machine's own address, other machines reach the page too.
 
     Raises:
         ConflictError: another backend serves this home, or something else has the port.
@@ -42,10 +45,10 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
             )
         if kind := network_file_system(home.path):
             log.warning("%s", network_sentence(home.path, kind))
-        app = create_app(sheetrack, token := _token(home))
+        app = create_app(sheetrack, token := _token(home), is_open=host != ADDRESS)
         server = HttpServer(
             app,
-            _listen(port),
+            _listen(host, port),
             threads=8,
             largest_body_bytes=2 * LARGEST_BODY_BYTES,  # the app explains what is a little too large
             most_connections=_MOST_CONNECTIONS,
@@ -57,7 +60,8 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
         asking.start()
         try:
             sheetrack.periodic.start()
-            yield f"http://{ADDRESS}:{server.port}/?token={token}"
+            shown = platform.node() if host == "0.0.0.0" else host  # noqa: S104 - told, not bound
+            yield f"http://{shown}:{server.port}/?token={token}"
         finally:
             sheetrack.google.leave()
             sheetrack.periodic.stop()
@@ -67,10 +71,14 @@ def serving(sheetrack: Sheetrack, port: int) -> Iterator[str]:
             sheetrack.serves = False
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((ADDRESS, port))
-    except OSError as error:
+        return socket.create_server((host, port))
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, socket.gaierror | UnicodeError) or error.errno == errno.EADDRNOTAVAIL:
+            raise InvalidError(
+                f"{host!r} is no address of this machine.", "Give one, or 0.0.0.0 for all of them."
+            ) from None
         if error.errno != errno.EADDRINUSE:
             raise
         raise ConflictError(f"Port {port} is in use.", "Choose another with --port.") from None

@@ -16,8 +16,10 @@ from backend.errors import InvalidError
 from backend.jobs.engines import Engine
 from backend.jobs.engines.local import LocalEngine
 from backend.jobs.logs import Logs
+from backend.jobs.marks import Marks
 from backend.jobs.queue import Queue
 from backend.jobs.results import Results
+from backend.jobs.run_bin import RunBin
 from backend.jobs.standings import Standings
 from backend.jobs.store import JobStore
 from backend.jobs.sweeps import Sweeps
@@ -41,10 +43,11 @@ from backend.service.store_copies import keep_daily_copy
 from backend.settings import GoogleSettings, Home, PeopleSettings, RaySettings
 from backend.sheets.workbook import Workbook
 from backend.tabs.display import SHOWN_FINISHED_JOBS, Display
-from backend.tabs.names import SERVERS
+from backend.tabs.names import NOTES, SERVERS
 from backend.tabs.outbox import Outbox
 from backend.tabs.publisher import Publisher
 from backend.tabs.refresh import Refresh
+from backend.tabs.sheet_notes import SheetNotes
 from backend.times import now
 
 if TYPE_CHECKING:
@@ -170,7 +173,25 @@ class Sheetrack:
             self.settings.run_tabs,
             unreadable=lambda: self.results.broken(),  # noqa: PLW0108 - the results need the display first
             sweeps=self.standings.views,
+            marks=self.sheet_notes.marks,
         )
+
+    @cached_property
+    def sheet_notes(self) -> SheetNotes:
+        return SheetNotes(
+            self.google if self.settings.google else lambda: self.workbook,
+            NOTES if self.settings.google else f"{NOTES}.csv",
+            self.marks.all,
+            lambda changed: self.display.show_results(changed),  # noqa: PLW0108 - the display needs the notes first
+        )
+
+    @cached_property
+    def marks(self) -> Marks:
+        return Marks(self.database, lambda changed: self.display.show_results(changed))  # noqa: PLW0108 - as above
+
+    @cached_property
+    def run_bin(self) -> RunBin:
+        return RunBin(self.home, self.jobs, self.results, self.display.show_results)
 
     @cached_property
     def results(self) -> Results:
@@ -239,6 +260,7 @@ class Sheetrack:
             display=self.display,
             publisher=self.publisher,
             reservations=self.reservations,
+            sheet_notes=self.sheet_notes,
             notifier=self.notifier,
             copy_store=self.copy_store,
             ask_ray=self.engines.ask_ray,

@@ -1,6 +1,6 @@
 """How spreadsheets write numbers and colour meanings, in Google as in an .xlsx file."""
 
-from backend.sheets.table import Format, Tone
+from backend.sheets.table import Format, Number, Tone
 
 NUMBER_FORMATS: dict[Format, str] = {
     "text": "General",
@@ -13,6 +13,22 @@ NUMBER_FORMATS: dict[Format, str] = {
     "seconds": '[h]"h" mm"min" ss"s"',
     "time": "yyyy-mm-dd hh:mm:ss",
 }
+
+
+def pattern(cell: Number) -> str:
+    """How a number of its own format is written; the spread stands in the pattern, so that it stays a number."""
+    shape = NUMBER_FORMATS[cell.format]
+    return f'{shape}" {spread}"' if (spread := spread_in_words(cell)) else shape
+
+
+def spread_in_words(cell: Number) -> str:
+    """Such as `± 0.41 (3)`, the spread in the unit of the number; empty for a single number."""
+    if cell.spread is None or cell.value is None:
+        return ""
+    is_share = cell.format in ("accuracy", "percent", "points")
+    return f"± {100 * cell.spread:.2f} ({cell.count})" if is_share else f"± {cell.spread:.4g} ({cell.count})"
+
+
 INK = "#1F2328"
 ACCENT = "#0B57D0"
 """Of links and curves."""

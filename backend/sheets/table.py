@@ -47,6 +47,8 @@ class Text(_Part):
     bold: bool = False
     tab: str | None = None
     sound: Sound | None = None
+    is_command: bool = False
+    """Whether it is a command line, which the page offers to copy."""
 
 
 class Number(_Part):
@@ -57,6 +59,11 @@ class Number(_Part):
     format: Format = "decimal"
     bold: bool = False
     tone: Tone | None = None
+    tab: str | None = None
+    """The tab that it leads to."""
+    spread: float | None = None
+    """The standard deviation of the `count` numbers whose mean it is: shown as `95.33 % ± 0.41 (3)`."""
+    count: int = 1
 
 
 class Bars(_Part):
@@ -64,6 +71,8 @@ class Bars(_Part):
 
     kind: Literal["bars"] = "bars"
     fractions: tuple[float | None, ...]
+    behind: tuple[float | None, ...] = ()
+    """A light bar behind each: a second quantity, such as memory; empty where there is none."""
     label: str
     """The same in words, for people who cannot see the bars."""
 
@@ -95,6 +104,8 @@ class Column(_Part):
     """How many grid columns its numbers and curves take in a sheet; text flows into the next columns without that."""
     heat: bool = False
     """Whether its numbers take part in the section's heat map."""
+    is_choice: bool = False
+    """Whether it is one choice of a recipe, which the page tells once where all rows have the same."""
 
 
 class Picture(_Part):
@@ -111,6 +122,11 @@ class Section(_Part):
     note: str = ""
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...] = ()
+    levels: tuple[int, ...] = ()
+    """One a row, or empty. 1: a detail of the row of level 0 above it. The page shows details once that row is
+    opened, an .xlsx file as an outline; a Google sheet and a terminal show none."""
+    is_list: bool = False
+    """Whether people sort, search and filter its rows."""
     row_headers: bool = True
     """Whether the first column names its row."""
     heat: Literal["none", "count", "good", "difference"] = "none"
@@ -124,7 +140,18 @@ class Section(_Part):
     def _has_a_cell_for_each_column(self) -> Self:
         if any(len(row) != len(self.columns) for row in self.rows):
             raise ValueError("a row has more or fewer cells than there are columns")
+        if self.levels and len(self.levels) != len(self.rows):
+            raise ValueError("there are more or fewer levels than rows")
         return self
+
+    @property
+    def without_details(self) -> tuple[tuple[Cell, ...], ...]:
+        """The rows that are no details of another one."""
+        return (
+            tuple(row for row, level in zip(self.rows, self.levels, strict=True) if not level)
+            if self.levels
+            else self.rows
+        )
 
 
 class Table(_Part):

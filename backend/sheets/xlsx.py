@@ -15,7 +15,18 @@ from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from backend.errors import InvalidError, UnavailableError
-from backend.sheets.formats import ACCENT, HEADER, INK, LESS, MORE, NUMBER_FORMATS, TONES, WHITE, stored
+from backend.sheets.formats import (
+    ACCENT,
+    HEADER,
+    INK,
+    LESS,
+    MORE,
+    NUMBER_FORMATS,
+    TONES,
+    WHITE,
+    pattern,
+    stored,
+)
 from backend.sheets.table import (
     Bars,
     Cell,
@@ -94,7 +105,7 @@ class _Writer:
         self._names: dict[str, str] = {}
         """Of the worksheets, by tab."""
         self._curves_name = _CURVES
-        self._styles: dict[tuple[Format, str, bool, bool, str], Style] = {}
+        self._styles: dict[tuple[str, str, bool, bool, str], Style] = {}
         self._curves: Worksheet | None = None
         self._curve_rows = 0
         base = {"font_name": "Arial", "font_size": 10}
@@ -117,6 +128,7 @@ class _Writer:
 
     def _write_table(self, sheet: Worksheet, table: Table) -> None:
         sheet.hide_gridlines(2)
+        sheet.outline_settings(symbols_below=False)  # a row stands above its details
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
         widths: dict[int, int] = {}
@@ -129,9 +141,11 @@ class _Writer:
         for place, width in widths.items():
             sheet.set_column(place, place, width)
         first = table.sections[0]
+        header = bool(first.title) + bool(first.note)
         if len(table.sections) == 1:
-            header = bool(first.title) + bool(first.note)
             sheet.freeze_panes(header + 1, 1)
+        if first.is_list and first.rows:  # a worksheet has one filter
+            sheet.autofilter(header, 0, header + len(first.rows), len(first.columns) - 1)
 
     def _write_section(self, sheet: Worksheet, section: Section, row: int) -> int:
         """Writes below `row`; returns the row where the next section begins."""
@@ -149,15 +163,22 @@ class _Writer:
             sheet.write_string(row, 0, section.empty, self._note)
             row += 1
         for offset, cells in enumerate(section.rows):
-            for (place, column), cell in zip(_placed(section.columns), cells, strict=True):
-                if column.span > 1 and isinstance(cell, Number | Spark | Bars):
-                    sheet.merge_range(row + offset, place, row + offset, place + column.span - 1, "")
-                self._write_cell(sheet, row + offset, place, cell, column)
+            self._write_row(sheet, row + offset, section.columns, cells)
+            if section.levels and section.levels[offset]:
+                sheet.set_row(row + offset, None, None, {"level": 1, "hidden": True})
         self._add_heat(sheet, section, row)
         row += len(section.rows)
         for picture in section.pictures:
             row = self._insert(sheet, row, picture)
         return row + 1
+
+    def _write_row(
+        self, sheet: Worksheet, row: int, columns: Sequence[Column], cells: Sequence[Cell]
+    ) -> None:
+        for (place, column), cell in zip(_placed(columns), cells, strict=True):
+            if column.span > 1 and isinstance(cell, Number | Spark | Bars):
+                sheet.merge_range(row, place, row, place + column.span - 1, "")
+            self._write_cell(sheet, row, place, cell, column)
 
     def _write_cell(self, sheet: Worksheet, row: int, place: int, cell: Cell, column: Column) -> None:
         match cell:
@@ -167,7 +188,17 @@ class _Writer:
                 self._write_text(sheet, row, place, cell, _align(column))
             case Number(value=float() | int() as value):
                 align = "center" if column.heat else "right"
-                style = self._style(cell.format, align, bold=cell.bold, tone=cell.tone)
+                target = self._names.get(cell.tab or "")
+                style = self._style(
+                    cell.format,
+                    align,
+                    bold=cell.bold,
+                    tone=cell.tone,
+                    is_link=target is not None,
+                    written=pattern(cell),
+                )
+                if target is not None:  # the link stays when the number takes the place of its words
+                    sheet.write_url(row, place, _link_to(target), style)
                 sheet.write_number(row, place, stored(value, cell.format), style)
             case Bars():
                 self._add_sparkline(sheet, row, place, cell.fractions, {"type": "column", "min": 0, "max": 1})
@@ -201,12 +232,14 @@ class _Writer:
         bold: bool = False,
         tone: Tone | None = None,
         is_link: bool = False,
+        written: str = "",
     ) -> Style:
         colour = TONES[tone] if tone else ACCENT if is_link else INK
-        key = (shape, align, bold, is_link, colour)
+        written = written or NUMBER_FORMATS[shape]
+        key = (written, align, bold, is_link, colour)
         if key not in self._styles:
             properties = {
-                "num_format": NUMBER_FORMATS[shape],
+                "num_format": written,
                 "bold": bold,
                 "underline": int(is_link),
                 "font_color": colour,

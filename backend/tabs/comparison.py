@@ -6,7 +6,8 @@ from datetime import datetime
 from backend.sheets.table import Cell, Column, Number, Picture, Section, Table, Text
 from backend.tabs.names import Rank, comparison_tab, run_tab
 from backend.tabs.run_sections import matrix_section
-from models.compare import Comparison, Side
+from models.compare import Comparison, Pairwise, Side
+from models.significance import Significance
 
 _SHOWN_PAIRS = 12
 _SMALLEST_PERCENT = 0.5
@@ -63,6 +64,46 @@ def _facts(comparison: Comparison) -> Section:
         columns=columns,
         rows=tuple(rows),
     )
+
+
+def pairwise_table(pairwise: Pairwise) -> Table:
+    """Several runs: their accuracies, and for every two of them how likely chance alone makes their difference."""
+    sides = pairwise.sides
+    best = max(side.accuracy for side in sides)
+    rows = tuple(
+        (
+            _run(side),
+            side.title,
+            Number(value=side.accuracy, format="accuracy", bold=side.accuracy == best),
+            Number(value=side.clips, format="integer"),
+            *(_p_value(test) for test in tests),
+        )
+        for side, tests in zip(sides, pairwise.tests, strict=True)
+    )
+    tests = {test.test for row in pairwise.tests for test in row if test}
+    note = f"p by {' or '.join(sorted(tests))}, not corrected for the number of pairs; bold: p below 0.05."
+    columns = (
+        Column(title="Run", width=12),
+        Column(title="Training", width=26),
+        Column(title="Accuracy", format="accuracy", width=10),
+        Column(title="Test clips", format="integer", width=10),
+        *(Column(title=f"p, {side.name}", format="decimal", width=12) for side in sides),
+    )
+    section = Section(
+        title="Accuracy, and whether the differences may be chance",
+        note=" ".join([note, *pairwise.notes]),
+        columns=columns,
+        rows=rows,
+    )
+    name = f"Compare {' '.join(side.name for side in sides)}"
+    return Table(name=name, rank=Rank.COMPARISON, sections=(section,))
+
+
+def _p_value(test: Significance | None) -> Cell:
+    if test is None:
+        return None
+    words = "< 0.0001" if test.p_value < 0.0001 else f"{test.p_value:.2g}"
+    return Text(text=words, bold=test.p_value < 0.05)
 
 
 def _run(side: Side) -> Text:

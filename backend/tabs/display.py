@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from backend.errors import NotFoundError
+from backend.jobs.marks import Mark
 from backend.jobs.result import BrokenResult, Result
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import SweepView
@@ -16,19 +17,21 @@ from backend.sheets import StoredSheet
 from backend.sheets.table import Picture, Table
 from backend.tabs.jobs import jobs_table
 from backend.tabs.leaderboard import leaderboard_table
-from backend.tabs.names import is_comparison_tab, is_run_tab, run_tab
+from backend.tabs.names import ARCHIVE, is_comparison_tab, is_run_tab, run_tab
 from backend.tabs.publisher import Publisher
 from backend.tabs.report import report_table
-from backend.tabs.results import results_table
+from backend.tabs.results import archive_table, results_table
 from backend.tabs.run import run_table, unreadable_run_table
 from backend.tabs.sweeps import FineTuning
 from backend.tabs.usage import usage_table
 from models.program_reader import read_any_run
-from models.result import BrokenFile
+from models.result import BrokenFile, ProgramResult
 from models.run_folder import RunFolder
 
 SHOWN_FINISHED_JOBS = 100
 SHOWN_COMPARISONS = 10
+SHOWN_SWEEPS = 20
+SHOWN_STARRED = 100
 
 
 class Display:
@@ -44,13 +47,16 @@ class Display:
         *,
         sweeps: Callable[[], Sequence[SweepView]],
         unreadable: Callable[[], Sequence[BrokenResult]] = tuple,
+        marks: Callable[[], Mapping[str, Mark]] = dict,
     ) -> None:
         """`sweeps` returns the same object as before for a sweep that did not change.
 
-        `unreadable` lists the finished runs whose result cannot be read.
+        `unreadable` lists the finished runs whose result cannot be read; `marks` returns what people note, by run.
         """
         self._home = home
         self._fine_tuning = FineTuning(sweeps)
+        self._sweeps = sweeps
+        self._marks = marks
         self._store = store
         self._publisher = publisher
         self._workbook = workbook
@@ -58,26 +64,35 @@ class Display:
         self._unreadable = unreadable
         self._read: dict[str, tuple[object, Sequence[BrokenFile]]] = {}
         """When the files of each run were changed before they were last read, and those that were broken."""
+        self.labels: dict[str, str] = {}
+        """What the runs with tabs are about, by the name of the tab."""
         # A table must not be published after one that was made later.
         self._making = threading.RLock()
 
     def show_jobs(self) -> None:
         """Publishes the tabs that change while trainings run."""
         with self._making:
-            finished = self._store.finished_jobs(SHOWN_FINISHED_JOBS)
-            jobs = jobs_table(self._store.unfinished_jobs(), finished)
-            self._publisher.publish([jobs, *self.fine_tuning()])
+            self._publisher.publish([self.jobs(SHOWN_FINISHED_JOBS), *self.fine_tuning()])
+
+    def jobs(self, most_finished: int) -> Table:
+        """What the tab Jobs shows: the jobs of the newest sweeps, and of the others the newest that ended."""
+        sweeps = [sweep for sweep in self._sweeps() if not sweep.preparing][:SHOWN_SWEEPS]
+        swept = [job for sweep in sweeps for job in self._store.jobs_of(sweep.id) if job.state.is_over]
+        single = self._store.finished_jobs(most_finished, swept=False)
+        finished = sorted([*single, *swept], key=lambda job: job.ended_at or job.submitted_at, reverse=True)
+        return jobs_table(self._store.unfinished_jobs(), finished, sweeps)
 
     def show_results(self, changed: set[str] | None = None) -> None:
-        """Publishes the tabs about results, and exactly the newest runs have a tab of their own.
+        """Publishes the tabs about results. The newest runs have a tab of their own, and those with a star.
+
+        The cells of sweeps have none, and archived runs; the page draws those when they are asked for.
 
         Of these, the runs in `changed` are read again, or all, and those whose files changed.
         """
         with self._making:
-            results, unreadable = self._store.results(), self._unreadable()
-            runs: list[Result | BrokenResult] = [*results, *unreadable]
-            newest_first = sorted(runs, key=lambda run: run.finished_at, reverse=True)
-            newest = {run_tab(run.run): run for run in newest_first[: self._run_tabs]}
+            results, unreadable, marks = self._store.results(), self._unreadable(), self._marks()
+            newest = self._with_tabs([*results, *unreadable], marks)
+            self.labels = {tab: _label(run, marks.get(run.run, Mark())) for tab, run in newest.items()}
             shown = {tab for tab in self._publisher.shown() if is_run_tab(tab)}
             read = [
                 self._run_tab(run)
@@ -86,15 +101,38 @@ class Display:
             ]
             self._read = {run.run: self._read[run.run] for run in newest.values()}
             broken = {run: files for run, (_, files) in self._read.items()}
+            archive = archive_table(results, marks)
             self._publisher.publish(
                 [
-                    results_table(results, unreadable, broken),
-                    leaderboard_table(results),
+                    results_table(results, unreadable, broken, marks),
+                    leaderboard_table(results, marks),
+                    *([archive] if archive else ()),
                     *self.fine_tuning(),
                     *read,
                 ],
-                gone=sorted(shown - newest.keys()),
+                gone=[*sorted(shown - newest.keys()), *(() if archive else (ARCHIVE,))],
             )
+
+    def _with_tabs(
+        self, runs: Sequence[Result | BrokenResult], marks: Mapping[str, Mark]
+    ) -> dict[str, Result | BrokenResult]:
+        """The runs that have a tab of their own, by its name."""
+        newest_first = sorted(runs, key=lambda run: run.finished_at, reverse=True)
+        none, swept = Mark(), self._store.swept()
+        starred = [run for run in newest_first if marks.get(run.run, none).is_starred]
+        others = [
+            run
+            for run in newest_first
+            if run.run not in swept and not (marks.get(run.run, none).is_archived or run in starred)
+        ]
+        return {run_tab(run.run): run for run in [*starred[:SHOWN_STARRED], *others[: self._run_tabs]]}
+
+    def run_table(self, run: str) -> Table | None:
+        """What the tab of a finished run shows, drawn from its folder; None where it has no result."""
+        known = self._store.result(run) or next(
+            (each for each in self._unreadable() if each.run == run), None
+        )
+        return self._drawn(known)[0] if known else None
 
     def show_usage(self, weeks: Mapping[datetime, Mapping[str, float]]) -> None:
         """Publishes the tab of GPU-hours, given by week and person."""
@@ -142,13 +180,18 @@ class Display:
             return self._fine_tuning.tables()
 
     def _run_tab(self, run: Result | BrokenResult) -> Table:
-        folder = RunFolder(self._home.runs / run.run)
-        changed = folder.changed()
-        content = read_any_run(folder)
-        self._read[run.run] = (changed, content.broken)
+        changed = RunFolder(self._home.runs / run.run).changed()
+        table, broken = self._drawn(run)
+        self._read[run.run] = (changed, broken)
+        return table
+
+    def _drawn(self, run: Result | BrokenResult) -> tuple[Table, Sequence[BrokenFile]]:
+        """The table of a run, and which of its files are broken."""
+        content = read_any_run(RunFolder(self._home.runs / run.run))
         if isinstance(run, BrokenResult):
-            return unreadable_run_table(run.model_copy(update={"broken": tuple(content.broken)}))
-        return run_table(
+            known = run.model_copy(update={"broken": tuple(content.broken)})
+            return unreadable_run_table(known), content.broken
+        table = run_table(
             run,
             content.history,
             content.figures,
@@ -158,10 +201,19 @@ class Display:
             metrics=content.metrics,
             evaluations=content.evaluations,
         )
+        return table, content.broken
 
     def _has_changed(self, run: str) -> bool:
         known = self._read.get(run)
         return known is None or known[0] != RunFolder(self._home.runs / run).changed()
+
+
+def _label(run: Result | BrokenResult, mark: Mark) -> str:
+    """The name that people gave the run, or its title."""
+    if isinstance(run, BrokenResult):
+        return mark.name or (run.work.title if run.work else "")
+    work = run.content if isinstance(run.content, ProgramResult) else run.content.recipe
+    return mark.name or work.title
 
 
 def _pictures(table: Table) -> list[Picture]:

@@ -1,10 +1,12 @@
 """The Jobs tab. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from backend.jobs.job import Job, JobState
+from backend.jobs.sweep import SweepView
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text, Tone
-from backend.tabs.names import JOBS, Rank, run_tab
+from backend.tabs.names import JOBS, Rank, run_tab, sweeps_tab
 from backend.times import iso
 
 _JOB_TONES: dict[JobState, Tone] = {
@@ -20,14 +22,17 @@ _JOB_TONES: dict[JobState, Tone] = {
 }
 
 
-def jobs_table(unfinished: Sequence[Job], finished: Sequence[Job]) -> Table:
-    """Those that run, then those that wait, then those that ended (newest first)."""
+def jobs_table(unfinished: Sequence[Job], finished: Sequence[Job], sweeps: Sequence[SweepView] = ()) -> Table:
+    """Those that run, then those that wait, then those that ended (newest first).
+
+    A sweep of `sweeps` is one row, where the first of its jobs would stand, with its jobs as details.
+    """
     columns = (
         Column(title="Job", width=10),
+        Column(title="State", width=44),
         Column(title="Training", width=30),
         Column(title="Server", width=12),
         Column(title="GPU", width=12),
-        Column(title="State", width=44),
         Column(title="Epoch", width=9),
         Column(title="Loss", format="decimal", width=8),
         Column(title="Validation", format="accuracy", width=11),
@@ -36,20 +41,65 @@ def jobs_table(unfinished: Sequence[Job], finished: Sequence[Job]) -> Table:
         Column(title="Ended", format="time", width=18),
     )
     running_first = sorted(unfinished, key=lambda job: not job.state.holds_server)
-    rows = tuple(_job_row(job) for job in [*running_first, *finished])
-    section = Section(columns=columns, rows=rows, empty="No job has been launched yet.")
+    jobs = [*running_first, *finished]
+    views = {view.id: view for view in sweeps}
+    rows: list[tuple[Cell, ...]] = []
+    levels: list[int] = []
+    for job in jobs:
+        view = views.get(job.sweep or "")
+        if view is None:
+            rows.append(_job_row(job))
+            levels.append(0)
+        elif job is (theirs := [each for each in jobs if each.sweep == view.id])[0]:
+            rows += [_sweep_row(view, theirs), *map(_job_row, theirs)]
+            levels += [0, *[1] * len(theirs)]
+    section = Section(
+        columns=columns,
+        rows=tuple(rows),
+        levels=tuple(levels),
+        is_list=True,
+        empty="No job has been launched yet.",
+    )
     return Table(name=JOBS, rank=Rank.JOBS, sections=(section,))
+
+
+def _sweep_row(sweep: SweepView, jobs: Sequence[Job]) -> tuple[Cell, ...]:
+    """How far a sweep is, in one row."""
+    done, trainings = sum(len(cell.runs) for cell in sweep.cells), len(sweep.cells) * sweep.grid.seeds
+    states = Counter(job.state for job in jobs if job.state is not JobState.DONE)
+    running = next((state for state in states if state.holds_server), None)
+    waits = any(not state.is_over for state in states)
+    failed = any(state in states for state in (JobState.FAILED, JobState.TIMED_OUT))
+    counts = ", ".join(f"{count} {state.value.replace('_', ' ')}" for state, count in states.items())
+    reason = next((job.reason for job in jobs if job.state is JobState.QUEUED and job.reason), "")
+    notes = [f"paused by {sweep.paused_by}" if sweep.paused_by else "", counts, reason]
+    tone: Tone = "busy" if running else "soft" if waits else "bad" if failed else "good"
+    ended = [job.ended_at for job in jobs if job.ended_at]
+    return (
+        Text(text=sweep.id, tab=sweeps_tab(sweep.recipe.architecture)),
+        Text(
+            text=f"{done:,} of {trainings:,} done", tone=tone, note="; ".join(note for note in notes if note)
+        ),
+        Text(text=f"{sweep.recipe.architecture}, a sweep of {trainings:,}", note=sweep.recipe.name),
+        sweep.server.replace(",", " or "),
+        None,
+        None,
+        None,
+        None,
+        sweep.requested_by,
+        iso(sweep.submitted_at),
+        iso(max(ended)) if ended and not waits and not running else None,
+    )
 
 
 def _job_row(job: Job) -> tuple[Cell, ...]:
     progress = job.progress
-    tab = run_tab(job.id) if job.state is JobState.DONE else None
     return (
-        Text(text=job.id, tab=tab),
+        Text(text=job.id, tab=run_tab(job.id)),
+        Text(text=job.state.value, tone=_JOB_TONES[job.state], note=_state_note(job)),
         _work(job),
         job.runs_on,
         Text(text=job.gpu_text, note=_gpu_note(job)) if job.assigned else None,
-        Text(text=job.state.value, tone=_JOB_TONES[job.state], note=_state_note(job)),
         f"{progress.epoch} of {progress.epochs}" if progress.epoch and progress.epochs else None,
         progress.loss,
         Number(value=progress.validation_accuracy, format="accuracy"),

@@ -7,6 +7,9 @@ SERVERS = "Servers"
 JOBS = "Jobs"
 RESULTS = "Results"
 LEADERBOARD = "Leaderboard"
+ARCHIVE = "Archive"
+NOTES = "Notes"
+"""A tab of people's own."""
 USAGE = "Usage"
 REPORT = "Weekly report"
 
@@ -23,6 +26,7 @@ class Rank(IntEnum):
     LEADERBOARD = 3 * _STEP
     USAGE = 4 * _STEP
     REPORT = 4 * _STEP + 1
+    ARCHIVE = 4 * _STEP + 2
     SWEEPS = 5 * _STEP
     COMPARISON = 6 * _STEP
     RUN = 7 * _STEP
@@ -46,6 +50,11 @@ def is_comparison_tab(tab: str) -> bool:
 
 def comparison_tab(a: str, b: str) -> str:
     return f"Compare {a} {b}"
+
+
+def run_in(tab: str) -> str:
+    """The run whose tab it is."""
+    return tab.removeprefix("Run ")
 
 
 def run_tab(run: str) -> str:

@@ -55,7 +55,7 @@ def run_table(
         ]
     if run.confusion_matrix is not None:
         sections += [confusion_matrix(run, run.confusion_matrix), confusions(run, run.confusion_matrix)]
-    sections += [*first_filters(filters), *wrong_predictions(result.run, predictions)]
+    sections += first_filters(filters)
     if figures:
         pictures = tuple(
             Picture(
@@ -66,6 +66,7 @@ def run_table(
             for name in figures
         )
         sections.append(Section(title="Pictures", columns=(), pictures=pictures))
+    sections += wrong_predictions(result.run, predictions)
     return Table(
         name=run_tab(result.run), rank=Rank.RUN.newest_first(result.finished_at), sections=tuple(sections)
     )
@@ -78,7 +79,7 @@ def unreadable_run_table(result: BrokenResult) -> Table:
         ("Training", Text(text=work.title, note=work.name) if work else None),
         ("Server", result.server),
         ("Requested by", result.requested_by),
-        ("Again", train_command(recipe) if recipe else None),
+        ("Again", Text(text=train_command(recipe), is_command=True) if recipe else None),
     )
     columns = (Column(title="Fact", width=18), Column(title="Value", span=2))
     facts = Section(title=f"Run {result.run}", columns=columns, rows=rows)
@@ -102,7 +103,7 @@ def _facts(result: Result, run: RunResult) -> Section:
         ("Took", Number(value=run.seconds, format="seconds"), f"{run.epochs} epochs"),
         ("Data", data_name(run), None),
         ("Server", result.server, f"requested by {result.requested_by}"),
-        ("Again", train_command(run.recipe), None),
+        ("Again", Text(text=train_command(run.recipe), is_command=True), None),
     ]
     if run.recipe.parent:
         rows.insert(1, ("Goes on from", Text(text=run.recipe.parent, tab=run_tab(run.recipe.parent)), None))

@@ -57,13 +57,24 @@ def _gpu_bars(snapshot: Snapshot | None) -> Cell:
     # A GPU that does not work looks like one of unknown use, not like a free one.
     shares = [_fraction(gpu.utilization_percent) if works(gpu) else None for gpu in snapshot.gpus]
     words = [_gpu_words(gpu, share) for gpu, share in zip(snapshot.gpus, shares, strict=True)]
-    return Bars(fractions=tuple(shares), label=", ".join(words))
+    memory = tuple(_memory(gpu) if works(gpu) else None for gpu in snapshot.gpus)
+    return Bars(fractions=tuple(shares), behind=memory, label=", ".join(words))
+
+
+def _memory(gpu: GpuReading) -> float | None:
+    """The share of its memory that is taken, by processes that compute or by idle ones."""
+    if not gpu.memory_total_mib or gpu.memory_used_mib is None:
+        return None
+    return gpu.memory_used_mib / gpu.memory_total_mib
 
 
 def _gpu_words(gpu: GpuReading, share: float | None) -> str:
     if faults := [fault.what for fault in gpu_faults(gpu) if not fault.is_warning]:
         return faults[0]
-    return f"GPU {gpu.index}: utilisation unknown" if share is None else f"GPU {gpu.index} {share:.0%}"
+    memory = _memory(gpu)
+    taken = "" if memory is None else f" (memory {memory:.0%})"
+    use = ": utilisation unknown" if share is None else f" {share:.0%}"
+    return f"GPU {gpu.index}{use}{taken}"
 
 
 def _free_gpu_memory_gib(snapshot: Snapshot | None) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from backend.jobs.job import Job, JobState
 from backend.jobs.sweep import Sweep, SweepCell, SweepView
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text, Tone
-from backend.tabs.names import Rank, sweeps_tab
+from backend.tabs.names import Rank, run_tab, sweeps_tab
 from backend.tabs.sweep_trials import trials_section
 from models import published
 from models.recipe import Recipe, exact
@@ -67,10 +67,10 @@ def _sections(sweep: Sweep, cells: Sequence[SweepCell]) -> list[Section]:
     depths = sorted(sweep.layers)
 
     def measured(depth: int, choice: Choice) -> Cell:
-        value = accuracies.get((depth, choice))
-        if value is not None:
-            return Number(value=value, format="accuracy", bold=value == best)
-        cell = places.get((depth, choice))
+        value, cell = accuracies.get((depth, choice)), places.get((depth, choice))
+        if value is not None and cell:
+            tab = run_tab(cell.runs[0])
+            return Number(value=value, format="accuracy", bold=value == best, tab=tab)
         return _stage(cell.job, sweep.paused_by) if cell and cell.job else _NEVER_RUN
 
     grid = Section(
@@ -151,7 +151,7 @@ def _stage(job: Job, paused_by: str | None) -> Text:
             words = "other data"  # its folder was changed since the sweep was asked for
         case state:
             words = state.value
-    return Text(text=words, tone=_TONES.get(job.state, "soft"))
+    return Text(text=words, tone=_TONES.get(job.state, "soft"), tab=run_tab(job.id))
 
 
 def _data(sweep: Sweep) -> str:

@@ -17,7 +17,7 @@ from models.figures import (
     responses_1,
 )
 from models.figures.facts import Facts
-from models.figures.style import write
+from models.figures.style import write, write_for_print
 from models.run_folder import RunFolder, write_atomically
 
 PICTURES: dict[str, Callable[[Facts], Figure | None]] = {
@@ -32,6 +32,31 @@ PICTURES: dict[str, Callable[[Facts], Figure | None]] = {
     "feature_maps": feature_maps.draw,
 }
 """Every picture of one run, in the order in which they are shown. None: its facts are not there."""
+
+
+def draw_for_print(
+    folder: RunFolder,
+    into: Path,
+    shape: str,
+    *,
+    width_mm: float | None,
+    with_title: bool,
+    names: Collection[str] = tuple(PICTURES),
+) -> list[Path]:
+    """Draws the named pictures for a paper, as files `RUN-NAME.SHAPE` in the folder `into`; returns the files.
+
+    Raises:
+        BrokenRunError: a file of the run cannot be read.
+    """
+    facts = Facts.read(folder)
+    into.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, make in PICTURES.items():
+        if name in names and (figure := make(facts)) is not None:
+            file = into / f"{folder.id}-{name}.{shape}"
+            write_for_print(figure, file, width_mm=width_mm, with_title=with_title)
+            files.append(file)
+    return files
 
 
 def draw(folder: RunFolder, names: Collection[str] | None = None) -> list[Path]:

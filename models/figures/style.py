@@ -8,6 +8,8 @@ from matplotlib import patheffects
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from models.run_folder import write_atomically
 
@@ -42,6 +44,9 @@ quiet = mpl.rc_context(
         "font.size": 11,
         # Names from outside may hold dollar signs.
         "text.parse_math": False,
+        # Text stays text in a PDF or SVG file.
+        "pdf.fonttype": 42,
+        "svg.fonttype": "none",
         "text.color": INK,
         "axes.edgecolor": RULE,
         "axes.labelcolor": SOFT,
@@ -83,6 +88,34 @@ def picture(width_px: int, height_px: int, title: str, *lines: str) -> Figure:
         top_px = _MARGIN_PX + _TITLE_PX + _LINE_PX * number
         figure.text(left, 1 - top_px / height_px, line, color=SOFT, va="top")
     return figure
+
+
+_SMALLEST_TEXT_PT = 6.0
+_MM_AN_INCH = 25.4
+_PRINT_DPI = 300
+
+
+@quiet
+def write_for_print(figure: Figure, file: Path, *, width_mm: float | None, with_title: bool) -> None:
+    """Writes a picture for a paper: PNG, PDF or SVG by the name of the file.
+
+    `width_mm` is the width on paper. Lines and texts shrink with the picture, texts to no less than 6 pt.
+    """
+    if not with_title:
+        for text in list(figure.texts):
+            text.remove()
+        figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0.008, 0.008, 0.984, 0.984)))
+    if width_mm:
+        width, height = figure.get_size_inches()
+        share = width_mm / _MM_AN_INCH / width
+        figure.set_size_inches(width * share, height * share)
+        for drawn in figure.findobj(match=Text):
+            drawn.set_fontsize(max(_SMALLEST_TEXT_PT, drawn.get_fontsize() * share))
+        for line in figure.findobj(match=Line2D):
+            line.set_linewidth(line.get_linewidth() * share)
+    data = io.BytesIO()
+    figure.savefig(data, format=file.suffix[1:], dpi=_PRINT_DPI)
+    write_atomically(file, data.getvalue())
 
 
 @quiet

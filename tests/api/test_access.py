@@ -6,11 +6,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from flask import g
 
-from backend.api.access import KEY_HEADER
+from backend.api.access import KEY_HEADER, PERSON_HEADER
+from backend.api.app import create_app
 from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
-from backend.settings import Home
+from backend.settings import Home, this_user
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +140,55 @@ def test_the_home_is_its_owners_alone(tmp_path: Path) -> None:
     for home in (new, old):
         with serving(Sheetrack(home), 0):
             assert home.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_browser_without_a_session_gets_a_page_that_asks_for_the_token(opened: str) -> None:
+    token = opened.split("token=")[1]
+    with httpx.Client(base_url=base(opened), timeout=60) as browser:
+        asked = browser.get("/", headers={"Accept": "text/html"})
+        assert asked.status_code == 401
+        assert '<form method="post" action="/login">' in asked.text
+        assert token not in asked.text
+        wrong = browser.post("/login", data={"token": "<b>no</b>"})
+        assert (wrong.status_code, "This is not the token." in wrong.text) == (401, True)
+        assert "Set-Cookie" not in wrong.headers
+        evil = browser.post("/login", data={"token": token}, headers={"Origin": "https://evil.example"})
+        assert evil.status_code == 403
+        right = browser.post("/login", data={"token": token})
+        assert (right.status_code, right.headers["Location"][:6]) == (302, "/#key=")
+        assert browser.get("/api/jobs").status_code == 200
+
+
+def test_other_names_of_the_machine_are_refused_unless_it_is_opened(home: Home) -> None:
+    sheetrack = Sheetrack(home)
+    try:
+        for is_open, status in ((False, 403), (True, 200)):
+            client = create_app(sheetrack, "token", is_open=is_open).test_client()
+            headers = {"Host": "gpu-head.lab.example:8000", "Authorization": "Bearer token"}
+            assert client.get("/api/jobs", headers=headers).status_code == status
+            headers["Origin"] = "http://evil.example"
+            assert client.get("/api/jobs", headers=headers).status_code == 403
+    finally:
+        sheetrack.close()
+
+
+def test_the_name_that_a_person_entered_is_marked_as_self_declared(home: Home) -> None:
+    sheetrack = Sheetrack(home)
+    app = create_app(sheetrack, "token")
+    seen = []
+
+    @app.get("/whoami")
+    def whoami() -> str:
+        seen.append(g.person)
+        return ""
+
+    try:
+        for name in ("K%C3%AEm", "", "a%0Ab" + "x" * 100):
+            headers = {"Host": "localhost", "Authorization": "Bearer token", PERSON_HEADER: name}
+            app.test_client().get("/whoami", headers=headers)
+    finally:
+        sheetrack.close()
+    assert seen[:2] == ["K\u00eem (self-declared)", this_user()]
+    assert seen[2].endswith(" (self-declared)")
+    assert len(seen[2]) < 60
+    assert "\n" not in seen[2]

@@ -236,7 +236,7 @@ def test_hostile_text_comes_back_as_text(api: httpx.Client) -> None:
     job = api.post("/api/jobs", json=launch_body(name=name)).json()
     table = api.get("/api/tables/Jobs").json()["table"]
     cells = next(row for row in table["sections"][0]["rows"] if row[0]["text"] == job["id"])
-    assert cells[1] == {
+    assert cells[2] == {
         "kind": "text",
         "text": job["title"],
         "tone": None,
@@ -244,6 +244,7 @@ def test_hostile_text_comes_back_as_text(api: httpx.Client) -> None:
         "bold": False,
         "tab": None,
         "sound": None,
+        "is_command": False,
     }
     api.post(f"/api/jobs/{job['id']}/cancel")
 

@@ -88,7 +88,8 @@ def _check_sheet(parts: Sheetrack, jobs: dict[str, Job]) -> list[str]:
         header, *rows = sheet.read("Jobs")
         # The reason of a state follows it.
         shown = {str(row[0]): re.split(r"\W", str(row[header.index("State")]))[0] for row in rows}
-        results = Counter(str(row[0]) for row in sheet.read("Results")[1:])
+        firsts = [str(row[0]) for row in sheet.read("Results")]
+        results = Counter(firsts[firsts.index("Run") + 1 :])  # above the header stands what all runs share
         if (shown, results) == (states, done):
             return []
         if time.monotonic() > until:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.compare import CompareError, compare
+from models.compare import CompareError, compare, compare_all
 from models.run_folder import RunFolder
 from models.run_reader import BrokenRunError
 from models.significance import mcnemar, two_proportions
@@ -187,3 +187,14 @@ def test_the_command_prints_json_and_draws_a_picture(tmp_path: Path) -> None:
     assert failed.stderr == (
         "error: there is no published matrix published:none: choose published:base or published:ch32\n"
     )
+
+
+def test_several_runs_are_tested_pair_by_pair_as_two_are(tmp_path: Path) -> None:
+    names = [str(make_run(tmp_path, seed=seed).path) for seed in (1, 2, 3)]
+    pairwise = compare_all(names)
+    for one in range(3):
+        assert pairwise.tests[one][one] is None
+        for other in range(one + 1, 3):
+            assert pairwise.tests[one][other] == compare(names[one], names[other]).significance
+            assert pairwise.tests[other][one] == pairwise.tests[one][other]
+    assert [side.clips for side in pairwise.sides] == [900] * 3

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.figures import PICTURES, draw
+from models.figures import PICTURES, draw, draw_for_print
 from models.figures.analysis import Analysis
 from models.figures.style import PIXEL_LIMIT, picture
 from models.recipe import Recipe
@@ -121,3 +121,21 @@ def test_an_analysis_that_does_not_fit_itself_is_broken(
         np.savez(folder.analysis_file, **{**{key: arrays[key] for key in arrays.files}, **changes})
     with pytest.raises(BrokenRunError, match=rf"^analysis\.npz of run {folder.id} cannot be read"):
         Analysis.read(folder)
+
+
+def test_a_picture_for_print_has_its_width_and_no_title(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    (plain,) = draw_for_print(
+        folder, tmp_path / "paper", "svg", width_mm=84, with_title=False, names=["learning_curve"]
+    )
+    assert plain == tmp_path / "paper" / f"{folder.id}-learning_curve.svg"
+    drawn = plain.read_text()
+    points = float(drawn.split('width="')[1].split("pt")[0])
+    assert points == pytest.approx(84 / 25.4 * 72, abs=0.1)
+    assert "epoch" in drawn
+    assert "Best validation accuracy" not in drawn
+    (titled,) = draw_for_print(
+        folder, tmp_path, "pdf", width_mm=None, with_title=True, names=["learning_curve"]
+    )
+    assert titled.read_bytes().startswith(b"%PDF")
+    assert not folder.figures.exists()

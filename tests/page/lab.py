@@ -12,6 +12,7 @@ from werkzeug.serving import make_server
 from backend.api.app import create_app
 from backend.jobs.architectures import architectures
 from backend.jobs.job import Job, JobState
+from backend.jobs.result import Result
 from backend.jobs.sweep import Grid, Sweep, sweep_id
 from backend.probe.snapshot import GpuProcess, GpuReading, HostReading, Process, Snapshot
 from backend.servers.faults import missing_gpus
@@ -65,6 +66,7 @@ class Lab:
             self.jobs.add_job(job)
         self._sheetrack.display.show_jobs()
         self.workbook.publish([servers_table(five_servers()), *tables()])
+        self.jobs.add_result(a_result())
         draw_figures(home.runs / RUN)
 
     def current(self) -> list[ServerStatus]:
@@ -131,6 +133,14 @@ class Lab:
                 content = done.content.model_copy(update={"recipe": recipe})
                 self.jobs.add_result(done.model_copy(update={"content": content}))
         return self.jobs.add_sweep(sweep)
+
+    def show_jobs(self) -> None:
+        self._sheetrack.display.show_jobs()
+
+    def result(self, run: str) -> Result:
+        found = self.jobs.result(run)
+        assert found
+        return found
 
     @contextmanager
     def serving(self) -> Iterator[str]:

@@ -280,10 +280,12 @@ def test_a_run_s_results_open_in_the_workbook(open_page: Open) -> None:
     expect(page.locator("#sheet")).to_be_focused()
 
 
-def test_a_tab_that_is_not_there_is_told(sidebar: Page, lab: Lab) -> None:
-    lab.workbook.publish([], gone=[f"Run {RUN}"])
-    sidebar.get_by_role("button", name="Results of").click()
-    expect(sidebar.locator("#jobs")).to_contain_text(f"There is no tab called Run {RUN}.")
+def test_a_tab_that_is_not_there_is_told(open_page: Open, lab: Lab) -> None:
+    lab.add_sweep()
+    lab.workbook.publish([], gone=["Fine-tuning ch32"])
+    sidebar = open_page("/sidebar", width=300)
+    sidebar.get_by_role("button", name="Results of Fine-tuning").click()
+    expect(sidebar.locator("#jobs")).to_contain_text("There is no tab called Fine-tuning ch32.")
 
 
 def test_script_run_behaves_as_in_google(sidebar: Page) -> None:

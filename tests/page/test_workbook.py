@@ -12,8 +12,9 @@ from backend.sheets.formats import LESS, MORE, WHITE
 from backend.sheets.table import Bars, Column, Number, Section, Sound, Spark, Table, Text
 from backend.tabs.names import JOBS, Rank
 from backend.times import iso, now
+from tests.page.accessibility import violations
 from tests.page.conftest import poll, show_tab
-from tests.page.lab import Lab
+from tests.page.lab import TOKEN, Lab
 from tests.page.runs import HOSTILE, RUN
 
 pytestmark = pytest.mark.browser
@@ -29,7 +30,7 @@ def test_tabs_show_their_tables(open_page: Open) -> None:
     expect(page.get_by_role("tab", selected=True)).to_have_text("Servers")
     row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="gpu1"))
     expect(row.get_by_role("cell").nth(0)).to_have_text("busy 1 of 2 GPUs free")
-    expect(row.get_by_role("img", name="GPU 0 97%, GPU 1 0%")).to_be_visible()
+    expect(row.get_by_role("img", name="GPU 0 97% (memory 97%), GPU 1 0% (memory 2%)")).to_be_visible()
     expect(row.get_by_role("cell").nth(2)).to_have_text("24.2 GiB")
     expect(row.get_by_role("cell").nth(3)).to_have_text("41 %")
     page.get_by_role("tab", name=f"Run {RUN}").click()
@@ -206,9 +207,11 @@ def test_a_change_touches_only_what_differs(open_page: Open, lab: Lab) -> None:
 
 def test_tabs_come_and_go(open_page: Open, lab: Lab) -> None:
     page = open_page("/#Run%20r77c0de")
-    expect(page.locator("#sheet")).to_have_text("There is no tab called Run r77c0de.")
+    expect(page.locator("#sheet")).to_have_text("There is no run called r77c0de.")
+    page.evaluate("location.hash = '#Fine-tuning%20vgg'")
+    expect(page.locator("#sheet")).to_have_text("There is no tab called Fine-tuning vgg.")
     table = Table(
-        name="Run r77c0de",
+        name="Fine-tuning vgg",
         rank=Rank.RUN,
         sections=(Section(columns=(Column(title="Fact"),), empty="No facts."),),
     )
@@ -269,3 +272,26 @@ def test_a_phone_switches_between_workbook_and_sidebar(open_page: Open) -> None:
     expect(page.get_by_role("tab")).to_have_count(0)
     sidebar.get_by_role("button", name=f"Results of ch32 · 8 · DO(0.75), run {RUN}").click()
     expect(page.get_by_role("tab", selected=True)).to_have_text(f"Run {RUN}")
+
+
+def test_a_browser_without_the_token_is_asked_for_it_and_then_for_a_name(
+    new_page: Callable[..., Page], address: str, lab: Lab
+) -> None:
+    page = new_page()
+    page.goto(address)
+    assert violations(page) == []
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("alert")).to_have_text("This is not the token.")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("tab", selected=True)).to_have_text("Servers")
+    page.get_by_role("button", name="Who are you?").click()
+    page.get_by_label("Your name").fill("Kîm")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="You are Kîm")).to_be_visible()
+    form = page.frame_locator("iframe")
+    expect(form.locator("#hint")).to_contain_text("parameters")
+    form.locator("#launch").click()
+    expect(form.locator("#answer")).to_contain_text("Launched")
+    assert "Kîm (self-declared)" in [job.requested_by for job in lab.jobs.unfinished_jobs()]

@@ -14,8 +14,15 @@ ROOT = Path(__file__).parents[2]
 SHEETS = {"page": ROOT / "backend/page/page.css", "add-on": ROOT / "apps_script/SidebarStyle.html"}
 
 
+DARK = re.compile(r"@media \(prefers-color-scheme: dark\) \{(.*?\})\s*\}", re.DOTALL)
+
+
 def variables(css: str) -> dict[str, str]:
     return {name: code.upper() for name, code in re.findall(r"--([\w-]+): (#[0-9a-f]{6})\b", css)}
+
+
+def light(css: str) -> str:
+    return DARK.sub("", css)
 
 
 def colours(css: str) -> dict[str, str]:
@@ -38,7 +45,7 @@ def test_every_tone_has_a_colour_and_every_state_a_sign() -> None:
 
 @pytest.mark.parametrize("sheet", SHEETS)
 def test_style_sheets_have_the_same_colours_and_signs(sheet: str) -> None:
-    css = SHEETS[sheet].read_text()
+    css = light(SHEETS[sheet].read_text())
     shown = colours(css)
     assert shown == {tone: TONES[tone] for tone in get_args(Tone) if tone in shown}
     assert set(shown) >= set(SIGNS) | {"bad", "soft"}
@@ -46,5 +53,15 @@ def test_style_sheets_have_the_same_colours_and_signs(sheet: str) -> None:
     assert (variables(css)["ink"], variables(css)["accent"]) == (INK.upper(), ACCENT)
 
 
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_every_colour_of_a_tone_has_a_dark_one(sheet: str) -> None:
+    css = SHEETS[sheet].read_text()
+    dark = DARK.search(css)
+    assert dark
+    used = set(re.findall(r"color: var\(--(\w+)\)", light(css)))
+    assert used
+    assert used & set(variables(light(css))) <= set(variables(dark[1]))
+
+
 def test_the_page_has_a_colour_for_every_tone() -> None:
-    assert set(colours(SHEETS["page"].read_text())) >= set(get_args(Tone))
+    assert set(colours(light(SHEETS["page"].read_text()))) >= set(get_args(Tone))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from backend.jobs.job import JobState
+from backend.jobs.marks import Mark
 from backend.jobs.result import Result
 from backend.jobs.store import JobStore
 from backend.settings import Home
@@ -89,3 +91,24 @@ def test_a_comparison_that_goes_takes_its_picture_along(
     assert len(tabs) == SHOWN_COMPARISONS
     assert [file.exists() for file in kept] == [False] + [True] * (SHOWN_COMPARISONS - 2)
     assert not kept[0].parent.exists()
+
+
+def test_starred_runs_have_tabs_and_cells_of_sweeps_have_none(
+    home: Home, database: sa.Engine, workbook: Workbook
+) -> None:
+    store = JobStore(database)
+    for result in results(5):
+        store.add_result(result)
+    store.add_job(examples.job("r004", sweep="s1", state=JobState.DONE))
+    marks = {"r000": Mark(is_starred=True, name="the first"), "r003": Mark(is_archived=True)}
+    display = Display(
+        home, store, Publisher(Outbox(database), workbook), workbook, 1, sweeps=list, marks=lambda: marks
+    )
+    display.show_results()
+    tabs = [name for name, _ in workbook.tabs()]
+    assert tabs == ["Results", "Leaderboard", "Archive", "Run r002", "Run r000"]
+    assert display.labels == {"Run r002": "ch32 · 8 · DO(0.75)", "Run r000": "the first"}
+    drawn = display.run_table("r004")
+    assert drawn
+    assert drawn.name == "Run r004"
+    assert display.run_table("r999") is None

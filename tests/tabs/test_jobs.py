@@ -3,6 +3,7 @@
 import pytest
 
 from backend.jobs.job import AssignedGpu, Decision, JobState
+from backend.jobs.sweep import Grid, SweepCell, SweepView
 from backend.sheets.table import Text
 from backend.tabs.jobs import jobs_table
 from tests import examples
@@ -13,7 +14,7 @@ from tests.tabs.rows import named
 def test_every_state_is_shown_with_its_reason(state: JobState) -> None:
     job = examples.job("r1", state=state, reason="why")
     table = jobs_table([], [job]) if state.is_over else jobs_table([job], [])
-    cell = table.sections[0].rows[0][4]
+    cell = table.sections[0].rows[0][1]
     assert isinstance(cell, Text)
     assert (cell.text, cell.note) == (state.value, "why")
     assert cell.tone
@@ -31,7 +32,7 @@ def test_running_jobs_stand_before_those_that_wait() -> None:
         [waiting, examples.running("r2")], [examples.job("r0", state=JobState.DONE)]
     ).sections[0]
     jobs = [row[0] for row in section.rows]
-    assert jobs == [Text(text="r2"), Text(text="r1"), Text(text="r0", tab="Run r0")]
+    assert jobs == [Text(text=name, tab=f"Run {name}") for name in ("r2", "r1", "r0")]
     assert named(section, 0)["Epoch"] == "14 of 40"
     assert named(section, 1)["State"] == Text(
         text="queued", tone="soft", note="all 8 GPUs in use (kim 3, lee 5)"
@@ -49,3 +50,30 @@ def test_the_gpus_of_a_job_and_what_people_decided_are_shown() -> None:
     assert (named(section, 1)["Server"], named(section, 1)["GPU"]) == ("gpu1 or gpu2", None)
     state = Text(text="queued", tone="soft", note="why; reservations overridden by park")
     assert named(section, 1)["State"] == state
+
+
+def test_a_sweep_is_one_row_with_its_jobs_as_details() -> None:
+    cells = [
+        SweepCell(depth=8, dropout=0.25, batch_norm=False, runs=("r1",), accuracy=0.9),
+        SweepCell(depth=8, dropout=0.25, batch_norm=True),
+    ]
+    sweep = SweepView(
+        id="s1",
+        server="gpu1",
+        recipe=examples.recipe(),
+        grid=Grid(depths=(8,), dropouts=(0.25,)),
+        layers={},
+        data=None,
+        requested_by="lee",
+        submitted_at=examples.NOON,
+        cells=cells,
+    )
+    waits = examples.job("r2", sweep="s1", reason="all 8 GPUs in use (kim 8)")
+    done = examples.job("r1", sweep="s1", state=JobState.DONE)
+    section = jobs_table([examples.running("r3"), waits], [done, examples.job("r0")], [sweep]).sections[0]
+    assert [row[0].text for row in section.rows if isinstance(row[0], Text)] == ["r3", "s1", "r2", "r1", "r0"]
+    assert section.levels == (0, 0, 1, 1, 0)
+    assert named(section, 1)["State"] == Text(
+        text="1 of 2 done", tone="soft", note="1 queued; all 8 GPUs in use (kim 8)"
+    )
+    assert [row[0].text for row in section.without_details if isinstance(row[0], Text)] == ["r3", "s1", "r0"]

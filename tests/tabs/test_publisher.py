@@ -39,13 +39,13 @@ def test_what_google_missed_is_there_once_afterwards(
         if refresh == 30:
             publisher = Publisher(Outbox(database), workbook, lambda: google)
     assert "Google" in publisher.error
-    assert len(workbook.read("Results")) == 4
+    assert len(workbook.read("Results")) == 4  # the header and the runs
     server.away = None
     assert publisher.flush()
     assert publisher.error == ""
     titles = [tab.title for tab in server.state.tabs]
     assert sorted(titles) == ["Results", "Run r1", "Run r2", "Run r3", "Servers", "Sheet1"]
-    assert [row[0] for row in google.read("Results")[1:]] == ["r1", "r2", "r3"]
+    assert [row[0] for row in google.read("Results")[2:]] == ["r1", "r2", "r3"]
     assert len(server.writes) == 1
     assert publisher.flush()
     assert len(server.writes) == 1

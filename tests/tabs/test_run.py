@@ -21,7 +21,7 @@ def test_the_run_tab_has_curve_matrix_confusions_and_pictures() -> None:
         )
         for clip, prediction, confidence in ((1, "bird", 0.6), (2, "bed", 0.99), (3, "cat", 0.9))
     ]
-    facts, curves, matrix, confusions, first_layer, wrong, pictures = run_table(
+    facts, curves, matrix, confusions, first_layer, pictures, wrong = run_table(
         run, examples.HISTORY, ["confusion"], predictions=predictions, filters=filters
     ).sections
     assert named(facts, 1)["Value"] == Number(value=0.9, format="accuracy", bold=True)

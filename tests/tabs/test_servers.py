@@ -12,7 +12,11 @@ from tests.tabs.rows import named
 def test_a_busy_server_shows_its_gpus_and_users() -> None:
     row = named(servers_table([examples.busy_server()]).sections[0])
     assert row["Verdict"] == Text(text="busy", tone="busy", note="1 of 2 GPUs free")
-    assert row["GPUs"] == Bars(fractions=(0.97, None), label="GPU 0 97%, GPU 1 not answering")
+    assert row["GPUs"] == Bars(
+        fractions=(0.97, None),
+        behind=(22_000 / 24_576, None),
+        label="GPU 0 97% (memory 90%), GPU 1 not answering",
+    )
     assert row["Free GPU memory"] == pytest.approx((24_576 - 22_000) / 1024)  # of GPUs that work
     assert row["Memory"] == pytest.approx(0.38)
     assert row["Users"] == "kim"
@@ -31,7 +35,11 @@ def test_a_gpu_of_unknown_utilisation_is_told_to_a_screen_reader() -> None:
     ]
     snapshot = server.snapshot.model_copy(update={"gpus": tuple(gpus)})
     row = named(servers_table([server.model_copy(update={"snapshot": snapshot})]).sections[0])
-    assert row["GPUs"] == Bars(fractions=(None, 0.05), label="GPU 0: utilisation unknown, GPU 1 5%")
+    assert row["GPUs"] == Bars(
+        fractions=(None, 0.05),
+        behind=(22_000 / 24_576, 22_000 / 24_576),
+        label="GPU 0: utilisation unknown (memory 90%), GPU 1 5% (memory 90%)",
+    )
 
 
 def test_more_memory_in_use_than_there_is_leaves_none_free() -> None:

@@ -93,29 +93,29 @@ def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
                 "Ask the person who runs the backend to add it to people.commands in settings.toml.",
             )
         job = queue.launch(body.server, body.work, g.person, header.key, body.resources)
-        return reply(_view(job, queue.places()), 201)
+        return reply(job_view(job, queue.places()), 201)
 
     @blueprint.get("/<job_id>", responses={200: JobReply})
     def show_job(path: JobPath) -> Response:
         """One job."""
-        return reply(_view(jobs.job(path.job_id), queue.places()))
+        return reply(job_view(jobs.job(path.job_id), queue.places()))
 
     @blueprint.post("/<job_id>/cancel", responses={200: JobReply})
     def cancel(path: JobPath) -> Response:
         """Ends a job and the whole tree of its processes."""
-        return reply(_view(queue.cancel(path.job_id, g.person), {}))
+        return reply(job_view(queue.cancel(path.job_id, g.person), {}))
 
     @blueprint.post("/<job_id>/first", responses={200: JobReply})
     def put_first(path: JobPath) -> Response:
         """Lets a job that waits overtake all others; who did that is recorded."""
         _check_right()
-        return reply(_view(queue.put_first(path.job_id, g.person), queue.places()))
+        return reply(job_view(queue.put_first(path.job_id, g.person), queue.places()))
 
     @blueprint.post("/<job_id>/override", responses={200: JobReply})
     def override(path: JobPath) -> Response:
         """Lets a job that waits run in spite of reservations; who did that is recorded."""
         _check_right()
-        return reply(_view(queue.override_reservations(path.job_id, g.person), queue.places()))
+        return reply(job_view(queue.override_reservations(path.job_id, g.person), queue.places()))
 
     @blueprint.get("/<job_id>/log", responses={200: LogTail})
     def show_log(path: JobPath, query: Lines) -> Response:
@@ -139,7 +139,7 @@ def _add_resume(blueprint: APIBlueprint, queue: Queue) -> None:
     @blueprint.post("/<job_id>/resume", responses={200: JobReply})
     def resume(path: JobPath) -> Response:
         """Queues a job again that failed, timed out or was cancelled; it goes on from its checkpoint."""
-        return reply(_view(queue.resume(path.job_id, g.person), queue.places()))
+        return reply(job_view(queue.resume(path.job_id, g.person), queue.places()))
 
 
 def job_views(queue: Queue, jobs: JobStore, most_finished: int) -> list[JobReply]:
@@ -150,10 +150,10 @@ def job_views(queue: Queue, jobs: JobStore, most_finished: int) -> list[JobReply
         return 0 if job.state.holds_server else places.get(job.id, math.inf)
 
     shown = [*sorted(jobs.unfinished_jobs(), key=turn), *jobs.finished_jobs(most_finished)]
-    return [_view(job, places) for job in shown]
+    return [job_view(job, places) for job in shown]
 
 
-def _view(job: Job, places: Mapping[str, int]) -> JobReply:
+def job_view(job: Job, places: Mapping[str, int]) -> JobReply:
     return JobReply(
         **dict(job),
         title=job.work.title,

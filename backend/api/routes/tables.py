@@ -2,10 +2,14 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AwareDatetime, BaseModel
 
+from backend.errors import NotFoundError
 from backend.reply import reply
 from backend.settings import Settings
 from backend.sheets import StoredSheet
 from backend.sheets.table import Table
+from backend.tabs.display import Display
+from backend.tabs.names import is_run_tab, run_in
+from backend.times import now
 
 
 class TabPath(BaseModel):
@@ -14,6 +18,8 @@ class TabPath(BaseModel):
 
 class Tab(BaseModel):
     name: str
+    label: str
+    """What a tab of a run is about, in few words; empty for other tabs."""
     updated_at: AwareDatetime
 
 
@@ -27,19 +33,26 @@ class TableReply(BaseModel):
     table: Table
 
 
-def routes(settings: Settings, workbook: StoredSheet) -> APIBlueprint:
+def routes(settings: Settings, workbook: StoredSheet, display: Display) -> APIBlueprint:
     blueprint = APIBlueprint("tables", __name__, url_prefix="/api/tables", abp_tags=[Tag(name="tables")])
 
     @blueprint.get("", responses={200: TablesReply})
     def list_tables() -> Response:
         """The tabs, with the time of the last change of each."""
-        shown = [Tab(name=name, updated_at=at) for name, at in workbook.tabs()]
+        labels = display.labels
+        shown = [Tab(name=name, label=labels.get(name, ""), updated_at=at) for name, at in workbook.tabs()]
         return reply(TablesReply(title=settings.title, tables=shown))
 
     @blueprint.get("/<name>", responses={200: TableReply})
     def show_table(path: TabPath) -> Response:
-        """The content of a tab."""
-        table, at = workbook.table(path.name)
+        """The content of a tab; that of a finished run that has no tab is drawn now."""
+        try:
+            table, at = workbook.table(path.name)
+        except NotFoundError:
+            drawn = display.run_table(run_in(path.name)) if is_run_tab(path.name) else None
+            if drawn is None:
+                raise
+            table, at = drawn, now()
         return reply(TableReply(updated_at=at, table=table))
 
     return blueprint

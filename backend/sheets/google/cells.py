@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from backend.sheets.dates import EPOCH
-from backend.sheets.formats import HEADER, NUMBER_FORMATS, TONES, stored
+from backend.sheets.formats import HEADER, NUMBER_FORMATS, TONES, pattern, stored
 from backend.sheets.table import Bars, Cell, Column, Format, Number, Spark, Text, Tone
 
 FIELDS = "userEnteredValue,userEnteredFormat,textFormatRuns"
@@ -41,13 +41,18 @@ def text(words: str, style: Values | None = None) -> Values:
     return drawn
 
 
-def number(value: float | None, shape: Format = "text", style: Values | None = None) -> Values:
-    """An empty cell where the number is not known."""
+def number(
+    value: float | None, shape: Format = "text", style: Values | None = None, written: str = ""
+) -> Values:
+    """An empty cell where the number is not known; `written` takes the place of that of the format."""
     if value is None or not math.isfinite(value):
         return {}
     looks: Values = {}
     if shape != "text":
-        looks["numberFormat"] = {"type": _TYPES.get(shape, "NUMBER"), "pattern": NUMBER_FORMATS[shape]}
+        looks["numberFormat"] = {
+            "type": _TYPES.get(shape, "NUMBER"),
+            "pattern": written or NUMBER_FORMATS[shape],
+        }
     if shape == "time":
         looks["horizontalAlignment"] = "LEFT"
     if style:
@@ -73,7 +78,7 @@ def plain(cell: Cell, column: Column, gids: Mapping[str, int], zone: tzinfo) -> 
         case Text():
             return _noted(cell, gids)
         case Number():
-            return number(cell.value, cell.format, _style(cell))
+            return number(cell.value, cell.format, _style(cell) | _link(cell.tab, gids), pattern(cell))
         case bool():
             return text("yes" if cell else "no")
         case str() if column.format == "time":
@@ -89,10 +94,13 @@ def _style(cell: Text | Number) -> Values:
     return (ink(cell.tone) if cell.tone else {}) | ({"bold": True} if cell.bold else {})
 
 
+def _link(tab: str | None, gids: Mapping[str, int]) -> Values:
+    """The part of a TextFormat that leads to a tab, where there is such a tab."""
+    return {"link": {"uri": f"#gid={gids[tab]}"}} if tab is not None and tab in gids else {}
+
+
 def _noted(cell: Text, gids: Mapping[str, int]) -> Values:
-    style = _style(cell)
-    if cell.tab is not None and cell.tab in gids:
-        style["link"] = {"uri": f"#gid={gids[cell.tab]}"}
+    style = _style(cell) | _link(cell.tab, gids)
     if not (cell.text and cell.note):
         return text(cell.text or cell.note, style)
     drawn = text(f"{cell.text} {cell.note}", style)

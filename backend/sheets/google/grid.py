@@ -42,7 +42,7 @@ class Drawing:
         drawn = {
             place
             for section in sections
-            for row in section.rows
+            for row in section.without_details
             for (place, _), cell in zip(placed_columns(section), row, strict=True)
             if isinstance(cell, Bars | Spark)
         }
@@ -62,9 +62,9 @@ class Drawing:
         if section.columns:
             self.grid.append(self._header(section))
             self.placed.append((section, len(self.grid)))
-        if not section.rows and section.empty:
+        if not section.without_details and section.empty:
             self.grid.append([cells.text(section.empty, quiet)])
-        for row in section.rows:
+        for row in section.without_details:
             self._row(section, row)
         lines = (f"{picture.alt}: Sheetrack > Show run here" for picture in section.pictures)
         self.grid += [[cells.text(line, quiet)] for line in lines]
@@ -143,7 +143,7 @@ def placed_columns(section: Section) -> Iterator[tuple[int, Column]]:
 
 def spanning(section: Section, first_row: int) -> Iterator[tuple[int, int, int]]:
     """Row, first and last grid column of every cell to merge; text flows into the next cells without that."""
-    for at, row in enumerate(section.rows, first_row):
+    for at, row in enumerate(section.without_details, first_row):
         for (place, column), cell in zip(placed_columns(section), row, strict=True):
             if column.span > 1 and isinstance(cell, Number | Spark | Bars | int | float):
                 yield at, place, place + column.span - 1

@@ -147,8 +147,8 @@ def _merges(drawing: Drawing, sheet_id: int) -> list[Values]:
 def _rules(section: Section, sheet_id: int, first_row: int) -> list[Values]:
     rules = []
     heated = [place for place, column in placed_columns(section) if column.heat]
-    if section.heat != "none" and heated and section.rows:
-        rows = (first_row, first_row + len(section.rows))
+    if section.heat != "none" and heated and section.without_details:
+        rows = (first_row, first_row + len(section.without_details))
         place = _range(sheet_id, rows, (heated[0], heated[-1] + 1))
         rules.append({"ranges": [place], "gradientRule": _gradient(section)})
     for at, column in placed_columns(section):
@@ -172,7 +172,7 @@ def _gradient(section: Section) -> Values:
         case "difference":
             numbers = [
                 abs(value)
-                for row in section.rows
+                for row in section.without_details
                 for (_, column), cell in zip(placed_columns(section), row, strict=True)
                 if column.heat
                 and isinstance(value := cell.value if isinstance(cell, Number) else cell, int | float)
