@@ -45,6 +45,8 @@ class Faults:
                 "Ray's head stopped": (2, self._stop_head),
                 "Ray's node killed": (2, self._kill_node),
             }
+            if lab.ray.head.is_apart:
+                kinds["Ray's head killed"] = (1, self._kill_head)
         self._kinds = kinds
 
     def next(self) -> None:
@@ -173,6 +175,13 @@ class Faults:
         head = self._lab.ray.head
         self._lasts(what, lambda: head.send("gcs_server", signal.SIGCONT))
         return head.send("gcs_server", signal.SIGSTOP)
+
+    def _kill_head(self, what: str) -> bool:
+        """Jobs outlive it: what it knows is on its disk, and it is started again at once."""
+        assert self._lab.ray
+        self._ends.pop("Ray's head stopped", None)
+        self._lab.ray.head.kill()
+        return True
 
     def _kill_node(self, what: str) -> bool:
         """Ray ends the jobs of a node with it."""

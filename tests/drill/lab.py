@@ -192,7 +192,8 @@ def lab(folder: Path, mark: str, gpus: int, *, has_own_disk: bool, has_ray: bool
         folder: for all its files.
         mark: names it in the environment of all its processes.
         gpus: how many GPUs the backend's own server has.
-        has_own_disk: whether the runs lie on a small disk; needs the right to mount it.
+        has_own_disk: whether the runs lie on a small disk, and Ray's head on a machine of its own; needs the right
+            to mount.
         has_ray: whether two more servers run jobs through Ray.
     """
     with ExitStack() as stack:
@@ -215,7 +216,7 @@ def lab(folder: Path, mark: str, gpus: int, *, has_own_disk: bool, has_ray: bool
         stack.callback(processes.end_all, mark)
         if has_ray:
             short = Path(stack.enter_context(TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True)))
-            place.ray = Ray(folder, short, machines[1:], place.variables, CALM + SERVE)
+            place.ray = Ray(folder, short, machines[1:], place.variables, CALM + SERVE, is_apart=has_own_disk)
             stack.callback(place.ray.end)
             with home.settings_file.open("a") as settings, home.servers_file.open("a") as servers:
                 settings.write(place.ray.settings)

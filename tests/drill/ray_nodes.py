@@ -24,16 +24,29 @@ _NODE = "SHEETRACK_DRILL_NODE"
 """Names the node to all processes of Ray on it."""
 _HEAD_ADDRESS = "127.0.0.10"  # 127.0.0.1 would be taken for the machine's address in its network
 _START_SECONDS = 180
+_APART = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+"""Starts a program in a name space of its own, whose processes all end with it."""
 
 
 class RayNode:
     """`ray start` on one machine, started again whenever it ends, as systemd does."""
 
-    def __init__(self, name: str, options: dict[str, object], variables: dict[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: dict[str, object],
+        variables: dict[str, str],
+        log: Path,
+        *,
+        is_apart: bool = False,
+    ) -> None:
+        """`is_apart`: it sees no other node, as on a machine of its own."""
         self._name = name
+        self.is_apart = is_apart
         self._log = log
         common = {"num-cpus": 1, "num-gpus": 0, "object-store-memory": 80_000_000} | options
         self._command = [
+            *(_APART if is_apart else []),
             sys.executable,
             "-m",
             "ray.scripts.scripts",
@@ -72,10 +85,15 @@ class RayNode:
         """Returns whether there was such a process."""
         return sum(send(pid, number) for pid in self.pids(program)) > 0
 
+    def kill(self) -> None:
+        """Kills the node with all its processes."""
+        if self._process:
+            self._process.kill()
+
     def end(self) -> None:
         self._ending.set()
         if self._process:
-            self._process.terminate()
+            self._process.kill() if self.is_apart else self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(30)
             self._process.kill()
@@ -135,6 +153,8 @@ class Ray:
         machines: Sequence[Machine],
         variables: Callable[[Machine, Path], dict[str, str]],
         agent: str,
+        *,
+        is_apart: bool,
     ) -> None:
         """Returns once both servers are part of the cluster.
 
@@ -144,6 +164,8 @@ class Ray:
             machines: the servers.
             variables: the environment of what serves on a machine with that home.
             agent: the script that serves an agent.
+            is_apart: whether the head has a name space of its own. Ray does not start it again where it sees
+                a node of its cluster, as on one machine.
         """
         token = folder / "ray-token"
         token.touch(mode=0o600)
@@ -170,7 +192,7 @@ class Ray:
         options |= {"dashboard-host": "127.0.0.1", "dashboard-port": self._port, "temp-dir": short / "ray"}
         options |= {"ray-client-server-port": free_port(), "dashboard-agent-listen-port": free_port()}
         head = variables(machines[0], folder / "home of head") | common | of_head
-        self.head = RayNode("head", options, head, folder / "ray head.log")
+        self.head = RayNode("head", options, head, folder / "ray head.log", is_apart=is_apart)
         self.settings = f'[ray]\naddress = "http://127.0.0.1:{self._port}"\ntoken_file = "{token}"\n'
         self.servers: list[RayServer] = []
         try:
