@@ -4,14 +4,14 @@ import fcntl
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import DatabaseError, DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 
 from backend.errors import SheetrackError, UnavailableError
@@ -20,6 +20,11 @@ SCHEMA = "0015"
 """The newest revision in `migrations/versions`."""
 
 _PATIENCE_SECONDS = 15
+_FULL = "database or disk is full"
+"""SQLite's words."""
+_NO_ROOM = ("SQLITE_FULL", "SQLITE_IOERR")
+_READS_ALONE, _WAS_USED = "reads alone", "was used"
+"""Marks of connections."""
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
@@ -44,6 +49,8 @@ class Row(DeclarativeBase):
 def open_database(file: Path, *, is_served: Callable[[], bool] = lambda: False) -> sa.Engine:
     """The database in `file`, made or brought up to date where needed.
 
+    While a full disk has no room for the files that SQLite keeps beside it, it can be read all the same.
+
     Args:
         file: may not exist yet.
         is_served: whether a backend works with the file in another process. Its schema is then left as it is.
@@ -55,16 +62,26 @@ def open_database(file: Path, *, is_served: Callable[[], bool] = lambda: False) 
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": _PATIENCE_SECONDS})
 
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
+    @sa.event.listens_for(engine, "do_connect")
+    def _connect(_dialect: object, record: Any, _options: object, _named: object) -> sqlite3.Connection:
+        connection, record.info[_READS_ALONE] = _connected(file)
         connection.isolation_level = None  # transactions begin below, not by sqlite3's own guess
+        return connection
+
+    @sa.event.listens_for(engine, "checkout")
+    def _check_out(_connection: object, record: Any, _proxy: object) -> None:
+        # Each use of one that reads alone first tries whether the disk has room again.
+        if record.info[_READS_ALONE] and record.info.get(_WAS_USED):
+            raise DisconnectionError
+        record.info[_WAS_USED] = True
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         # A writer takes the write lock first: two processes then wait for each other
         # instead of failing half way.
         reading = connection.get_execution_options().get("reading")
+        if not reading and connection.info[_READS_ALONE]:
+            raise OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError(_FULL))
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     with explained(file):
@@ -73,6 +90,28 @@ def open_database(file: Path, *, is_served: Callable[[], bool] = lambda: False) 
                 if (revision := _revision(engine)) != SCHEMA:
                     _bring_up_to_date(engine, file, revision, is_served)
     return engine
+
+
+def _connected(file: Path) -> tuple[sqlite3.Connection, bool]:
+    """A connection, and whether it can only read, because the disk has no room for the files beside the store."""
+    connection = sqlite3.connect(file, timeout=_PATIENCE_SECONDS, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if not error.sqlite_errorname.startswith(_NO_ROOM) or _has_log(file):
+            raise
+        # What is in the file is all: another process that works with it would have made these files.
+        unchanging = f"file:{quote(str(file))}?immutable=1"
+        return sqlite3.connect(unchanging, uri=True, check_same_thread=False), True
+    return connection, False
+
+
+def _has_log(file: Path) -> bool:
+    """Whether a part of what is stored stands beside the file."""
+    with suppress(FileNotFoundError):
+        return file.with_name(f"{file.name}-wal").stat().st_size > 0
+    return False
 
 
 def _revision(engine: sa.Engine) -> str | None:
@@ -136,6 +175,16 @@ def _migrate(connection: sa.Connection, file: Path) -> None:
         raise UnavailableError(
             f"{file} was made by a newer Sheetrack.", "Update Sheetrack on this machine."
         ) from error
+
+
+def write_fault(engine: sa.Engine, file: Path) -> str:
+    """Why nothing can be stored in the database in `file` now; empty where it can."""
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = version_num"))
+    except DatabaseError as error:
+        return str(database_error(error, file))
+    return ""
 
 
 def copies(file: Path) -> Path:

@@ -8,10 +8,14 @@ SheetrackError
 └── UnavailableError  something else has to work first             503
 """
 
+import errno
+import os
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
+LEAST_FREE_MIB = 16
+"""Free space of a disk below which it is called full: no job starts."""
 _LARGEST_FAILURE_FILE_BYTES = 1_000_000
 
 
@@ -53,6 +57,23 @@ class ConflictError(SheetrackError):
 class UnavailableError(SheetrackError):
     status = 503
     code = "unavailable"
+
+
+def free_mib(folder: Path) -> int:
+    """The free space of the disk of a folder."""
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize >> 20
+
+
+def full_disk(place: object = None) -> UnavailableError:
+    """The error for a full disk, that of `place` where it is known."""
+    which = f"The disk of {place}" if place else "The disk"
+    return UnavailableError(f"{which} is full.", "Free some space; what is pending then continues.")
+
+
+def is_full_disk(error: OSError) -> bool:
+    """Whether the system refused to write because the disk is full, or a quota used up."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def note_failure(error: BaseException, file: Path) -> str:

@@ -216,6 +216,13 @@ class Home:
         """Raises: InvalidError: the file cannot be understood."""
         return read_toml(self.settings_file, Settings)
 
+    def settings_text(self) -> bytes:
+        """What settings.toml holds, to notice that it changed; empty where it cannot be read."""
+        try:
+            return self.settings_file.read_bytes()
+        except OSError:
+            return b""
+
 
 def read_toml(file: Path, model: type[Model]) -> Model:
     """The file's content as `model`, the model's defaults where there is no file.

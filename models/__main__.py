@@ -116,7 +116,8 @@ def run_program(run_folder: Path, *, prefix: str) -> None:
 @click.argument("content")
 @click.option("--prefix", default="", help="The folder of the Python or conda environment.")
 @click.option("--source", default="", help="The file of a lab's own network, as `packed` gives it.")
-def job(run: str, content: str, *, prefix: str, source: str) -> NoReturn:
+@click.option("--again", is_flag=True, help="Run a program again that has ended.")
+def job(run: str, content: str, *, prefix: str, source: str, again: bool) -> NoReturn:
     """Runs CONTENT, a recipe or a command (JSON), in the run folder RUN of this machine's home.
 
     For a backend on another machine.
@@ -125,6 +126,8 @@ def job(run: str, content: str, *, prefix: str, source: str) -> NoReturn:
     folder = RunFolder.receive(home() / "runs", run, work, unpacked(source))
     lock = RunLock(folder.lock_file)
     lock.note(os.getpid())
+    if again:
+        folder.exit_file.unlink(missing_ok=True)
     log = os.open(folder.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log, stream.fileno())

@@ -9,6 +9,8 @@ from models.result import Epoch, MetricLine
 from models.run_folder import RunFolder, open_regular
 from models.run_reader import parsed
 
+LARGEST = 1e300
+"""No number that is shown is as large: pictures could not be drawn."""
 _MOST_EPOCHS = 100_000
 _LONGEST = 200
 _TAIL_BYTES = 64 << 10
@@ -59,7 +61,7 @@ def _lines(content: bytes) -> tuple[list[MetricLine], str]:
             faults.append(f"line {number} is no JSON object")
             continue
         if strange := [name for name, value in entries.items() if _is_strange(value)]:
-            faults.append(f"line {number}: {one_line(strange[0])} is no finite number")
+            faults.append(f"line {number}: {one_line(strange[0])} is no finite number below {LARGEST:g}")
         numbers = {name: number_in(value) for name, value in entries.items()}
         if known := {one_line(name): value for name, value in numbers.items() if value is not None}:
             found.append(known)
@@ -126,7 +128,7 @@ def number_in(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        return value if math.isfinite(value) and abs(value) < 1e300 else None
+        return value if math.isfinite(value) and abs(value) < LARGEST else None
     except OverflowError:  # an integer that is larger than any float
         return None
 

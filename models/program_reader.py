@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from models.command import Command
-from models.program_history import epochs_in, json_object, last_epoch, number_in, one_line, read_metrics
+from models.program_history import (
+    LARGEST,
+    epochs_in,
+    json_object,
+    last_epoch,
+    number_in,
+    one_line,
+    read_metrics,
+)
 from models.result import (
     BrokenFile,
     Exit,
@@ -156,7 +164,7 @@ def _metrics(facts: Mapping[str, Any], notices: list[str]) -> dict[str, float | 
             case int() | float() as number:
                 metrics[key] = number_in(number)
                 if metrics[key] is None:
-                    notices.append(f"{key}: it is no finite number")
+                    notices.append(f"{key}: it is no finite number below {LARGEST:g}")
             case _:
                 kind = "a list" if isinstance(value, list) else "an object"
                 notices.append(f"{key}: {kind} is no metric; write each number under a name")

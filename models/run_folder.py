@@ -46,6 +46,7 @@ class RunFolder:
         self.checkpoint_file = path / "checkpoint.pt"
         self.start_file = path / "start.pt"
         self.snapshots = path / "snapshots"
+        self.checkpoint_mark = path / "checkpoint.elsewhere"
         self.predictions_file = path / "predictions.csv"
         self.analysis_file = path / "analysis.npz"
         self.filters_file = path / "filters.json"

@@ -20,7 +20,7 @@ from backend.api.access import guard, is_local
 from backend.api.document import completed
 from backend.api.packing import packed
 from backend.database import database_error
-from backend.errors import InvalidError, SheetrackError
+from backend.errors import InvalidError, SheetrackError, full_disk, is_full_disk
 from backend.reply import PLAIN_POLICY, ErrorReply, Fault, reply
 from backend.settings import sentence
 
@@ -107,6 +107,8 @@ def _fault(error: SheetrackError) -> Response:
 def _unexpected(error: Exception) -> Response:
     if isinstance(error, RecursionError):  # thousands of brackets in brackets
         return _fault(InvalidError(*_NOT_JSON))
+    if isinstance(error, OSError) and is_full_disk(error):
+        return _fault(full_disk())
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     return _fault(SheetrackError("Something in Sheetrack failed.", "The backend's log has the details."))
 

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from backend.errors import SheetrackError, note_failure
+from backend.errors import SheetrackError, full_disk, is_full_disk, note_failure
 from backend.settings import Home
 from backend.text import visible
 
@@ -101,7 +101,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        where = f": {error.filename}" if error.filename else ""
+        _fail(str(full_disk()) if is_full_disk(error) else f"{error.strerror or error}{where}.")
     except Exception as error:  # noqa: BLE001 - people get a sentence, the file gets the traceback
         _fail(_sentence(error))
 

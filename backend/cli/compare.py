@@ -69,7 +69,7 @@ def _side(home: Home, name: str) -> str:
     if name in PUBLISHED:
         return name
     folder = RunFolder(home.runs / name)
-    if not is_run_id(name) or not folder.recipe_file.exists():
+    if not is_run_id(name) or not folder.path.is_dir():
         raise NotFoundError(
             f"There is no run {name!r}.", f"`sheetrack results` lists them; or take {' or '.join(PUBLISHED)}."
         )

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import os
 import shutil
 from pathlib import Path
@@ -17,6 +16,7 @@ from backend.jobs import models_cli
 from backend.service.wiring import Sheetrack
 from backend.times import iso, now
 from models.command import RUN_VARIABLE
+from models.program_history import LARGEST
 from models.program_reader import draft_result
 from models.result import ProgramResult
 from models.run_folder import RunFolder, write_atomically
@@ -39,8 +39,8 @@ def _metric(_context: click.Context, _option: click.Parameter, given: tuple[str,
         except ValueError:
             metrics[name.strip()] = value
             continue
-        if not math.isfinite(number):
-            raise click.BadParameter(f"{text!r} is no finite number.")
+        if not abs(number) < LARGEST:
+            raise click.BadParameter(f"{text!r} is no finite number below {LARGEST:g}.")
         metrics[name.strip()] = number
     return metrics
 

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +22,7 @@ from backend.cli.watch import watch
 from backend.errors import SheetrackError
 from backend.jobs.job import Job, JobState
 from backend.jobs.result import trainings
-from backend.service.serving import ADDRESS, serving
+from backend.service.serving import ADDRESS, Port, serving
 from backend.service.wiring import Sheetrack
 from backend.settings import this_user
 from backend.sheets.xlsx import write_workbook
@@ -61,16 +62,18 @@ def up(*, port: int, host: str) -> None:
     stop_signal = _stop_signal()
     sheetrack: Sheetrack | None = Sheetrack()
     is_first = True
-    while sheetrack:
-        with serving(sheetrack, port, host) as address:
-            port = urlsplit(address).port or port
-            say(
-                f"Sheetrack is at {address}" if is_first else f"{sheetrack.home.settings_file} is read again."
-            )
-            if is_first and host == ADDRESS:
-                say(f"From another machine: ssh -L {port}:{ADDRESS}:{port} {this_user()}@{platform.node()}")
-            is_first = False
-            sheetrack = watch(sheetrack, stop_signal)
+    with closing(Port(port, host)) as opened:
+        while sheetrack:
+            with serving(sheetrack, opened, host) as address:
+                port = urlsplit(address).port or port
+                again = f"{sheetrack.home.settings_file} is read again."
+                say(f"Sheetrack is at {address}" if is_first else again)
+                if is_first and host == ADDRESS:
+                    say(
+                        f"From another machine: ssh -L {port}:{ADDRESS}:{port} {this_user()}@{platform.node()}"
+                    )
+                is_first = False
+                sheetrack = watch(sheetrack, stop_signal)
     say("Stopped. Trainings continue.", err=True)
 
 

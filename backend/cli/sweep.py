@@ -81,19 +81,25 @@ def _dropouts(_context: click.Context, _option: click.Parameter, text: str | Non
     help="Train all for 5 epochs, the best of them to 15, ...",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before more than 10 trainings.")
-@click.option("--pause", "step", flag_value="pause", help="Let nothing more start; what runs continues.")
-@click.option("--resume", "step", flag_value="resume", help="Let what waits start again.")
-@click.option("--cancel", "step", flag_value="cancel", help="End all that waits or runs.")
+@click.option("--pause", is_flag=True, help="Let nothing more start; what runs continues.")
+@click.option("--resume", is_flag=True, help="Let what waits start again.")
+@click.option("--cancel", is_flag=True, help="End all that waits or runs.")
 @partial(recipe_options, but=GRID_FIELDS)
 @table_options
 @as_json
-def sweep(*, server: str | None, step: str | None, is_json: bool, **options: Any) -> None:
+def sweep(
+    *, server: str | None, pause: bool, resume: bool, cancel: bool, is_json: bool, **options: Any
+) -> None:
     """Queues a training of ARCHITECTURE for every depth, dropout and batch norm, in a separate tab.
 
     How many trainings and hours that are is told first; more than 10 are queued after a question, or with --yes.
     What is measured already with the same recipe and data is not run again. Asked for again with more
     depths, dropouts or seeds the sweep grows. Without --server it shows how far the sweeps are.
     """
+    steps = [name for name, asked in (("pause", pause), ("resume", resume), ("cancel", cancel)) if asked]
+    if len(steps) > 1:
+        raise click.UsageError(f"--{steps[0]} and --{steps[1]} contradict each other: give one of them.")
+    step = next(iter(steps), None)
     sheetrack = Sheetrack()
     if step == "cancel":
         _cancel(sheetrack, options["architecture"], is_json=is_json)

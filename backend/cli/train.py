@@ -80,10 +80,9 @@ def _new_run(sheetrack: Sheetrack, options: dict[str, Any]) -> RunFolder:
 
 
 def data_on(sheetrack: Sheetrack, server: str, data: str) -> str:
-    """The full path of `data` where the server is this machine; on another server it means a folder there."""
-    known = sheetrack.servers.get(server)  # of several, a path that starts here means nothing on the others
-    if known is None or not known.is_here:
-        return data
+    """The full path of `data` where jobs run on this machine alone; on another server it means a folder there."""
+    if not _is_here(sheetrack, server):
+        return data  # a path that starts here means nothing on the others
     return str(data_folder(sheetrack.home, data, start=Path.cwd()))
 
 
@@ -121,6 +120,11 @@ def _resumed_run(sheetrack: Sheetrack, run: str, epochs: int | None) -> RunFolde
     created = RunFolder.create(sheetrack.home.runs, further, source)
     say(f"Goes on from epoch {result.epochs} of run {run}, with a learning rate that begins anew", err=True)
     return created
+
+
+def _is_here(sheetrack: Sheetrack, server: str) -> bool:
+    """Whether the servers that are meant are this machine alone. Raises: NotFoundError, InvalidError."""
+    return all(sheetrack.servers[name].is_here for name in sheetrack.queue.requests.servers_for(server))
 
 
 def run_folder(home: Home, run: str) -> RunFolder:
@@ -177,10 +181,9 @@ def launch(
 
 def _work(sheetrack: Sheetrack, server: str, options: dict[str, Any]) -> Recipe | Command:
     """What is to be launched. Raises: click.UsageError: the options do not fit together."""
-    known = sheetrack.servers.get(server)
     chosen = {name: options.pop(name) for name in COMMAND_OPTIONS}
     if chosen["command"] is not None:
-        return command_from(chosen, options, is_here=known is not None and known.is_here)
+        return command_from(chosen, options, is_here=_is_here(sheetrack, server))
     if any(chosen.values()):
         raise click.UsageError("--folder, --environment and --shell belong to --command.")
     recipe = recipe_from(options)

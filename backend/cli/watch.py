@@ -13,7 +13,6 @@ from backend.api.pairing import AddOn
 from backend.cli.ask import is_person
 from backend.cli.show import say
 from backend.errors import SheetrackError
-from backend.service.settings_file import settings_text
 from backend.service.wiring import Sheetrack
 
 _LOOK_SECONDS = 1.0
@@ -35,7 +34,7 @@ def watch(sheetrack: Sheetrack, stop_signal: socket.socket) -> Sheetrack | None:
                 asked.add(add_on.client_id)
                 if not _ask(sheetrack, add_on, stop_signal):
                     return None
-        content = settings_text(sheetrack.home)
+        content = sheetrack.home.settings_text()
         if content == known:
             continue
         known = content

@@ -1,6 +1,6 @@
-"""Cancelling a job while the disk is full, so that nothing can be stored."""
+"""Cancelling jobs while the disk is full, so that nothing can be stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from models.run_folder import RunFolder
 
 
 @contextmanager
-def stopped_first(job: Job, by: str, runs: Path, engine: Engine | None) -> Iterator[None]:
-    """Ends the processes of a job where the block cannot store its cancellation.
+def stopped_first(jobs: Sequence[Job], by: str, runs: Path, engines: Mapping[str, Engine]) -> Iterator[None]:
+    """Ends the processes of jobs where the block cannot store that they are cancelled.
 
-    A file in the run folder, which needs no space while it is empty, has it stored later.
+    A file in each run folder, which needs no space while it is empty, has it stored later.
 
     Raises:
         UnavailableError: it could not be stored.
@@ -25,14 +25,20 @@ def stopped_first(job: Job, by: str, runs: Path, engine: Engine | None) -> Itera
     try:
         yield
     except (DatabaseError, UnavailableError) as error:
-        file = RunFolder(runs / job.id).cancel_file
-        with suppress(OSError):
-            file.touch()
-            file.write_text(by)
-        if engine and job.state.holds_server:
-            engine.stop(job)
+        for job in jobs:
+            file = RunFolder(runs / job.id).cancel_file
+            with suppress(OSError):
+                file.touch()
+                file.write_text(by)
+            # The others are asked to end by the next step of the queue, as is one whose engine is lost.
+            if job.state.holds_server and (engine := engines.get(job.server)):
+                with suppress(UnavailableError):
+                    engine.stop(job)
         why = database_error(error) if isinstance(error, DatabaseError) else error
+        who, whose = (
+            (f"Job {jobs[0].id} was", "its") if len(jobs) == 1 else (f"{len(jobs)} jobs were", "their")
+        )
         raise UnavailableError(
-            f"Job {job.id} was asked to end, and its cancellation cannot be stored yet: {why}",
-            "It is then cancelled.",
+            f"{who} asked to end, and {whose} cancellation cannot be stored yet: {why}",
+            "It is stored later.",
         ) from error

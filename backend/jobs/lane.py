@@ -16,6 +16,7 @@ from backend.jobs.placement import no_longer_trains
 from backend.jobs.results import Results
 from backend.jobs.resuming import SAME_CAUSE, again, common_cause
 from backend.jobs.store import JobStore
+from backend.jobs.sweep import BY_ITSELF
 from backend.times import duration, now
 from models.program_reader import read_any_progress, read_any_result
 from models.result import TIMED_OUT, Progress
@@ -225,11 +226,12 @@ class Lane:
     def _finish(self, job: Job, state: JobState, reason: str = "") -> Job:
         """Stores that the job is over: done where it left a result, else `state`, if need be with its last words."""
         folder = RunFolder(self._runs / job.id)
-        if has_result := _has_result(folder, state):
+        if has_result := _has_result(folder):
             self._results.collect()
-            state, reason = JobState.DONE, ""
-            if job.id not in self._store.result_ids():
-                state, reason = JobState.FAILED, self._results.fault(job.id)
+            if job.id in self._store.result_ids():
+                state, reason = JobState.DONE, ""
+            elif fault := self._results.fault(job.id):
+                state, reason = JobState.FAILED, fault
         elif not reason and self._engine:
             reason = why_it_ended(self._engine.ending(job), self._engine.log(job))
         progress, _ = self._progress(job)
@@ -255,7 +257,7 @@ class Lane:
         if job.sweep is None or job.state is not JobState.FAILED:
             return
         if cause := common_cause(self._store.newest_ended(job.sweep, SAME_CAUSE)):
-            by = f"Sheetrack, because {SAME_CAUSE} trainings in a row failed: {cause}"
+            by = f"{BY_ITSELF}{SAME_CAUSE} trainings in a row failed: {cause}"
             with suppress(NotFoundError):  # the sweep was removed
                 self._store.change_sweep(job.sweep, paused_by=by)
 
@@ -285,12 +287,11 @@ def _without_detail(job: Job) -> str:
     return job.reason.split(_DETAIL)[0]
 
 
-def _has_result(folder: RunFolder, otherwise: JobState) -> bool:
-    """Whether the job has done what it was to do. A program that was to end needs a result to be done."""
+def _has_result(folder: RunFolder) -> bool:
+    """Whether the job has done what it was to do, so far as its files tell."""
     if not folder.command_file.exists():
         return folder.result_file.exists()
     try:
-        result = read_any_result(folder)
+        return read_any_result(folder) is not None
     except BrokenRunError:
         return True  # the collection of results says what is wrong
-    return result is not None and (otherwise is not JobState.CANCELLED or folder.result_file.exists())

@@ -161,13 +161,19 @@ class Queue:
             is_waiting = job.state is JobState.QUEUED
             state, ended_at = (JobState.CANCELLED, now()) if is_waiting else (JobState.CANCELLING, None)
             with suppress(ConflictError):  # its state changed since it was read
-                with stopped_first(job, by, self._home.runs, self._engines.get(job.server)):
+                with stopped_first([job], by, self._home.runs, self._engines):
                     job = self._store.change_job(
                         job, state=state, reason=f"cancelled by {by}", ended_at=ended_at
                     )
                 self._on_jobs_changed()
                 return job
         raise ConflictError(f"Job {job_id} changes all the time.", "Cancel it again.")
+
+    def cancel_sweep(self, sweep_id: str, by: str) -> None:
+        """Cancels all jobs of a sweep that wait or run. Twice is harmless."""
+        jobs = [job for job in self._store.jobs_of(sweep_id) if not job.state.is_over]
+        with stopped_first(jobs, by, self._home.runs, self._engines):
+            self._store.cancel_jobs(sweep_id, f"cancelled by {by}", now())
 
     def put_first(self, job_id: str, by: str) -> Job:
         """Lets a job that waits overtake all others. It keeps the GPUs that become free where it waits.
@@ -215,8 +221,11 @@ class Queue:
         """Takes every unfinished job one step further; waits at most so long for servers that do not answer."""
         with self._advancing:
             jobs = self._store.unfinished_jobs()
-            has_changed, placed = self._place(jobs)
-            self._step([*(job for job in jobs if job.state.holds_server), *placed], wait_seconds)
+            has_changed, placed = False, list[Job]()
+            try:
+                has_changed, placed = self._place(jobs)
+            finally:  # where nothing can be stored, jobs are followed and ended all the same
+                self._step([*(job for job in jobs if job.state.holds_server), *placed], wait_seconds)
         self._show_if(has_changed)
 
     def end_cancelled(self) -> None:

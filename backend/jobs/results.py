@@ -3,12 +3,12 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from backend.errors import NotFoundError
-from backend.jobs.job import Job
+from backend.jobs.job import Job, JobState
 from backend.jobs.result import BrokenResult, Result
 from backend.jobs.store import JobStore
 from backend.servers.server import Server, this_machine
@@ -60,9 +60,7 @@ class Results:
             unreadable = (self._incomplete | self._store.unreadable_results) - self._read_again
             before, self._broken = self._broken, {}
             found: dict[str, Result] = {}
-            for folder in self._finished():
-                if folder.id in known and folder.id not in unreadable:
-                    continue
+            for folder in self._finished(known - unreadable):
                 state = (*_state(folder.result_file), *_state(folder.exit_file))
                 if folder.id in before and before[folder.id][0] == state:
                     self._broken[folder.id] = before[folder.id]
@@ -73,7 +71,7 @@ class Results:
                     log.warning("%s", error)
                     self._broken[folder.id] = (state, self._broken_result(folder))
                 else:
-                    if content:
+                    if content and not self._was_ended(folder):
                         found[folder.id] = self._result(folder, content)
                         self._store.add_result(found[folder.id], replace=folder.id in unreadable)
             self._read_again |= unreadable & found.keys()
@@ -84,6 +82,13 @@ class Results:
         if changed:
             self._on_results_changed(changed)
         return list(found.values())
+
+    def _was_ended(self, folder: RunFolder) -> bool:
+        """Whether it is a program that was cancelled: it has a result only where it wrote one."""
+        if folder.result_file.exists() or not folder.command_file.exists():
+            return False
+        job = self._job(folder.id)
+        return job is not None and job.state in (JobState.CANCELLING, JobState.CANCELLED)
 
     def broken(self) -> list[BrokenResult]:
         """The finished runs whose result could not be read when runs were last collected, the newest first."""
@@ -102,17 +107,24 @@ class Results:
                     return f"{file} cannot be read: {each.reason}"
         return f"{folder.result_file} cannot be read"
 
-    def _finished(self) -> list[RunFolder]:
+    def _finished(self, settled: Collection[str]) -> list[RunFolder]:
+        """The finished runs but for those, by their files' names alone: there may be many thousands."""
+        runs, any_run = str(self._home.runs), RunFolder(self._home.runs)
+        program, ended, result = (
+            file.name for file in (any_run.command_file, any_run.exit_file, any_run.result_file)
+        )
         try:
-            paths = sorted(self._home.runs.iterdir())
+            names = sorted(os.listdir(runs))  # noqa: PTH208
         except OSError:
             return []
-        folders = [RunFolder(path) for path in paths if is_run_id(path.name)]
-        return [
-            folder
-            for folder in folders
-            if os.path.lexists(folder.exit_file if folder.command_file.exists() else folder.result_file)
-        ]
+        found = []
+        for name in names:
+            if name in settled or not is_run_id(name):
+                continue
+            mark = ended if os.path.lexists(f"{runs}/{name}/{program}") else result
+            if os.path.lexists(f"{runs}/{name}/{mark}"):
+                found.append(RunFolder(self._home.runs / name))
+        return found
 
     def _result(self, folder: RunFolder, content: RunResult | ProgramResult) -> Result:
         job = self._job(folder.id)

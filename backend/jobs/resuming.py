@@ -5,6 +5,7 @@ from typing import Any
 
 from backend.errors import ConflictError
 from backend.jobs.job import Job, JobState
+from models.program_history import last_epoch
 from models.run_folder import RunFolder
 from models.run_lock import ended_for_space
 from models.run_reader import BrokenRunError, read_history
@@ -17,13 +18,21 @@ _MOST_CAUSE = 200
 
 
 def finished_epochs(folder: RunFolder) -> int:
-    """The epochs after which a run has a checkpoint; 0: it has none, or its history cannot be read."""
-    if folder.command_file.exists() and not folder.checkpoint_file.exists():
-        return 0
+    """The epochs that a run has finished; 0: none, or its history cannot be read."""
     try:
+        if folder.command_file.exists():
+            last = last_epoch(folder)
+            return last.epoch if last else 0
         return len(read_history(folder))
     except BrokenRunError:
         return 0
+
+
+def has_checkpoint(folder: RunFolder) -> bool:
+    """Whether a run can go on, on its server. A training writes a checkpoint after each epoch, a program may."""
+    if folder.command_file.exists():
+        return folder.checkpoint_file.exists() or folder.checkpoint_mark.exists()
+    return finished_epochs(folder) > 0
 
 
 def again(job: Job, folder: RunFolder, cause: str) -> dict[str, Any] | None:
@@ -38,11 +47,11 @@ def again(job: Job, folder: RunFolder, cause: str) -> dict[str, Any] | None:
     retries = 0 if epochs > job.epochs else job.retries
     if ended_for_space(folder.lock_file) or "disk is full" in cause:
         cause = "its disk was full"
-    elif not epochs:
+    elif not has_checkpoint(folder):
         return None
     if retries >= MOST_RETRIES:
         return None
-    return queued(job, epochs, retries + 1, cause)
+    return queued(job, folder, retries + 1, cause)
 
 
 def resumed(job: Job, folder: RunFolder, by: str) -> dict[str, Any]:
@@ -55,15 +64,18 @@ def resumed(job: Job, folder: RunFolder, by: str) -> dict[str, Any]:
         raise ConflictError(f"Job {job.id} has its result already.", "There is nothing to resume.")
     for file in (folder.cancel_file, folder.exit_file):
         file.unlink(missing_ok=True)
-    return queued(job, finished_epochs(folder), 0, f"resumed by {by}")
+    return queued(job, folder, 0, f"resumed by {by}")
 
 
-def queued(job: Job, epochs: int, retries: int, cause: str) -> dict[str, Any]:
+def queued(job: Job, folder: RunFolder, retries: int, cause: str) -> dict[str, Any]:
     """The changes that put a job back to its place in the queue."""
-    begins = f"continues from epoch {epochs}" if epochs else "starts again"
+    epochs, goes_on = finished_epochs(folder), has_checkpoint(folder)
+    begins = (
+        f"continues from {f'epoch {epochs}' if epochs else 'its checkpoint'}" if goes_on else "starts again"
+    )
     continues = f"{begins} ({cause[:_MOST_CAUSE]})"
     # A checkpoint stays on its server; without one, the job may start on any of its servers.
-    where = {"server": job.server, "servers": ()} if epochs else {}
+    where = {"server": job.server, "servers": ()} if goes_on and job.server else {}
     return {
         **job.unplaced,
         **where,

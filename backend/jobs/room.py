@@ -160,6 +160,9 @@ class Room:
             return self._fault
         if verdict is None:
             return f"{name} has not been read yet"
+        has_none = self._snapshot and self._snapshot.gpus == () and not self._missing
+        if job.gpus and has_none:  # which is no question of now
+            return self.never(job.resources)
         if self.state in _CLOSED:
             state = "in maintenance" if self.state is State.MAINTENANCE else self.state
             return f"{name} is {state}: {verdict.reason}"

@@ -113,6 +113,10 @@ class Grid(BaseModel):
         return len(recipes), sum(recipe.epochs for recipe in recipes)
 
 
+BY_ITSELF = "Sheetrack, because "
+"""Begins who paused a sweep that no person paused."""
+
+
 class Sweep(BaseModel):
     """A grid of trainings on one data set, on one server or several; a further request makes it grow."""
 
@@ -137,6 +141,11 @@ class Sweep(BaseModel):
     """How far the reading of its data is; empty: nothing is to be read. No job is queued before."""
     fault: str = ""
     """Why its data cannot be read, so that no job is queued."""
+
+    @property
+    def pauses_itself(self) -> bool:
+        """Whether Sheetrack paused it, and no person."""
+        return (self.paused_by or "").startswith(BY_ITSELF)
 
 
 class SweepCell(BaseModel):

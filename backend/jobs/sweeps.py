@@ -301,7 +301,7 @@ class Sweeps:
         for request in requests:
             self._store.remove_sweep(request)
         for sweep in chosen:
-            self._store.cancel_jobs(sweep.id, f"cancelled by {by}", now())
+            self._queue.cancel_sweep(sweep.id, by)
         return [*removed, *self._mark([sweep for sweep in chosen if sweep.id not in requests], None)]
 
     def _chosen(self, name: str) -> list[Sweep]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from backend.jobs.job import NO_PROGRESS, Job, JobState
+from backend.jobs.sweep import Sweep
 from backend.servers.state import ServerStatus, State
 from backend.settings import NotifySettings
 from backend.times import iso
 
 FINE = ""
-_JOB = "job "
+_JOB, _SWEEP = "job ", "sweep "
 _STEADY = timedelta(minutes=5)
 _JOBS_REPORTED = timedelta(hours=1)  # how long ago they may have ended
 
@@ -43,11 +44,11 @@ class Followed:
 
 def follow(before: Followed, findings: Mapping[str, Finding], at: datetime) -> tuple[Followed, list[str]]:
     """What was reported by now, and the texts to send now."""
-    # A job that ended long ago is not among the findings any more.
+    # A job that ended long ago is not among the findings any more, nor is a sweep that was removed.
     reported = {
         subject: value
         for subject, value in before.reported.items()
-        if subject in findings or not subject.startswith(_JOB)
+        if subject in findings or not subject.startswith((_JOB, _SWEEP))
     }
     changing, texts = {}, []
     for subject, finding in findings.items():
@@ -72,7 +73,9 @@ def findings_of(
     jobs: Iterable[Job],
     at: datetime,
     settings: NotifySettings,
+    *,
     ray_fault: str = "",
+    sweeps: Iterable[Sweep] = (),
 ) -> dict[str, Finding]:
     """The present state of each subject that is known and that the lab wants to be notified of.
 
@@ -94,6 +97,9 @@ def findings_of(
                 found[_JOB + job.id] = Finding("stalled", _stalled(job))
             if job.ended_at and job.sweep is None and at - job.ended_at < _JOBS_REPORTED:
                 found[_JOB + job.id] = Finding(job.state, _ended(job))
+        for sweep in sweeps:
+            by = sweep.paused_by if sweep.pauses_itself else ""
+            found[_SWEEP + sweep.id] = Finding(by or FINE, _paused(sweep) if by else "")
     return found
 
 
@@ -159,6 +165,11 @@ def _faults(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding
 
 def _stalled(job: Job) -> str:
     return f"{job.requested_by}: job {job.id} ({job.work.title}) on {job.server} shows {job.reason}"
+
+
+def _paused(sweep: Sweep) -> str:
+    what = f"sweep {sweep.id} ({sweep.recipe.architecture}) on {sweep.server}"
+    return f"{sweep.requested_by}: {what} is paused by {sweep.paused_by}"
 
 
 def _ended(job: Job) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from backend.database import Row
 from backend.errors import SheetrackError
 from backend.jobs.job import Job
+from backend.jobs.sweep import Sweep
 from backend.notifications.changes import Followed, Notification, findings_of, follow, is_quiet, message
 from backend.notifications.delivery import deliver, read_addresses, service_of, to_person
 from backend.servers.state import ServerStatus
@@ -69,6 +70,11 @@ class Notifier:
         self._followed: Followed | None = None
         self._following, self._sending = threading.Lock(), threading.Lock()
         self._failing: dict[str, Pause] = {}
+        self._taken: dict[str, int] = {}
+        """The last notification that each address took from this process, which it may be unable to store."""
+        self._warning = ""
+        self._warned: dict[str, str] = {}
+        """The warning that each address took last."""
         self.error = ""
         """Why an address could not be reached the last time; empty when all could."""
 
@@ -79,12 +85,14 @@ class Notifier:
         at: datetime | None = None,
         *,
         ray_fault: str = "",
+        sweeps: Iterable[Sweep] = (),
     ) -> None:
-        """Stores a notification for each change that the present states of servers and jobs complete."""
+        """Stores a notification for each change that the present states of servers, jobs and sweeps complete."""
         at = at or now()
         with self._following:
             before = self._followed or Followed(self._reported())
-            after, texts = follow(before, findings_of(servers, jobs, at, self._settings, ray_fault), at)
+            findings = findings_of(servers, jobs, at, self._settings, ray_fault=ray_fault, sweeps=sweeps)
+            after, texts = follow(before, findings, at)
             if after.reported != before.reported:
                 self._store(before, after, texts, at)
             self._followed = after
@@ -136,6 +144,11 @@ class Notifier:
             elif ways:
                 log.warning("a message to %s was not delivered", login)
 
+    def warn(self, text: str) -> None:
+        """Sends a warning without storing it, because nothing can be stored; the next one takes its place."""
+        if "disk_fault" in self._settings.events:
+            self._warning = text
+
     def _reported(self) -> dict[str, str]:
         with self._reading.connect() as connection:
             return {row.subject: row.value for row in connection.execute(sa.select(_Reported.__table__))}
@@ -175,7 +188,7 @@ class Notifier:
             return
         with self._sending:
             waiting = self.waiting()
-            if not waiting:
+            if not waiting and not self._warning:
                 return
             try:
                 addresses, _, errors = read_addresses(self._settings, self._home)
@@ -188,7 +201,10 @@ class Notifier:
             except SheetrackError as error:
                 addresses, errors = [], [str(error)]
             self._note(" ".join(errors))
-            self._forget(addresses, waiting, at)
+            if not errors:  # all have it
+                self._warning = ""
+            if waiting:
+                self._forget(addresses, waiting, at)
 
     def _deliver(self, address: str, waiting: Sequence[Notification], at: datetime) -> Pause | None:
         """Sends an address what it does not have yet; returns its pause if it failed."""
@@ -196,10 +212,17 @@ class Notifier:
         if pause and at < pause.until:
             return pause
         new = [notification for notification in waiting if notification.number > self._taken_by(address)]
-        if new and not deliver(address, *message(new, at)):
+        warning = self._warning
+        if warning == self._warned.get(address, ""):
+            warning = ""
+        told = [Notification(0, at, warning)] * bool(warning) + new
+        if told and not deliver(address, *message(told, at)):
             length = min(2 * pause.length, _LONGEST_PAUSE) if pause else _FIRST_PAUSE
             return Pause(at + length, length)
+        if warning:
+            self._warned[address] = warning
         if new:
+            self._taken[address] = new[-1].number
             row = {"digest": _digest(address), "taken": new[-1].number}
             with self._database.begin() as connection:
                 connection.execute(insert(_Address).values(row).on_conflict_do_update(["digest"], set_=row))
@@ -208,7 +231,7 @@ class Notifier:
     def _taken_by(self, address: str) -> int:
         query = sa.select(_Address.taken).where(_Address.digest == _digest(address))
         with self._reading.connect() as connection:
-            return connection.scalar(query) or 0
+            return max(connection.scalar(query) or 0, self._taken.get(address, 0))
 
     def _forget(self, addresses: Sequence[str], waiting: Sequence[Notification], at: datetime) -> None:
         taken = min((self._taken_by(address) for address in addresses), default=0)

@@ -14,6 +14,7 @@ from backend.servers.incidents import Incidents
 from backend.servers.readings import Readings
 from backend.servers.reservations import Reservations
 from backend.servers.week import WEEK
+from backend.service.disk_watch import DiskWatch
 from backend.service.timers import Timers
 from backend.settings import Settings
 from backend.tabs.display import Display
@@ -48,6 +49,7 @@ class Periodic:
         notifier: Notifier | None,
         copy_store: Callable[[], None],
         ask_ray: Callable[[], None],
+        disk_watch: DiskWatch,
     ) -> None:
         self._refresh = refresh
         self._readings = readings
@@ -68,6 +70,7 @@ class Periodic:
         every(30, results.collect, after=0)
         every(5, publisher.flush)
         every(15, ask_ray, after=0)
+        every(15, disk_watch.look, after=0)
         # At first, the tabs show what an earlier backend left; later this draws again what could not be drawn.
         every(_HOUR, display.show_jobs, after=0)
         every(_HOUR, display.show_results, after=0)

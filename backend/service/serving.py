@@ -26,8 +26,27 @@ ADDRESS = "127.0.0.1"
 _MOST_CONNECTIONS = 250
 
 
+class Port:
+    """A port of this machine, which stays open from its first use on: requests between two `serving` wait."""
+
+    def __init__(self, number: int, host: str = ADDRESS) -> None:
+        """0: any that is free."""
+        self._number, self._host = number, host
+        self._listening: socket.socket | None = None
+
+    def opened(self) -> socket.socket:
+        """A socket of its own for each use. Raises: ConflictError: something else has the port."""
+        if self._listening is None:
+            self._listening = _listen(self._host, self._number)
+        return self._listening.dup()
+
+    def close(self) -> None:
+        if self._listening:
+            self._listening.close()
+
+
 @contextmanager
-def serving(sheetrack: Sheetrack, port: int, host: str = ADDRESS) -> Iterator[str]:
+def serving(sheetrack: Sheetrack, port: int | Port, host: str = ADDRESS) -> Iterator[str]:
     """Serves until the block ends; yields the page's address, token included.
 
     With another `host` than this machine's own address, other machines reach the page too.
@@ -48,7 +67,7 @@ def serving(sheetrack: Sheetrack, port: int, host: str = ADDRESS) -> Iterator[st
         app = create_app(sheetrack, token := _token(home), is_open=host != ADDRESS)
         server = HttpServer(
             app,
-            _listen(host, port),
+            port.opened() if isinstance(port, Port) else _listen(host, port),
             threads=8,
             largest_body_bytes=2 * LARGEST_BODY_BYTES,  # the app explains what is a little too large
             most_connections=_MOST_CONNECTIONS,
@@ -111,6 +130,7 @@ def _log_to_file(home: Home) -> None:
     except OSError as error:
         problem = error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.raiseExceptions = False  # a full disk would fill the terminal instead
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     if problem:
         log.warning("%s cannot be written, so the log is here: %s", home.log_file, problem.strerror)

@@ -15,14 +15,6 @@ from backend.settings import Home, Settings, sentence
 Section = Mapping[str, object]
 
 
-def settings_text(home: Home) -> bytes:
-    """What settings.toml holds, to notice that it changed; empty where it cannot be read."""
-    try:
-        return home.settings_file.read_bytes()
-    except OSError:
-        return b""
-
-
 def change_settings(home: Home, **sections: Section | None) -> None:
     """Sets the named values in each section; a section that is None goes, and so does a value that is None.
 

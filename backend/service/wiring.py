@@ -1,4 +1,6 @@
-"""The one place where real parts are chosen and joined."""
+"""The one place where real parts are chosen and joined. Each is imported when it is first used."""
+
+from __future__ import annotations
 
 import platform
 import threading
@@ -9,51 +11,47 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from backend.api.identity import Identify
-from backend.api.pairing import Pairing
 from backend.database import open_database
 from backend.errors import InvalidError
 from backend.jobs.engines import Engine
-from backend.jobs.engines.local import LocalEngine
-from backend.jobs.logs import Logs
 from backend.jobs.marks import Marks
-from backend.jobs.queue import Queue
 from backend.jobs.results import Results
 from backend.jobs.run_bin import RunBin
-from backend.jobs.standings import Standings
 from backend.jobs.store import JobStore
-from backend.jobs.sweeps import Sweeps
-from backend.notifications.notifier import Notifier
-from backend.probe.sampler import Sampler
-from backend.servers.history import History
-from backend.servers.incidents import Incidents
-from backend.servers.known_gpus import KnownGpus
-from backend.servers.maintenance import Maintenances
-from backend.servers.readings import Readings
-from backend.servers.reservations import Reservations
 from backend.servers.server import Server
 from backend.servers.server_list import Servers
-from backend.servers.state import ServerStatus
-from backend.servers.status import Status
-from backend.service.add_on import let_in
 from backend.service.lab_sheet import LabSheet
 from backend.service.lock import is_served
-from backend.service.settings_file import settings_text
-from backend.service.store_copies import keep_daily_copy
 from backend.settings import GoogleSettings, Home, PeopleSettings, RaySettings
 from backend.sheets.workbook import Workbook
 from backend.tabs.display import SHOWN_FINISHED_JOBS, Display
 from backend.tabs.names import NOTES, SERVERS
 from backend.tabs.outbox import Outbox
 from backend.tabs.publisher import Publisher
-from backend.tabs.refresh import Refresh
 from backend.tabs.sheet_notes import SheetNotes
 from backend.times import now
 
 if TYPE_CHECKING:
+    from backend.api.identity import Identify
+    from backend.api.pairing import Pairing
     from backend.jobs.engines.ray import RayEngine
+    from backend.jobs.logs import Logs
+    from backend.jobs.queue import Queue
+    from backend.jobs.standings import Standings
+    from backend.jobs.sweeps import Sweeps
+    from backend.notifications.notifier import Notifier
+    from backend.servers.history import History
+    from backend.servers.incidents import Incidents
+    from backend.servers.known_gpus import KnownGpus
+    from backend.servers.maintenance import Maintenances
+    from backend.servers.readings import Readings
+    from backend.servers.reservations import Reservations
+    from backend.servers.state import ServerStatus
+    from backend.servers.status import Status
+    from backend.service.disk_watch import DiskWatch
     from backend.service.periodic import Periodic
     from backend.sheets.google.sheet import GoogleSheet
+    from backend.tabs.refresh import Refresh
 
 
 class Sheetrack:
@@ -65,7 +63,7 @@ class Sheetrack:
 
     def __init__(self, home: Home | None = None) -> None:
         self.home = home or Home()
-        self.settings_text = settings_text(self.home)  # before they are read: a later change is noticed
+        self.settings_text = self.home.settings_text()  # before they are read: a later change is noticed
         self.settings = self.home.settings()
         self.home.make()
         self.serves = False
@@ -73,7 +71,6 @@ class Sheetrack:
         self.servers = Servers(self.home, self._check)
         known = self.settings.google
         self.google = LabSheet(partial(open_google, self.home, known) if known else None)
-        self.pairing = Pairing(partial(let_in, self.home))
         self.settings_error = ""
         """Why settings.toml as it is now is not used."""
 
@@ -90,7 +87,16 @@ class Sheetrack:
         return open_database(self.home.store_file, is_served=lambda: not self.serves and is_served(self.home))
 
     @cached_property
+    def pairing(self) -> Pairing:
+        from backend.api.pairing import Pairing
+        from backend.service.add_on import let_in
+
+        return Pairing(partial(let_in, self.home))
+
+    @cached_property
     def readings(self) -> Readings:
+        from backend.servers.readings import Readings
+
         return Readings(self.database)
 
     @cached_property
@@ -99,6 +105,8 @@ class Sheetrack:
 
     @cached_property
     def standings(self) -> Standings:
+        from backend.jobs.standings import Standings
+
         return Standings(self.database, self.jobs)
 
     @cached_property
@@ -115,14 +123,21 @@ class Sheetrack:
 
     @cached_property
     def maintenances(self) -> Maintenances:
+        from backend.servers.maintenance import Maintenances
+
         return Maintenances(self.database, self.servers)
 
     @cached_property
     def known_gpus(self) -> KnownGpus:
+        from backend.servers.known_gpus import KnownGpus
+
         return KnownGpus(self.database)
 
     @cached_property
     def status(self) -> Status:
+        from backend.probe.sampler import Sampler
+        from backend.servers.status import Status
+
         return Status(
             list(self.servers.values()),
             self.readings,
@@ -135,15 +150,21 @@ class Sheetrack:
 
     @cached_property
     def history(self) -> History:
+        from backend.servers.history import History
+
         reserved = [self.reservations.of] if self.reservations else []
         return History(self.database, self.readings, self.servers, self.settings.refresh_seconds, *reserved)
 
     @cached_property
     def incidents(self) -> Incidents:
+        from backend.servers.incidents import Incidents
+
         return Incidents(self.database)
 
     @cached_property
     def reservations(self) -> Reservations | None:
+        from backend.servers.reservations import Reservations
+
         if self.settings.reservations is None:
             return None
         return Reservations(
@@ -154,12 +175,23 @@ class Sheetrack:
 
     @cached_property
     def notifier(self) -> Notifier | None:
+        from backend.notifications.notifier import Notifier
+
         if self.settings.notify is None:
             return None
         return Notifier(self.database, self.settings.notify, self.home.path)
 
     @cached_property
-    def engines(self) -> "Engines":
+    def disk_watch(self) -> DiskWatch:
+        from backend.service.disk_watch import DiskWatch
+
+        warn = self.notifier.warn if self.notifier else None
+        return DiskWatch(
+            self.home, self.database, warn, self.settings.notify.hold_seconds if self.settings.notify else 0
+        )
+
+    @cached_property
+    def engines(self) -> Engines:
         """By the server's name; a server without one is only watched."""
         return Engines(self.home, self.settings.ray, self.servers)
 
@@ -199,6 +231,8 @@ class Sheetrack:
 
     @cached_property
     def queue(self) -> Queue:
+        from backend.jobs.queue import Queue
+
         return Queue(
             home=self.home,
             servers=self.servers,
@@ -213,10 +247,14 @@ class Sheetrack:
 
     @cached_property
     def logs(self) -> Logs:
+        from backend.jobs.logs import Logs
+
         return Logs(self.home, self.engines, self.jobs)
 
     @cached_property
     def sweeps(self) -> Sweeps:
+        from backend.jobs.sweeps import Sweeps
+
         return Sweeps(
             self.servers,
             store=self.jobs,
@@ -228,6 +266,8 @@ class Sheetrack:
 
     @cached_property
     def refresh(self) -> Refresh:
+        from backend.tabs.refresh import Refresh
+
         return Refresh(
             self.servers,
             self.status,
@@ -236,17 +276,17 @@ class Sheetrack:
             self.publisher,
             on_refreshed=self._notify if self.notifier else None,
             settings_error=lambda: self.settings_error,
-            faults=lambda: [self.engines.ray_fault],
+            faults=lambda: [self.disk_watch.fault, self.engines.ray_fault],
         )
 
     def _notify(self, servers: Sequence[ServerStatus]) -> None:
         if self.notifier:
             jobs = [*self.jobs.unfinished_jobs(), *self.jobs.finished_jobs(SHOWN_FINISHED_JOBS)]
-            self.notifier.follow(servers, jobs, ray_fault=self.engines.ray_fault)
+            self.notifier.follow(servers, jobs, ray_fault=self.engines.ray_fault, sweeps=self.jobs.sweeps())
 
     @cached_property
-    def periodic(self) -> "Periodic":
-        from backend.service.periodic import Periodic  # noqa: PLC0415 - only a backend that serves needs it
+    def periodic(self) -> Periodic:
+        from backend.service.periodic import Periodic
 
         return Periodic(
             self.settings,
@@ -264,10 +304,13 @@ class Sheetrack:
             notifier=self.notifier,
             copy_store=self.copy_store,
             ask_ray=self.engines.ask_ray,
+            disk_watch=self.disk_watch,
         )
 
     def copy_store(self) -> None:
         """Copies the store, once a day."""
+        from backend.service.store_copies import keep_daily_copy
+
         keep_daily_copy(self.database, self.home.store_file, now().date())
 
     @cached_property
@@ -287,6 +330,8 @@ class Engines(Mapping[str, Engine]):
     """The engine of each server that jobs run on, as servers.toml is now. Safe to use from several threads."""
 
     def __init__(self, home: Home, settings: RaySettings | None, servers: Mapping[str, Server]) -> None:
+        from backend.jobs.engines.local import LocalEngine
+
         self._home = home
         self._settings = settings
         self._servers = servers
@@ -324,8 +369,8 @@ class Engines(Mapping[str, Engine]):
     def _environments_here(self) -> Mapping[str, str]:
         return next((server.environments for server in self._servers.values() if server.is_here), {})
 
-    def _ray(self, settings: RaySettings) -> "RayEngine":
-        from backend.jobs.engines.ray import RayEngine  # noqa: PLC0415 - httpx takes 0.2 s to import
+    def _ray(self, settings: RaySettings) -> RayEngine:
+        from backend.jobs.engines.ray import RayEngine
 
         remote = [server for server in self._servers.values() if server.ray]
         with self._making:
@@ -334,7 +379,7 @@ class Engines(Mapping[str, Engine]):
             return self._rays[-1][1]
 
 
-def open_google(home: Home, settings: GoogleSettings) -> "GoogleSheet":
+def open_google(home: Home, settings: GoogleSettings) -> GoogleSheet:
     """The lab's Google sheet. Nothing is sent yet.
 
     Raises:
@@ -342,14 +387,14 @@ def open_google(home: Home, settings: GoogleSettings) -> "GoogleSheet":
     """
     # Half a second of imports that only labs with Google need, and only some have installed.
     with _googles_packages():
-        from backend.sheets.google.api import GoogleApi  # noqa: PLC0415
-        from backend.sheets.google.sheet import GoogleSheet  # noqa: PLC0415
+        from backend.sheets.google.api import GoogleApi
+        from backend.sheets.google.sheet import GoogleSheet
     return GoogleSheet(GoogleApi(settings, home.path), SERVERS, f"{home.path} on {platform.node()}")
 
 
 def _identity(people: PeopleSettings) -> Identify:
     with _googles_packages():
-        from backend.api.google_identity import GoogleIdentity  # noqa: PLC0415
+        from backend.api.google_identity import GoogleIdentity
     return GoogleIdentity(people).person
 
 

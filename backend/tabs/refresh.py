@@ -56,13 +56,15 @@ class Refresh:
                 return
             if self._known.refresh():
                 self._status.follow(list(self._known.values()))
-            self._incidents.note(self._status.refresh(), now())
+            read = self._status.refresh()
+            # Seen also where the rest cannot be stored, because the disk is full.
+            self._rounds += 1
+            self._ended_seconds = time.monotonic()
+            self._incidents.note(read, now())
             servers = self.servers()
             self._publisher.publish([servers_table(servers, reservations=bool(self._reservations))])
             if self._on_refreshed:
                 self._on_refreshed(servers)
-            self._rounds += 1
-            self._ended_seconds = time.monotonic()
 
     def stamp(self) -> object:
         """Equal as long as the other functions tell the same, but for the time that passes.

@@ -377,7 +377,7 @@ def test_runs_are_given_in_pages(api: httpx.Client, sheetrack: Sheetrack) -> Non
     assert page(limit=2) == (["r4", "r3"], 5)
     assert page(limit=2, offset=4) == (["r0"], 5)
     assert page(offset=9) == ([], 5)
-    for query in ({"limit": 0}, {"limit": 1001}, {"offset": -1}, {"limit": "all"}):
+    for query in ({"limit": 0}, {"limit": 1001}, {"offset": -1}, {"limit": "all"}, {"limt": 2}):
         assert api.get("/api/runs", params=query).status_code == 400
 
 

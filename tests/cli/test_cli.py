@@ -172,6 +172,8 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(home: Home) -> None:
         (["record", "--name", "x", "--metric", "a=1", "--metric", "a=2"], 2, "given twice"),
         (["launch", "ch32", "--server", "gpu99", "--data", "."], 1, "no server 'gpu99'"),
         (["cancel", "r0"], 1, "no job r0"),
+        (["sweep", "ch32", "--pause", "--resume"], 2, "--pause and --resume contradict each other"),
+        (["record", "--name", "x", "--metric", "accuracy=1e308"], 2, "no finite number below 1e+300"),
         (["figures", "r0"], 1, "no run 'r0'"),
         (["launch", "ch32", "--server", "here", "--data", ".", "--gpu-memory", "nan"], 2, "gpu_memory_gib"),
         (["sweep", "ch32", "--server", "here", "--depth", "9-1"], 2, "begins above its end"),

@@ -71,4 +71,9 @@ def test_what_cannot_be_compared_leaves_nothing(home: Home) -> None:
     unfinished = RunFolder.create(home.runs, Recipe(data="sounds"))
     assert "There is no run 'r0'" in complaint(run_here("compare", "r0", SIDE), 1)
     assert unfinished.id in complaint(run_here("compare", unfinished.id, SIDE), 1)
+    recorded = RunFolder.create(home.runs, None)
+    recorded.result_file.write_text(
+        '{"metrics": {}, "words": ["a", "b"], "confusion_matrix": [[1, 0], [0, 1]]}'
+    )
+    assert "do not have the same words" in complaint(run_here("compare", recorded.id, SIDE), 1)
     assert not home.comparisons.exists()

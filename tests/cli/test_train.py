@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from backend.cli import sheetrack as command_line
@@ -72,6 +73,17 @@ def test_a_job_may_run_anywhere_is_put_first_and_overrides_reservations(
     assert put_first.by == this_user()
     assert run_here("first", "r999999").returncode == 1
     assert run_here(*words, "--gpus", "-1").returncode == 2
+
+
+def test_a_relative_folder_is_found_where_jobs_run_on_this_machine_alone(
+    sheetrack: Sheetrack, speech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(speech.parent)
+    words = ("--server", "any", "--json")
+    launched = data(run_here("launch", "ch32", "--data", f"./{speech.name}", *words))
+    assert launched["recipe"]["data"] == str(speech)
+    program = data(run_here("launch", "--command", "true", "--folder", speech.name, *words))
+    assert program["command"]["folder"] == str(speech)
 
 
 def test_a_sweep_takes_the_servers_and_gpus_that_were_asked_for(sheetrack: Sheetrack, speech: Path) -> None:

@@ -6,6 +6,10 @@ from backend.errors import ConflictError
 from backend.jobs import lane as lanes
 from backend.jobs.engines import LostError
 from backend.jobs.job import Job, JobState
+from backend.times import now
+from models.command import Command
+from models.result import Exit
+from models.run_folder import RunFolder
 from tests.jobs.scripted import ScriptedEngine, ScriptedLab, seen
 
 
@@ -141,6 +145,29 @@ def test_a_result_that_was_there_first_counts(lab: ScriptedLab, engine: Scripted
     assert [result.run for result in lab.store.results()] == [job.id]
     with pytest.raises(ConflictError, match="done already"):
         lab.queue.cancel(job.id, "lee")
+
+
+@pytest.mark.parametrize("was_first", [True, False])
+def test_a_program_that_ended_well_is_done_unless_it_was_to_end(
+    lab: ScriptedLab, engine: ScriptedEngine, *, was_first: bool
+) -> None:
+    job = lab.queue.queue("gpu1", Command(command="true", folder="/"), "kim")
+    for _ in range(2):
+        lab.queue.advance()
+    folder = RunFolder(lab.home.runs / job.id)
+    exited = Exit(status=0, ended_at=now()).model_dump_json()
+    if was_first:
+        folder.exit_file.write_text(exited)
+        lab.results.collect()
+    lab.queue.cancel(job.id, "lee")
+    folder.exit_file.write_text(exited)
+    lab.results.collect()
+    engine.running.clear()
+    lab.queue.advance()
+    lab.results.collect()
+    state = JobState.DONE if was_first else JobState.CANCELLED
+    assert seen(lab, job)[0] is state
+    assert [result.run for result in lab.store.results()] == [job.id] * was_first
 
 
 def test_a_cancelled_job_of_a_server_that_is_gone_is_given_up(

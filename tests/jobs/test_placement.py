@@ -130,6 +130,8 @@ def test_a_cpu_job_does_not_wait_for_gpus() -> None:
     assert lab.reason(lab.add(gpus=0)) == "gpu1 is full: why"
     lab = Rounds(server("gpu1", None, State.FULL))
     assert lab.reason(lab.add()) == "gpu1 is full: why"
+    lab = Rounds(server("gpu1", [], State.OVERLOADED))
+    assert lab.reason(lab.add(gpus=1)) == "gpu1 has no GPUs for jobs, 1 are needed"
     lab = Rounds(server("gpu1", []), cpu_jobs=2)
     names = [lab.add() for _ in range(3)]
     assert [start[0] for start in lab.started()] == names[:2]

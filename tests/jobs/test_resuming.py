@@ -214,6 +214,23 @@ def test_a_full_disk_keeps_no_job_from_being_cancelled(
     assert engine.calls.count(f"start {waiting.id}") == 0
 
 
+def test_a_full_disk_keeps_no_sweep_from_being_cancelled(
+    lab: ScriptedLab, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [lab.queue.queue("gpu1", examples.recipe(), "kim", sweep="s1") for _ in range(2)]
+    for _ in range(2):
+        lab.queue.advance()
+    with monkeypatch.context() as patch:
+        patch.setattr(JobStore, "cancel_jobs", full)
+        with pytest.raises(UnavailableError, match=r"2 jobs were asked to end, .* The disk is full"):
+            lab.queue.cancel_sweep("s1", "lee")
+    assert engine.calls == [f"start {jobs[0].id}", f"stop {jobs[0].id}"]
+    engine.running.clear()
+    for _ in range(3):
+        lab.queue.advance()
+    assert [seen(lab, job)[0] for job in jobs] == [JobState.CANCELLED] * 2
+
+
 def test_a_launch_that_cannot_be_stored_leaves_nothing(
     lab: ScriptedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

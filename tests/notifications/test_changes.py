@@ -6,10 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from backend.jobs.job import Job, JobState
+from backend.jobs.sweep import BY_ITSELF
 from backend.notifications.changes import Followed, Notification, findings_of, follow, is_quiet, message
 from backend.servers.state import Fault, ServerStatus, State, Verdict
 from backend.settings import NotifySettings
 from tests import examples
+from tests.jobs.swept import sweep
 from tests.notifications.moments import BUSY, DOWN, IDLE, MAINTENANCE, NOON, OVERLOADED, STALE, after, server
 
 SETTINGS = NotifySettings(hold_seconds=60, idle_minutes=2)
@@ -160,6 +162,19 @@ def test_a_job_that_ended_is_reported_once_to_the_person_who_launched_it() -> No
         ],
         [], [], [], [],
     ]  # fmt: skip
+    assert followed.reported == {}
+
+
+def test_a_sweep_that_pauses_itself_is_reported_once_until_it_goes_on() -> None:
+    by = f"{BY_ITSELF}3 trainings in a row failed: no memory"
+    followed, reported = Followed(), []
+    for seconds, who in enumerate((None, by, by, None, by, "lee")):
+        paused = sweep(paused_by=who)
+        found = findings_of([], [], after(seconds), SETTINGS, sweeps=[paused])
+        followed, texts = follow(followed, found, after(seconds))
+        reported += texts
+    assert reported == [f"kim: sweep s1 (ch32) on gpu1 is paused by {by}"] * 2
+    followed, _ = follow(followed, {}, NOON)
     assert followed.reported == {}
 
 

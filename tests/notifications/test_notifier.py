@@ -2,14 +2,16 @@
 
 import json
 import logging
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from backend.api.app import create_app
 from backend.database import open_database
@@ -187,6 +189,30 @@ def test_the_night_is_one_message_in_the_morning(home: Home, database: sa.Engine
         "01:00 ada is back: idle, so it is",
         "03:00 ada is overloaded: so it is",
     ]
+
+
+def test_a_warning_arrives_though_nothing_can_be_stored(home: Home, database: sa.Engine) -> None:
+    with channel() as (one, port), channel() as (two, other):
+        write_addresses(home, address(port), address(other))
+        notifier = Notifier(database, AT_ONCE, home.path)
+        notifier.follow([server(DOWN)], [], NOON)
+        two.status = 500
+        sa.event.listen(database, "begin", refuse_to_write)
+        notifier.warn("The disk is full.")
+        for seconds in range(0, 60, 10):
+            two.status = 500 if seconds < 20 else 200
+            with suppress(OperationalError):
+                notifier.send(after(seconds))
+        assert one.messages == two.messages == ["12:00 The disk is full.\n12:00 ada is down: so it is"]
+        sa.event.remove(database, "begin", refuse_to_write)
+        notifier.warn("It has room again.")
+        notifier.send(after(60))
+        assert one.messages[1:] == two.messages[1:] == ["It has room again."]
+
+
+def refuse_to_write(connection: sa.Connection) -> None:
+    if not connection.get_execution_options().get("reading"):
+        raise OperationalError("BEGIN", None, sqlite3.OperationalError("database or disk is full"))
 
 
 def test_the_backend_stores_what_is_to_be_sent(home: Home) -> None:

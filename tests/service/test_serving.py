@@ -4,7 +4,9 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -14,7 +16,7 @@ from backend.api import access
 from backend.api.http_server import HttpServer
 from backend.jobs.engines import ProcessState
 from backend.jobs.job import JobState
-from backend.service.serving import serving
+from backend.service.serving import Port, serving
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.run_folder import RunFolder
@@ -59,6 +61,18 @@ def test_stopping_the_backend_lets_trainings_go_on(home: Home, tmp_path: Path) -
     assert ended(sheetrack, stored).state is JobState.CANCELLED
     assert engine.poll(stored) is ProcessState.EXITED
     sheetrack.close()
+
+
+def test_a_request_waits_while_settings_are_read_again(home: Home) -> None:
+    with closing(Port(0)) as port:
+        with serving(Sheetrack(home), port) as first:
+            pass
+        parts = urlsplit(first)
+        with socket.create_connection(("127.0.0.1", parts.port or 0)) as waiting:
+            waiting.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            with serving(Sheetrack(home), port) as again:
+                assert again == first
+                assert waiting.recv(1000).startswith(b"HTTP/1.")
 
 
 SIGNALLED_OFTEN = """

@@ -23,10 +23,14 @@ class JobPath(BaseModel):
 
 
 class Limit(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     limit: Annotated[int, Field(ge=1, le=1000, description="How many finished jobs")] = 20
 
 
 class Lines(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     lines: Annotated[int, Field(ge=1, le=2000, description="How many of the last lines")] = 200
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from flask import Response, send_file
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from backend.api.document import binary, png
 from backend.errors import NotFoundError
@@ -39,6 +39,8 @@ class ClipPath(RunPath):
 
 
 class Page(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     limit: Annotated[int, Field(ge=1, le=1000, description="How many finished runs")] = 100
     offset: Annotated[int, Field(ge=0, le=10**9, description="How many newer ones are left out")] = 0
 

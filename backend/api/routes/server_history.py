@@ -3,7 +3,7 @@ from typing import Annotated
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from backend.api.routes.servers import Moment, ServerPath
 from backend.errors import InvalidError, NotFoundError
@@ -17,6 +17,8 @@ from backend.times import now
 
 
 class Span(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     since: Annotated[Moment | None, Field(description="By default an hour before `until`")] = None
     until: Annotated[Moment | None, Field(description="By default now")] = None
 

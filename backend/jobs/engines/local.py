@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
-from backend.errors import UnavailableError
+from backend.errors import LEAST_FREE_MIB, UnavailableError, free_mib, full_disk
 from backend.jobs.ending import noted_ending, rebooted
 from backend.jobs.engines import LogPart, LostError, ProcessState, job_environment
 from backend.jobs.engines.log_file import part_of
@@ -24,8 +24,6 @@ from models.result import ended
 from models.run_folder import RunFolder
 from models.run_lock import AlreadyTrainingError, RunLock
 
-_NEEDED_MIB = 16
-"""Free space below which no job starts."""
 _MARK = "SHEETRACK_RUN"
 """The environment variable that names a job's run folder; its children inherit it."""
 
@@ -227,13 +225,8 @@ def _elsewhere(folder: RunFolder) -> LostError:
 
 def _need_space(folder: RunFolder) -> None:
     """Raises: UnavailableError: the disk of the run folder has no room for what a training writes."""
-    room = os.statvfs(folder.path)
-    free_mib = room.f_bavail * room.f_frsize >> 20
-    if free_mib < _NEEDED_MIB:
-        raise UnavailableError(
-            f"The disk of {folder.path.parent} is full ({free_mib} MiB free).",
-            "Free some space; the job then starts.",
-        )
+    if free_mib(folder.path) < LEAST_FREE_MIB:
+        raise full_disk(folder.path.parent)
 
 
 def _not_started(error: OSError) -> UnavailableError:

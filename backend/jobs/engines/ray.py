@@ -80,6 +80,7 @@ class RayEngine:
             source = RunFolder(self._runs / job.id).architecture_file
             if source.exists():
                 options.append(f"--source={packed(source.read_bytes())}")
+            options += ["--again"] * (job.attempt > 1)
             # `exec`: Ray ends its own child with certainty, a grandchild not always.
             # `env`: Ray itself sets some of these variables in the environment that a job gets.
             seen = [f"{name}={value}" for name, value in job_environment(job).items()]
@@ -167,7 +168,7 @@ class RayEngine:
             if reboot := rebooted(job, host.booted_at if host else None):
                 return reboot
         with suppress(LostError):
-            if known := self._jobs.job(job.id):
+            if known := self._jobs.job(_submission(job)):
                 return ended_on_ray(known.status, known.message or "")
         return ""
 

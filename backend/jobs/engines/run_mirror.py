@@ -8,11 +8,14 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from backend.errors import full_disk, is_full_disk
 from backend.jobs.engines import LostError
 from backend.jobs.engines.http_client import Remote
 from backend.jobs.job import Job
@@ -62,10 +65,13 @@ class Mirror:
         Before the run `is_over`, only the files that show its progress are copied.
 
         Raises:
-            LostError: a file cannot be fetched now.
+            LostError: a file cannot be fetched now, or the disk here is full.
         """
         folder = RunFolder(self._runs / job.id)
         until = time.monotonic() + _BUDGET_SECONDS
+        if is_over:
+            with self._told_of_a_full_disk():
+                _mark_checkpoint(folder, there)
         for file in _wanted(folder, there, is_over=is_over):
             here = folder.path / file.name
             if here.exists() and here.stat().st_mtime_ns == file.modified_ns:
@@ -83,10 +89,22 @@ class Mirror:
                     "Check the connection to it; the file is fetched again.",
                 )
             if content is not None:
-                here.parent.mkdir(exist_ok=True)
-                write_atomically(here, content)
-                os.utime(here, ns=(file.modified_ns, file.modified_ns))
+                with self._told_of_a_full_disk():
+                    here.parent.mkdir(exist_ok=True)
+                    write_atomically(here, content)
+                    os.utime(here, ns=(file.modified_ns, file.modified_ns))
         return True
+
+    @contextmanager
+    def _told_of_a_full_disk(self) -> Iterator[None]:
+        """Raises: LostError: the disk here is full."""
+        try:
+            yield
+        except OSError as error:
+            if not is_full_disk(error):
+                raise
+            full = full_disk(self._runs)
+            raise LostError(full.message, full.hint) from None
 
     def _content(self, job: Job, file: RunFile) -> bytes | None:
         """The content of the file; None: it was removed since it was listed."""
@@ -109,6 +127,14 @@ class Mirror:
                 return False
             self._ours.add(job.id)
         return True
+
+
+def _mark_checkpoint(folder: RunFolder, there: RunFiles) -> None:
+    """Notes whether the run has a checkpoint on its server, where it stays."""
+    if any(file.name == folder.checkpoint_file.name for file in there.files):
+        folder.checkpoint_mark.touch()
+    else:
+        folder.checkpoint_mark.unlink(missing_ok=True)
 
 
 def _wanted(folder: RunFolder, there: RunFiles, *, is_over: bool) -> list[RunFile]:

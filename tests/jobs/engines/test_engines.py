@@ -15,7 +15,7 @@ import pytest
 
 from backend.errors import InvalidError, UnavailableError
 from backend.jobs.engines import Engine, LostError, ProcessState
-from backend.jobs.job import AssignedGpu, Job, JobState
+from backend.jobs.job import AssignedGpu, Job, JobState, Resources
 from backend.servers.server import this_machine
 from backend.service import connections as connection
 from backend.service.wiring import Sheetrack
@@ -237,6 +237,40 @@ def test_a_restarted_backend_follows_a_program_and_ends_it_with_its_children(pla
     place.engine.stop(job)
     place.wait_until_gone(job)
     place.wait_until(lambda: has_ended(child))
+
+
+GOES_ON = """
+n=$(cat "$SHEETRACK_RUN/checkpoint.pt" 2>/dev/null || echo 0); n=$((n+1)); echo $n > "$SHEETRACK_RUN/checkpoint.pt"
+echo "{\\"epoch\\": $n, \\"f1\\": 0.$n}" >> "$SHEETRACK_RUN/history.jsonl"; test $n = {}
+"""
+
+
+def follow_until(place: Place, job: Job, seen: Callable[[Job], bool]) -> Job:
+    place.parts.status.refresh()
+    advance_until(place.parts, lambda: seen(place.parts.jobs.job(job.id)))
+    return place.parts.jobs.job(job.id)
+
+
+def test_a_program_with_a_checkpoint_goes_on(place: Place) -> None:
+    work = Command(command=GOES_ON.replace("{}", "2"), folder="/", shell=True)
+    job = place.parts.queue.launch(place.server, work, "kim", resources=Resources(gpus=0))
+    again = follow_until(place, job, lambda known: known.attempt == 2)
+    assert again.continues == "continues from epoch 1 (exit status 1)", again.reason
+    assert (again.server, again.epochs) == (place.server, 1)
+    follow_until(place, job, lambda known: known.state is JobState.DONE)
+    assert place.there(job).checkpoint_file.read_text() == "2\n"
+
+
+def test_a_program_without_a_checkpoint_fails_and_starts_again_where_a_person_resumes_it(
+    place: Place,
+) -> None:
+    text = 'test -e "$SHEETRACK_RUN/seen" || { touch "$SHEETRACK_RUN/seen"; exit 3; }'
+    work = Command(command=text, folder="/", shell=True)
+    job = place.parts.queue.launch(place.server, work, "kim", resources=Resources(gpus=0))
+    follow_until(place, job, lambda known: known.state is JobState.FAILED)
+    resumed = place.parts.queue.resume(job.id, "lee")
+    assert resumed.reason == "starts again (resumed by lee)"
+    follow_until(place, job, lambda known: known.state is JobState.DONE)
 
 
 def test_a_training_that_is_killed_is_told_by_the_signal(place: Place) -> None:

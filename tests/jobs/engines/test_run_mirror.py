@@ -1,5 +1,6 @@
 """What agents on other servers tell, brought here: believed only as far as it can do no harm."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
@@ -67,7 +68,7 @@ def test_an_agent_can_write_nothing_but_the_files_of_a_run(
         "recipe.json", "checkpoint.pt", "figures/a/b.png", "", ".", "figures", "figures/good.png", "analysis.npz",
     )  # fmt: skip
     assert mirror.bring(job, there, is_over=True)
-    brought = ("figures/good.png", "analysis.npz", "lock")
+    brought = ("figures/good.png", "analysis.npz", "lock", "checkpoint.elsewhere")
     assert left_in(tmp_path) == {f"runs/r000000/{name}" for name in brought}
 
 
@@ -126,3 +127,20 @@ def test_one_that_says_nothing_is_left_alone_for_a_while() -> None:
             with pytest.raises(LostError, match="Ray answers HTTP 500"):
                 remote.ask("/", 100)
     assert asked == ["/"]
+
+
+def test_a_full_disk_here_is_said_and_the_files_are_fetched_again(
+    listed: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, job, there = listed("history.jsonl")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(LostError, match=r"The disk of .*runs is full"):
+            mirror.bring(job, there, is_over=False)
+    assert left_in(tmp_path / "runs" / job.id) == set()
+    assert mirror.bring(job, there, is_over=False)
+    assert left_in(tmp_path / "runs" / job.id) == {"history.jsonl"}
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
