@@ -69,7 +69,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[train,synthetic,google,notify,onnx,ray]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[train,synthetic,brain,google,notify,onnx,ray]"
 	touch $@
 
 node_modules/.ready: package.json

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from models.architecture_table import NetworkSize
+from models.brain.commands import brain
+from models.brain.errors import BrainError
 from models.command import Command
 from models.compare import CompareError
 from models.compare import compare as compare_sides
@@ -141,6 +143,9 @@ def job(run: str, content: str, *, prefix: str, source: str, again: bool) -> NoR
     os.environ[VARIABLE] = str(lock.descriptor)
     # In place of this process: the one that Ray knows, and ends with its job, is the one that trains.
     os.execv(sys.executable, command(*step, str(folder.path)))  # noqa: S606 - a shell is not wanted
+
+
+main.add_command(brain)
 
 
 @main.command()
@@ -381,10 +386,12 @@ def run() -> None:
         BrokenRunError,
         CompareError,
         LimitError,
+        BrainError,
     ) as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
         what = "onnx" if error.name == "onnxscript" else "train"
+        what = "train,brain" if "brain" in sys.argv[1:2] else what
         _fail(
             f"the package '{error.name}' is missing; install what this needs: pip install 'sheetrack[{what}]'"
         )

@@ -57,6 +57,7 @@ class RunFolder:
         self.lock_file = path / "lock"
         self.cancel_file = path / "cancel"
         self.figures = path / "figures"
+        self.brain = path / "brain"
 
     @classmethod
     def create(cls, runs: Path, work: Recipe | Command | None, source: bytes = b"") -> "RunFolder":
@@ -122,14 +123,15 @@ class RunFolder:
 
     def drawn(self) -> list[Path]:
         """The pictures in the order in which they were drawn, in which they are also shown."""
-        # An older release kept the pictures of comparisons here too.
-        files = (file for file in self.figures.glob("*.png") if not file.name.startswith("compare_"))
+        # An older release kept the pictures of comparisons here too; those of mappings are in a tab of their own.
+        others = ("compare_", "brain_")
+        files = (file for file in self.figures.glob("*.png") if not file.name.startswith(others))
         return sorted(files, key=_written_ns)
 
     def changed(self) -> dict[str, tuple[int, int]]:
         """When each file was last changed (ns since 1970) and its size; without those that cannot be looked at."""
         changed: dict[str, tuple[int, int]] = {}
-        for file in (*self.path.glob("*"), *self.drawn()):
+        for file in (*self.path.glob("*"), *self.brain.glob("*.json"), *self.drawn()):
             with suppress(OSError):
                 facts = file.stat()
                 changed[file.name] = (facts.st_mtime_ns, facts.st_size)

@@ -38,6 +38,7 @@ COMMANDS = {
     "predict": "network",
     "compare": "compare",
     "figures": "train",
+    "brain": "brain",
     "export": "look",
     "doctor": "look",
     "connect": "connect",

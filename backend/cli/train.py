@@ -128,6 +128,7 @@ def _is_here(sheetrack: Sheetrack, server: str) -> bool:
 
 
 def run_folder(home: Home, run: str) -> RunFolder:
+    """The folder of a run on this machine. Raises: NotFoundError."""
     folder = RunFolder(home.runs / run)
     if not is_run_id(run) or not folder.path.is_dir():
         raise NotFoundError(f"There is no run {run!r} in {home.runs}.", "`ls` there lists the runs.")

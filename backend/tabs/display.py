@@ -15,18 +15,21 @@ from backend.servers.week import WEEK, Week
 from backend.settings import Home
 from backend.sheets import StoredSheet
 from backend.sheets.table import Picture, Table
+from backend.tabs.brain import brain_table
 from backend.tabs.jobs import jobs_table
 from backend.tabs.leaderboard import leaderboard_table
-from backend.tabs.names import ARCHIVE, is_comparison_tab, is_run_tab, run_tab
+from backend.tabs.names import ARCHIVE, Rank, brain_tab, is_brain_tab, is_comparison_tab, is_run_tab, run_tab
 from backend.tabs.publisher import Publisher
 from backend.tabs.report import report_table
 from backend.tabs.results import archive_table, results_table
 from backend.tabs.run import run_table, unreadable_run_table
 from backend.tabs.sweeps import FineTuning
 from backend.tabs.usage import usage_table
+from models.brain_result import mapping_names, read_mapping
 from models.program_reader import read_any_run
 from models.result import BrokenFile, ProgramResult
 from models.run_folder import RunFolder
+from models.run_reader import BrokenRunError
 
 SHOWN_FINISHED_JOBS = 100
 SHOWN_COMPARISONS = 10
@@ -93,12 +96,19 @@ class Display:
             results, unreadable, marks = self._store.results(), self._unreadable(), self._marks()
             newest = self._with_tabs([*results, *unreadable], marks)
             self.labels = {tab: _label(run, marks.get(run.run, Mark())) for tab, run in newest.items()}
-            shown = {tab for tab in self._publisher.shown() if is_run_tab(tab)}
-            read = [
-                self._run_tab(run)
+            mapped = {brain_tab(run.run) for run in newest.values() if self._mappings(run.run)}
+            shown = {tab for tab in self._publisher.shown() if is_run_tab(tab) or is_brain_tab(tab)}
+            new = [
+                run
                 for tab, run in newest.items()
-                if changed is None or run.run in changed or tab not in shown or self._has_changed(run.run)
+                if changed is None
+                or run.run in changed
+                or tab not in shown
+                or brain_tab(run.run) in mapped - shown
+                or self._has_changed(run.run)
             ]
+            read = [self._run_tab(run) for run in new]
+            read += [self._brain_tab(run) for run in new if brain_tab(run.run) in mapped]
             self._read = {run.run: self._read[run.run] for run in newest.values()}
             broken = {run: files for run, (_, files) in self._read.items()}
             archive = archive_table(results, marks)
@@ -110,7 +120,7 @@ class Display:
                     *self.fine_tuning(),
                     *read,
                 ],
-                gone=[*sorted(shown - newest.keys()), *(() if archive else (ARCHIVE,))],
+                gone=[*sorted(shown - newest.keys() - mapped), *(() if archive else (ARCHIVE,))],
             )
 
     def _with_tabs(
@@ -202,6 +212,23 @@ class Display:
             evaluations=content.evaluations,
         )
         return table, content.broken
+
+    def _mappings(self, run: str) -> list[str]:
+        return mapping_names(RunFolder(self._home.runs / run))
+
+    def _brain_tab(self, run: Result | BrokenResult) -> Table:
+        folder = RunFolder(self._home.runs / run.run)
+        mappings, broken = [], []
+        for name in self._mappings(run.run):
+            try:
+                mapping = read_mapping(folder, name)
+            except BrokenRunError as error:
+                broken.append(error.broken)
+            else:
+                mappings += [mapping] if mapping else []
+        figures = [file.stem for file in folder.figures.glob("brain_*.png")]
+        rank = Rank.RUN.newest_first(run.finished_at)
+        return brain_table(run.run, rank, mappings, figures, broken)
 
     def _has_changed(self, run: str) -> bool:
         known = self._read.get(run)

@@ -52,6 +52,14 @@ def comparison_tab(a: str, b: str) -> str:
     return f"Compare {a} {b}"
 
 
+def is_brain_tab(tab: str) -> bool:
+    return tab.startswith("Brain ")
+
+
+def brain_tab(run: str) -> str:
+    return f"Brain {run}"
+
+
 def run_in(tab: str) -> str:
     """The run whose tab it is."""
     return tab.removeprefix("Run ")

@@ -1,0 +1,113 @@
+"""A mapping at the size of a published study, and the figures by which it can be trusted.
+
+`python benchmarks/brain.py [RUN_FOLDER]`: simulated responses of 7,694 voxels of 8 people to 165 sounds, driven by
+the fourth convolution of the run (without one, of a ch32 with random weights); all layers and all controls.
+"""
+
+import csv
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from models.brain.layouts import open_data
+from models.brain.mapping import load_sounds, map_run, network_features
+from models.brain.scores import chosen_layers
+from models.brain.separate import Separate
+from models.brain.simulate import NOTHING, Plan, simulate
+from models.run_folder import RunFolder
+from tests.models.brain.made_network import make_network
+
+TRUE = "conv4"
+
+
+def main() -> None:
+    top = Path(tempfile.mkdtemp(prefix="brain-"))
+    run = (
+        RunFolder(Path(sys.argv[1]).absolute()) if len(sys.argv) > 1 else make_network(top / "runs", depth=8)
+    )
+    small = _reliabilities(top, run)
+    _choices(top, run)
+    folder = top / "full"
+    took = _timed(lambda: simulate(folder, Plan((TRUE,), snr=0.5, voxels=7694, people=8, fall=0), run))
+    print(f"simulated in {took:.0f} s", flush=True)
+    name = f"benchmark_{int(time.time())}"
+    began = time.monotonic()
+    mapping = map_run(
+        run, folder, name=name,
+        report=lambda what, done, of: print(f"{time.monotonic() - began:6.0f} s  {done} of {of}  {what}", flush=True),
+    )  # fmt: skip
+    took = time.monotonic() - began
+    with (folder / "truth.tsv").open(newline="") as file:
+        truth = np.array([row["layer"] for row in csv.DictReader(file, delimiter="\t")])
+    with np.load(run.brain / f"{name}.npz") as arrays:
+        layers = [str(layer) for layer in arrays["layers"]]
+        place, real = layers.index(TRUE), truth != NOTHING
+        best, null_r, null_p = (
+            arrays["best_layer"],
+            arrays["network.r"][:, ~real],
+            arrays["network.p"][:, ~real],
+        )
+        shuffled = arrays["shuffled.r"]
+        print(f"\n{len(layers)} layers, {len(mapping.profiles) - 1} controls: {took:.0f} s")
+        print(f"memory at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+        print(f"true layer chosen in {(best[real] == place).mean():.1%} of {real.sum():,} voxels at SNR 0.5")
+        print(f"median R2_c of the true layer {np.median(arrays['network.value'][place, real]):.3f}")
+        for reliability, value in small.items():
+            print(f"median R2_c of the true layer at reliability {reliability}: {value:.3f}")
+        print(f"null voxels: mean r {null_r.mean():+.4f} (layers {null_r.mean(axis=1).min():+.4f} to "
+              f"{null_r.mean(axis=1).max():+.4f}), p < .05 in {(null_p < 0.05).mean():.2%}")  # fmt: skip
+        print(f"shuffled sounds: mean r {shuffled.mean():+.4f} "
+              f"(layers {shuffled.mean(axis=1).min():+.4f} to {shuffled.mean(axis=1).max():+.4f})")  # fmt: skip
+        share = np.bincount(best[~real], minlength=len(layers)) / (~real).sum()
+        print(
+            "best layer of null voxels: "
+            + ", ".join(f"{n} {s:.0%}" for n, s in zip(layers, share, strict=True))
+        )
+        print(
+            f"null voxels kept as reliable: {arrays['kept'][~real].mean():.2%}; others {arrays['kept'][real].mean():.2%}"
+        )
+    for finding in mapping.findings:
+        print(finding)
+
+
+def _reliabilities(top: Path, run: RunFolder) -> dict[float, float]:
+    """The median R2_c of the true layer, by the correlation of single repetitions."""
+    medians = {}
+    for reliability in (0.2, 0.5, 0.9):
+        folder = top / f"reliability{reliability}"
+        simulate(folder, Plan((TRUE,), snr=reliability / (1 - reliability), voxels=500, nulls=0, fall=1), run)
+        data = open_data(folder)
+        features = network_features(run, "network", data, load_sounds(data), "fir")
+        responses = np.asarray(data.responses)
+        medians[reliability] = float(np.median(Separate(responses).score(np.asarray(features[TRUE])).value))
+        print(f"reliability {reliability}: median R2_c {medians[reliability]:.3f}", flush=True)
+    return medians
+
+
+def _choices(top: Path, run: RunFolder) -> None:
+    """How often the true layer is chosen at SNR 0.5, by how much of the signal all layers share."""
+    for fall in (1.0, 0.5, 0.25, 0.0):
+        folder = top / f"fall{fall}"
+        simulate(folder, Plan((TRUE,), snr=0.5, voxels=200, nulls=0, fall=fall), run)
+        data = open_data(folder)
+        features = network_features(run, "network", data, load_sounds(data), "fir")
+        separate = Separate(np.asarray(data.responses))
+        parts = [separate.score(np.asarray(values)) for values in features.values()]
+        best = chosen_layers(np.array([part.by_split for part in parts]))[0]
+        right = (best == list(features).index(TRUE)).mean()
+        print(f"components times deviation^{fall:g}: true layer chosen in {right:.1%}", flush=True)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()
