@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 600
+PATIENCE_SECONDS = 180
 PATIENCE_MILLISECONDS = PATIENCE_SECONDS * 1000
 
 

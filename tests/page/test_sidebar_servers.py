@@ -1,5 +1,6 @@
 """The sidebar's servers: what each does, who has it, and how people are kept off it."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from backend.probe.snapshot import GpuReading, Snapshot
 from backend.servers.reservations import NotSetUp
+from backend.servers.state import Fault
 from backend.times import now
 from tests.page.accessibility import violations
 from tests.page.conftest import refresh
@@ -25,13 +27,25 @@ def test_servers_show_verdict_load_and_reason(sidebar: Page) -> None:
     expect(busy).to_contain_text("24.2 GiB free · kim")
     expect(busy).to_contain_text("1 of 2 GPUs free")
     expect(busy).to_contain_text("reserved by kim until 18:00")
-    expect(busy.get_by_role("img", name="GPU 0 97 %, GPU 1 0 %")).to_be_visible()
+    expect(busy.get_by_role("img", name="GPU 0 97 % (memory 97 %), GPU 1 0 % (memory 2 %)")).to_be_visible()
     expect(servers.nth(4)).to_contain_text("seen 12 min ago")
 
 
 def test_a_gpu_that_does_not_answer_is_told(sidebar: Page) -> None:
-    bars = sidebar.get_by_role("img", name="GPU 0 99 %, GPU 1 not answering")
+    bars = sidebar.get_by_role("img", name=re.compile(r"GPU 0 99 % \(memory \d+ %\), GPU 1 not answering"))
     expect(bars.locator(".fault")).to_have_count(1)
+
+
+def test_the_memory_of_a_faulty_gpu_is_not_free(sidebar: Page, lab: Lab) -> None:
+    gpu1 = sidebar.locator("#servers > li").nth(1)
+    expect(gpu1).to_contain_text("24.2 GiB free")
+    fault = Fault(kind="gpu", what="GPU 1 has uncorrected ECC errors", detail="(2 since the driver started)")
+    lab.servers[1] = lab.servers[1].model_copy(update={"faults": (fault,)})
+    refresh(sidebar)
+    expect(
+        sidebar.get_by_role("img", name="GPU 0 97 % (memory 97 %), GPU 1 has uncorrected ECC errors")
+    ).to_be_visible()
+    expect(gpu1).to_contain_text("0.6 GiB free · kim")
 
 
 def test_a_gpu_of_unknown_utilisation_is_told(sidebar: Page, lab: Lab) -> None:
@@ -41,8 +55,8 @@ def test_a_gpu_of_unknown_utilisation_is_told(sidebar: Page, lab: Lab) -> None:
     gpus = tuple(gpu.model_copy(update={"utilization_percent": None}) for gpu in server.snapshot.gpus)
     lab.servers[1] = server.model_copy(update={"snapshot": server.snapshot.model_copy(update={"gpus": gpus})})
     refresh(sidebar)
-    name = ", ".join(f"GPU {gpu.index}: utilisation unknown" for gpu in gpus)
-    expect(sidebar.get_by_role("img", name=name)).to_be_visible()
+    name = ", ".join(rf"GPU {gpu.index}: utilisation unknown \(memory \d+ %\)" for gpu in gpus)
+    expect(sidebar.get_by_role("img", name=re.compile(name))).to_be_visible()
 
 
 def test_a_server_is_put_into_maintenance_and_out_of_it(sidebar: Page, lab: Lab) -> None:
