@@ -20,6 +20,7 @@ from models.command import Command
 from models.compare import CompareError
 from models.compare import compare as compare_sides
 from models.data.errors import DataError
+from models.explanation import WHAT
 from models.limits import LimitError, keep_limits
 from models.own_files import unpacked
 from models.places import data_sets, home
@@ -325,6 +326,45 @@ def onnx(run_folder: Path, file: Path) -> None:
     from models.training.trained import load  # noqa: PLC0415
 
     write(load(RunFolder(run_folder.absolute())), file)
+
+
+@main.command()
+@click.argument("run_folder", type=PATH)
+@click.argument("what", nargs=-1, required=True, type=click.Choice(list(WHAT)))
+@click.option("--with", "other", type=PATH, help="The folder of a second run, for `same`.")
+@click.option("--words", nargs=2, help="Two words to tell apart.")
+@click.option("--clip", help="The clip to show, `word/file.wav`.")
+def explain(
+    run_folder: Path,
+    what: tuple[str, ...],
+    *,
+    other: Path | None,
+    words: tuple[str, str] | None,
+    clip: str | None,
+) -> None:
+    """Makes the analyses WHAT of a finished run and leaves them in its folder."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in a training, before torch is imported
+    from models.explain.run import explain as explain_run  # noqa: PLC0415
+
+    with _bar() as progress:
+        line, lines = progress.add_task("reading the run"), _Lines()
+
+        def report(doing: str, fraction: float) -> None:
+            progress.update(line, description=doing, completed=round(100 * fraction))
+            lines.tell(f"{doing} {fraction:.0%}")
+
+        made, refused = explain_run(
+            RunFolder(run_folder.absolute()),
+            what,
+            other=RunFolder(other.absolute()) if other else None,
+            pair=words,
+            clip=clip,
+            report=report,
+        )
+    for sentence in refused:
+        click.echo(f"note: {sentence}", err=True)
+    if not made:
+        raise TrainingError(refused[0])
 
 
 class _Lines:

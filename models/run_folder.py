@@ -47,6 +47,7 @@ class RunFolder:
         self.start_file = path / "start.pt"
         self.snapshots = path / "snapshots"
         self.checkpoint_mark = path / "checkpoint.elsewhere"
+        self.explanations = path / "explain"
         self.predictions_file = path / "predictions.csv"
         self.analysis_file = path / "analysis.npz"
         self.filters_file = path / "filters.json"

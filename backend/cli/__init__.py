@@ -37,6 +37,7 @@ COMMANDS = {
     "evaluate": "network",
     "predict": "network",
     "compare": "compare",
+    "explain": "explain",
     "figures": "train",
     "brain": "brain",
     "export": "look",

@@ -8,6 +8,7 @@ const gib = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFract
 const NUMBERS = {
   integer: (value) => integer.format(value),
   decimal: (value) => decimal.format(value),
+  number: String,
   percent: (value) => `${Math.round(value * 100)} %`,
   accuracy: (value) => `${(value * 100).toFixed(2)} %`,
   points: (value) => `${value > 0 ? '+' : ''}${(value * 100).toFixed(2)} pp`,

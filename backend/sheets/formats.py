@@ -6,6 +6,7 @@ NUMBER_FORMATS: dict[Format, str] = {
     "text": "General",
     "integer": "#,##0",
     "decimal": "0.0000",
+    "number": "General",
     "percent": "0%",
     "accuracy": "0.00%",
     "points": '+0.00" pp";-0.00" pp";0.00" pp"',

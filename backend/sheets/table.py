@@ -12,6 +12,7 @@ Format = Literal[
     "text",
     "integer",  # 94,768
     "decimal",  # 0.1234, four places
+    "number",  # as short as it is exact: 12.5
     "percent",  # of a fraction: 0.41 -> 41 %
     "accuracy",  # of a fraction: 0.9533 -> 95.33 %
     "points",  # percentage points, of a difference of fractions: -0.0125 -> -1.25 pp

@@ -16,9 +16,19 @@ from backend.settings import Home
 from backend.sheets import StoredSheet
 from backend.sheets.table import Picture, Table
 from backend.tabs.brain import brain_table
+from backend.tabs.explain import explanation_table
 from backend.tabs.jobs import jobs_table
 from backend.tabs.leaderboard import leaderboard_table
-from backend.tabs.names import ARCHIVE, Rank, brain_tab, is_brain_tab, is_comparison_tab, is_run_tab, run_tab
+from backend.tabs.names import (
+    ARCHIVE,
+    Rank,
+    brain_tab,
+    is_brain_tab,
+    is_comparison_tab,
+    is_explanation_tab,
+    is_run_tab,
+    run_tab,
+)
 from backend.tabs.publisher import Publisher
 from backend.tabs.report import report_table
 from backend.tabs.results import archive_table, results_table
@@ -26,6 +36,7 @@ from backend.tabs.run import run_table, unreadable_run_table
 from backend.tabs.sweeps import FineTuning
 from backend.tabs.usage import usage_table
 from models.brain_result import mapping_names, read_mapping
+from models.explanation import Explanation, read_explanations
 from models.program_reader import read_any_run
 from models.result import BrokenFile, ProgramResult
 from models.run_folder import RunFolder
@@ -35,6 +46,7 @@ SHOWN_FINISHED_JOBS = 100
 SHOWN_COMPARISONS = 10
 SHOWN_SWEEPS = 20
 SHOWN_STARRED = 100
+SHOWN_EXPLANATIONS = 40
 
 
 class Display:
@@ -171,6 +183,17 @@ class Display:
                     with suppress(OSError):  # others may lie there
                         self.picture_file(picture).parent.rmdir()
 
+    def show_explanations(self, found: Sequence[Explanation]) -> None:
+        """Publishes analyses, and the tab of their run with links to them; the tabs of the oldest analyses go."""
+        with self._making:
+            tables = [explanation_table(each) for each in found]
+            new = {table.name for table in tables}
+            ours = self._workbook.shown()
+            others = [tab for tab, _ in self._workbook.tabs() if tab in ours and is_explanation_tab(tab)]
+            others = [tab for tab in others if tab not in new]
+            self._publisher.publish(tables, others[max(0, SHOWN_EXPLANATIONS - len(new)) :])
+            self.show_results({each.run for each in found})
+
     def picture_file(self, picture: Picture) -> Path:
         """Where a picture lies; it may not be drawn yet."""
         if picture.comparison:
@@ -197,7 +220,8 @@ class Display:
 
     def _drawn(self, run: Result | BrokenResult) -> tuple[Table, Sequence[BrokenFile]]:
         """The table of a run, and which of its files are broken."""
-        content = read_any_run(RunFolder(self._home.runs / run.run))
+        folder = RunFolder(self._home.runs / run.run)
+        content = read_any_run(folder)
         if isinstance(run, BrokenResult):
             known = run.model_copy(update={"broken": tuple(content.broken)})
             return unreadable_run_table(known), content.broken
@@ -210,6 +234,7 @@ class Display:
             broken=content.broken,
             metrics=content.metrics,
             evaluations=content.evaluations,
+            explanations=read_explanations(folder),
         )
         return table, content.broken
 

@@ -3,6 +3,8 @@
 from datetime import datetime
 from enum import IntEnum
 
+from models.explanation import WHAT
+
 SERVERS = "Servers"
 JOBS = "Jobs"
 RESULTS = "Results"
@@ -30,6 +32,7 @@ class Rank(IntEnum):
     SWEEPS = 5 * _STEP
     COMPARISON = 6 * _STEP
     RUN = 7 * _STEP
+    EXPLANATION = 8 * _STEP
 
     def newest_first(self, moment: datetime) -> int:
         """The rank of one tab among others of its kind, by the moment at which it came to be."""
@@ -46,6 +49,10 @@ def is_run_tab(tab: str) -> bool:
 
 def is_comparison_tab(tab: str) -> bool:
     return tab.startswith("Compare ")
+
+
+def is_explanation_tab(tab: str) -> bool:
+    return tab.partition(" ")[0] in WHAT.values()
 
 
 def comparison_tab(a: str, b: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from backend.jobs.result import BrokenResult, Result
 from backend.sheets.table import Cell, Column, Number, Picture, Section, Spark, Table, Text
+from backend.tabs.explain import explanations_section
 from backend.tabs.leaderboard import train_command
 from backend.tabs.names import Rank, run_tab
 from backend.tabs.program_run import program_curves, program_facts
@@ -16,6 +17,7 @@ from backend.tabs.run_sections import (
     tested_on,
     wrong_predictions,
 )
+from models.explanation import Explanation, is_explanation_picture
 from models.result import (
     BrokenFile,
     Epoch,
@@ -38,6 +40,7 @@ def run_table(
     broken: Sequence[BrokenFile] = (),
     metrics: Sequence[MetricLine] = (),
     evaluations: Sequence[Evaluation] = (),
+    explanations: Sequence[Explanation] = (),
 ) -> Table:
     """Everything about one run: facts, broken files, curve, confusion matrix, filters, wrong clips, pictures.
 
@@ -55,8 +58,9 @@ def run_table(
         ]
     if run.confusion_matrix is not None:
         sections += [confusion_matrix(run, run.confusion_matrix), confusions(run, run.confusion_matrix)]
-    sections += first_filters(filters)
-    if figures:
+    sections += [*first_filters(filters), *explanations_section(explanations)]
+    # Those of analyses stand in their own tabs.
+    if figures := [name for name in figures if not is_explanation_picture(name)]:
         pictures = tuple(
             Picture(
                 run=result.run,

@@ -21,6 +21,9 @@ ACCENT = "#0b57d0"
 CONTRAST = "#d55e00"
 """Vermillion of Okabe and Ito (2008); told from the accent with every kind of colour blindness."""
 
+NULL = "#9aa3ae"
+"""Of what is there without learning, or by chance."""
+
 INTENSITY = "cividis"
 """From little to much; made to look the same with every kind of colour vision."""
 
@@ -120,10 +123,10 @@ def write_for_print(figure: Figure, file: Path, *, width_mm: float | None, with_
 
 @quiet
 def write(figure: Figure, file: Path) -> None:
-    """Writes the PNG, all of it or nothing."""
-    png = io.BytesIO()
-    figure.savefig(png, format="png")
-    write_atomically(file, png.getvalue())
+    """Writes the picture as its file's name ends (.png or .pdf), all of it or nothing."""
+    content = io.BytesIO()
+    figure.savefig(content, format=file.suffix[1:])
+    write_atomically(file, content.getvalue())
 
 
 def shorten(text: str, length: int) -> str:
