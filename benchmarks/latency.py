@@ -23,6 +23,7 @@ from tests.service.backends import backend, wait_for_state
 from tests.speech import write_words
 
 HERE = "here"
+LONGEST_SECONDS = 90
 RECIPE = {"architecture": "ch32", "depth": 4, "epochs": 1, "data": "tones"}
 
 
@@ -35,7 +36,10 @@ def clicked(api: httpx.Client, server: str, runs: Path) -> float:
         raise SystemExit(answer.text)
     job = answer.json()["id"]
     folder = RunFolder(runs / job)
+    until = time.monotonic() + LONGEST_SECONDS
     while not is_training(folder):
+        if time.monotonic() > until:
+            raise SystemExit(f"{server} trains nothing: {api.get(f'/api/jobs/{job}').json()['reason']}")
         time.sleep(0.005)
     seconds = time.perf_counter() - began
     wait_for_state(api, job, JobState.DONE)
@@ -67,7 +71,8 @@ def main() -> None:
             clicked(api, HERE, home.runs)  # reads the data once
             clicked(api, SERVER, cluster.home.runs)
             seconds: dict[str, list[float]] = {"`import torch`": [], "local": [], "through Ray": []}
-            for _ in range(rounds):
+            for number in range(1, rounds + 1):
+                print(f"round {number}", file=sys.stderr, flush=True)
                 for what, measure in (
                     ("`import torch`", importing),
                     ("local", lambda: clicked(api, HERE, home.runs)),
