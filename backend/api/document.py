@@ -73,7 +73,8 @@ def _responses() -> dict[str, Any]:
 def _operation(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
     left_out = {"422"}
     changes = method in ("post", "delete")
-    if "{" not in path and not changes:
+    names_one = "{" in path or any(field["in"] == "query" for field in operation.get("parameters", ()))
+    if not names_one and not changes:
         left_out.add("404")
     if not changes:
         left_out |= {"409", "413"}

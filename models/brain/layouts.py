@@ -179,6 +179,7 @@ def _bids_run(folder: Path, file: Path, data: DataSet) -> tuple[Run, Voxels]:
     """Raises: BrainError: the image, its mask or its events cannot be used."""
     import nibabel  # noqa: PLC0415 - plain folders need it not
     from nibabel.affines import apply_affine  # noqa: PLC0415
+    from nibabel.filebasedimages import ImageFileError  # noqa: PLC0415
 
     stem = re.sub(r"_desc-preproc_bold\.nii(\.gz)?$", "", file.name)
     masks = sorted(file.parent.glob(f"{stem}_desc-brain_mask.nii*"))
@@ -188,7 +189,7 @@ def _bids_run(folder: Path, file: Path, data: DataSet) -> tuple[Run, Voxels]:
         image, mask = nibabel.load(file), nibabel.load(masks[0])
         inside = np.asarray(mask.dataobj) > 0
         responses = np.asarray(image.dataobj, dtype=np.float32)[inside].T
-    except (OSError, EOFError, nibabel.filebasedimages.ImageFileError, IndexError, ValueError):
+    except (OSError, EOFError, ImageFileError, IndexError, ValueError):
         raise BrainError("the image or its mask cannot be read, or they have different shapes") from None
     facts = _sidecar(file)
     tr = facts.get("RepetitionTime") or float(image.header.get_zooms()[3])

@@ -31,14 +31,14 @@ def test_only_what_the_page_and_the_menu_need_is_public() -> None:
     public = {name for name in run()["functions"] if not name.endswith("_")}
     menu = {function for _, function, _ in run(["onOpen"])["menu"]}
     page = set(re.findall(r"\bcall\('(\w+)'", run(["openSidebar"])["page"]))
-    assert len(page) == 16
+    assert len(page) == 17
     assert public == menu | page | {"onOpen", "onInstall", "include"}
 
 
 def test_the_sidebar_is_one_whole_page() -> None:
     page = run(["openSidebar"])["page"]
     assert "<?" not in page
-    assert page.count("<script>") == page.count("</script>") == 9
+    assert page.count("<script>") == page.count("</script>") == 10
     assert page.count("<style>") == 1
 
 

@@ -55,7 +55,7 @@ def test_a_direct_training_has_its_row_among_the_results(trained: tuple[Home, di
     ]
     shown = run_here("results", SHEETRACK_HOME=str(home.path)).stdout
     assert result["run"] in shown
-    assert '=HYPERLINK("x") <b>' in shown
+    assert {'=HYPERLINK("x")', "<b>"} <= set(shown.split())
 
 
 # openpyxl warns that it does not know sparklines; the test reads them from the file.
@@ -181,7 +181,7 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(home: Home) -> None:
         (["export", "nowhere/lab.xlsx"], 1, "nowhere/lab.xlsx"),
         (["export", "lab.txt"], 1, "ends in .xlsx"),
         (["export", "/dev/full"], 1, "is no .xlsx file"),
-        (["dance"], 2, "no command 'dance'. `sheetrack --help`"),
+        (["dance"], 2, "There is no command 'dance'."),
         (["stauts"], 2, "Did you mean status"),
         (["status", "--watch", "--json"], 2, "leave out --json"),
         (["export", "r0", "lab.xlsx"], 2, "sheetrack export RUN model.onnx"),

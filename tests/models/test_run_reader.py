@@ -116,6 +116,7 @@ def test_a_broken_file_costs_only_itself(run: RunFolder, name: str, breakage: Ca
 def test_a_file_that_only_others_read_is_looked_at(
     run: RunFolder, name: str, breakage: Callable[[Path], None]
 ) -> None:
+    run.start_file.touch()  # no other test needs one
     before = read_run(run)
     breakage(run.path / name)
     content = read_run(run)

@@ -12,7 +12,10 @@ def test_rows_of_reservations_that_are_not_understood_are_told(home: Home) -> No
     tab.write_text("Our servers\nServer,Who,From,Until\ngpu1,Kim,,20261203\ngpu2,Lee,-700000,\ngpu3,Max,,\n")
     with pytest.raises(SheetrackError) as told:
         reserved(home)
-    assert told.value.message == "2 understood, row 4 not: no date in '-700000' (in 'Servers.csv')."
+    assert told.value.message == (
+        "2 understood, row 4 not: no date in '-700000' (in 'Servers.csv')."
+        " gpu1 is not set up yet. gpu3 is not set up yet."
+    )
     assert told.value.hint.startswith("A row that is not understood reserves nothing.")
     tab.write_text("Server,Who,From,Until\ngpu1,Kim,,20261203\n")
     assert reserved(home).startswith("1 understood (in 'Servers.csv')\n")
