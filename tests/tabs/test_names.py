@@ -33,8 +33,8 @@ def test_messages_of_the_add_on_name_tabs_that_exist() -> None:
     assert mentioned <= {SERVERS, JOBS, RESULTS, USAGE}
 
 
-def test_the_newest_run_stands_first_and_every_run_after_all_else() -> None:
+def test_the_newest_run_stands_first_and_explanations_last() -> None:
     newest, older = (Rank.RUN.newest_first(examples.NOON - timedelta(days=days)) for days in (0, 400))
-    assert max(Rank) <= newest < older
+    assert Rank.RUN <= newest < older < Rank.EXPLANATION == max(Rank)
     comparison = Rank.COMPARISON.newest_first(examples.NOON)
     assert Rank.COMPARISON < comparison < Rank.RUN
