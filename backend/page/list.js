@@ -145,7 +145,7 @@ export function drawControls(sections, lists, view) {
   search.setAttribute('aria-label', 'Search the rows');
   search.setAttribute('value', view.q);
   const [found, all] = [lists.reduce((sum, list) => sum + list.found, 0), lists.reduce((sum, list) => sum + list.all, 0)];
-  const count = make('span', found === all ? `${all.toLocaleString('en')} rows` : `${found.toLocaleString('en')} of ${all.toLocaleString('en')} rows`, 'soft');
+  const count = make('span', found === all ? `${all.toLocaleString('en')} row${all === 1 ? '' : 's'}` : `${found.toLocaleString('en')} of ${all.toLocaleString('en')} rows`, 'soft');
   count.setAttribute('role', 'status');
   box.append(search, drawColumns(sections, lists, view), count, drawPicked());
   return box;

@@ -388,6 +388,9 @@ at('tabs').addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
   tab.focus();
   location.replace(`#${encodeURIComponent(tab.dataset.name)}`); // arrows would fill the history
 });
-at('tabs').addEventListener('click', (/** @type {any} */ { target }) => target.dataset.name && open(target.dataset.name));
+at('tabs').addEventListener('click', (/** @type {any} */ { target }) => {
+  const tab = target.closest('[data-name]'); // the short title in it may have been hit
+  if (tab) open(tab.dataset.name);
+});
 setInterval(tick, 1000);
 refresh();

@@ -42,14 +42,14 @@ def choice_cell(recipe: Recipe, name: str) -> Cell:
     return value if value is None or isinstance(value, int | float) else str(value)
 
 
-def in_words(same: Mapping[str, Cell]) -> str:
+def in_words(same: Mapping[str, Cell], rows: str = "rows") -> str:
     """Such as `All rows: batch size 64 · schedule one-cycle.`; what is not chosen is left out."""
     known = {name: value for name, value in same.items() if value not in (None, "no")}
     told = (
         f"{words_of(name).lower()}{'' if value == 'yes' else f' {exact(value) if isinstance(value, float) else value}'}"
         for name, value in known.items()
     )
-    return f"All rows: {' · '.join(told)}." if known else ""
+    return f"All {rows}: {' · '.join(told)}." if known else ""
 
 
 def words_of(name: str) -> str:

@@ -24,7 +24,6 @@ def leaderboard_table(results: Sequence[Result], marks: Mapping[str, Mark] | Non
     runs = [
         (result, run) for result, run in trainings(results) if not known.get(result.run, Mark()).is_archived
     ]
-    choices, same = differing([run.recipe for _, run in runs], [name for name in CHOICES if name != "seed"])
     groups = _by_recipe(runs)
     real = [group for group in groups if not group[0][1].data.synthetic]
     synthetic = [group for group in groups if group[0][1].data.synthetic]
@@ -32,18 +31,27 @@ def leaderboard_table(results: Sequence[Result], marks: Mapping[str, Mark] | Non
         f"Published rows are {published.SOURCE}: Speech Commands v0.02, clips of a full second only. "
         "Measured rows on other data are not comparable with them."
     )
+    choices, same = _choices(real)
     first = [
         *((row.accuracy, [_published_row(row, len(choices))]) for row in published.results()),
         *(_measured_rows(group, choices) for group in real),
     ]
-    sections = [_ranked("Real speech", " ".join(filter(None, (note, in_words(same)))), choices, first)]
+    sections = [_ranked("Real speech", " ".join(filter(None, (note, same))), choices, first)]
     if synthetic:
+        choices, same = _choices(synthetic)
         rows = [_measured_rows(group, choices) for group in synthetic]
-        sections.append(_ranked("Synthetic speech", in_words(same), choices, rows))
+        sections.append(_ranked("Synthetic speech", same, choices, rows))
     return Table(name=LEADERBOARD, rank=Rank.LEADERBOARD, sections=tuple(sections))
 
 
 _Row = tuple[Cell, ...]
+
+
+def _choices(groups: Sequence[Sequence[tuple[Result, RunResult]]]) -> tuple[list[str], str]:
+    """The fields in which the recipes of measured rows differ, and the others in words."""
+    recipes = [group[0][1].recipe for group in groups]
+    choices, same = differing(recipes, [name for name in CHOICES if name != "seed"])
+    return choices, in_words(same, "measured rows")
 
 
 def _ranked(

@@ -24,7 +24,7 @@ from tests.drill.ray_nodes import Ray
 from tests.drill.watch import Watch
 from tests.google.server import SheetsServer
 from tests.probe.fake_gpus import compiled_nvml
-from tests.servers.agents import SERVE
+from tests.servers.agents import CALM, SERVE
 from tests.service.wall_clock import WallClock
 from tests.speech import write_words
 
@@ -32,13 +32,6 @@ HERE = "gpu1"
 """The backend's own server."""
 THERE = ("gpu2", "gpu3")
 """Those that run jobs through Ray."""
-CALM = """
-import os
-from pathlib import Path
-from backend.probe import host
-host._PRESSURE = Path(os.environ["SHEETRACK_DRILL_PRESSURE"])
-"""
-"""Reads the pressure of a calm machine: all servers of a drill are one machine, which is overloaded."""
 _UP = f"{CALM}from backend.cli import main\nmain()\n"
 _DISK = "400m"
 _SETTINGS = 'refresh_seconds = 2\n[google]\nspreadsheet = "lab"\napi_endpoint = "{}"\n'
@@ -59,11 +52,6 @@ class Lab:
         self.sheet = sheet
         self.machines = machines
         self.clock = WallClock(folder)
-        self._pressure = folder / "pressure"
-        self._pressure.mkdir()
-        for resource in ("cpu", "io", "memory"):
-            none = "avg10=0.00 avg60=0.00 avg300=0.00 total=0"
-            (self._pressure / resource).write_text(f"some {none}\nfull {none}\n")
         self.ray: Ray | None = None
         self.ballast = self.home.runs / "ballast"
         self._folder = folder
@@ -78,7 +66,6 @@ class Lab:
             **machine.stub.environment,
             processes.MARK: self._mark,
             "SHEETRACK_HOME": str(home),
-            "SHEETRACK_DRILL_PRESSURE": str(self._pressure),
             "SHEETRACK_FIGURES": "0",
             "OMP_NUM_THREADS": "1",
         }
@@ -216,7 +203,7 @@ def lab(folder: Path, mark: str, gpus: int, *, has_own_disk: bool, has_ray: bool
         stack.callback(processes.end_all, mark)
         if has_ray:
             short = Path(stack.enter_context(TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True)))
-            place.ray = Ray(folder, short, machines[1:], place.variables, CALM + SERVE, is_apart=has_own_disk)
+            place.ray = Ray(folder, short, machines[1:], place.variables, SERVE, is_apart=has_own_disk)
             stack.callback(place.ray.end)
             with home.settings_file.open("a") as settings, home.servers_file.open("a") as servers:
                 settings.write(place.ray.settings)

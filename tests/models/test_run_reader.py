@@ -51,7 +51,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     draw(folder, ["confusion", "learning_curve"])
     folder.progress_file.write_text('{"phase": "testing", "epoch": 12, "epochs": 12, "fraction": 1}')
     folder.environment_file.write_text('{"started_at": "2026-03-04T12:00:00Z"}')
-    folder.checkpoint_file.write_bytes(b"PK\x03\x04 and so on")
+    for weights in (folder.checkpoint_file, folder.start_file):
+        weights.write_bytes(b"PK\x03\x04 and so on")
     return folder
 
 
@@ -116,7 +117,6 @@ def test_a_broken_file_costs_only_itself(run: RunFolder, name: str, breakage: Ca
 def test_a_file_that_only_others_read_is_looked_at(
     run: RunFolder, name: str, breakage: Callable[[Path], None]
 ) -> None:
-    run.start_file.touch()  # no other test needs one
     before = read_run(run)
     breakage(run.path / name)
     content = read_run(run)
