@@ -12,13 +12,17 @@ export const onAsk = (draw) => { redraw = draw; };
 /** The action that waits for a second click; empty: none. */
 export const asked = () => waiting;
 
-/** @param {string} path @param {object} [body] @returns {Promise<any>} */
-async function post(path, body = {}) {
+/**
+ * @param {string} path @param {object | Blob} [body] a file is sent as it is @param {number} [timeoutMs]
+ * @returns {Promise<any>}
+ */
+export async function post(path, body = {}, timeoutMs = TIMEOUT_MS) {
+  const isFile = body instanceof Blob;
   /** @type {Record<string, string>} */
-  const headers = { 'Content-Type': 'application/json', 'X-Sheetrack-Key': localStorage.getItem('sheetrack-key') ?? '' };
+  const headers = { 'Content-Type': isFile ? 'application/octet-stream' : 'application/json', 'X-Sheetrack-Key': localStorage.getItem('sheetrack-key') ?? '' };
   const person = localStorage.getItem('sheetrack-person');
   if (person) headers['X-Sheetrack-Person'] = encodeURIComponent(person);
-  const request = { method: 'POST', headers, body: JSON.stringify(body), signal: AbortSignal.timeout(TIMEOUT_MS) };
+  const request = { method: 'POST', headers, body: isFile ? body : JSON.stringify(body), signal: AbortSignal.timeout(timeoutMs) };
   const response = await fetch(path, request).catch(() => null);
   if (!response) throw new Error('The backend does not answer. Nothing was changed.');
   const content = await response.json().catch(() => null);

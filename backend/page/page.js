@@ -5,6 +5,7 @@ import { make, serverAddress } from './cells.js';
 import { drawComparison } from './compare.js';
 import { ago } from './formats.js';
 import { addressOf, opened, picked, showFirst, showMore, turned, viewIn } from './list.js';
+import { canPredict, onPrediction, predictFiles, predictWord } from './predict.js';
 import { drawRun } from './run.js';
 import { drawServer, since } from './server.js';
 import { drawTable, morphChildren } from './table.js';
@@ -286,12 +287,17 @@ at('sheet').addEventListener('click', (/** @type {any} */ { target }) => {
   }
   if (target.dataset.column === '') change((view) => ({ ...view, columns: [] }));
   if (target.dataset.copy) copy(target);
+  if ('record' in target.dataset) predictWord(lookedRun.page);
   if (target.dataset.act) act(target.dataset.act, lookedRun.page).then(after, (error) => notice(error.message));
   if (!target.dataset.sound) return;
   player.src = target.dataset.sound;
   player.play().catch(() => notice('This clip cannot be played: its data may lie on another server.'));
 });
 at('sheet').addEventListener('change', (/** @type {any} */ { target }) => {
+  if (target.id === 'recordings') {
+    predictFiles(lookedRun.page, [...target.files]);
+    target.value = ''; // so that the same file can be chosen again
+  }
   if (target.dataset.pick) {
     picked[target.checked ? 'add' : 'delete'](target.dataset.pick);
     redraw();
@@ -301,6 +307,13 @@ at('sheet').addEventListener('change', (/** @type {any} */ { target }) => {
     change((view) => ({ ...view, columns: ticks.filter(({ checked }) => checked).map(({ dataset }) => dataset.column) }));
   }
 });
+for (const kind of ['dragover', 'drop']) {
+  at('sheet').addEventListener(kind, (/** @type {any} */ event) => {
+    if (wantedRun() !== lookedRun.run || !canPredict(lookedRun.page)) return;
+    event.preventDefault(); // else the browser opens the file
+    if (kind === 'drop') predictFiles(lookedRun.page, [...event.dataTransfer.files]);
+  });
+}
 at('sheet').addEventListener('input', (/** @type {any} */ { target }) => {
   if (target.id === 'search') change((view) => ({ ...view, q: target.value }));
 });
@@ -375,7 +388,9 @@ function after(done) {
   lookedRun.stamp = '';
   refresh();
 }
-onAsk(() => wantedRun() !== null && lookedRun.page && drawLookedRun(location.hash));
+const redrawRun = () => wantedRun() !== null && wantedRun() === lookedRun.run && lookedRun.page && drawLookedRun(location.hash);
+onAsk(redrawRun);
+onPrediction(redrawRun);
 
 at('tabs').addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
   const all = [...at('tabs').children];

@@ -3,6 +3,7 @@
 import { copyButton, link, make } from './cells.js';
 import { drawCurves } from './curves.js';
 import { roughly } from './formats.js';
+import { drawPredictions } from './predict.js';
 import { drawTable } from './table.js';
 
 /** @typedef {any} Page as in /api/runs/{run}/page */
@@ -26,7 +27,7 @@ export function drawRun(page, width, asked) {
   const tables = sections.length ? drawTable({ name: `Run ${page.run}`, sections }) : [];
   for (const section of tables) section.classList.remove('alone');
   const log = drawLog(page);
-  return [drawHead(page, asked), ...curves, ...(page.table ? [...tables, drawFiles(page), log] : [log, drawFiles(page)])];
+  return [drawHead(page, asked), ...curves, ...drawPredictions(page), ...(page.table ? [...tables, drawFiles(page), log] : [log, drawFiles(page)])];
 }
 
 /** @param {string} run */
@@ -169,7 +170,7 @@ function drawLog({ run, job, log, log_note: note }) {
 }
 
 /** @param {Page} page */
-function drawFiles({ run, files, state }) {
+function drawFiles({ run, files }) {
   const section = make('section');
   if (!files.length) return section;
   const list = make('p', '', 'files');
@@ -179,11 +180,6 @@ function drawFiles({ run, files, state }) {
     list.append(file, make('span', ` ${sizeOf(size)}  `, 'soft'));
   }
   section.append(make('h2', 'Files'), list);
-  if (state === 'done' && !files.some((/** @type {any} */ { name }) => name === 'checkpoint.pt')) {
-    const other = make('p', 'The checkpoint is on the server of the run. ', 'soft');
-    other.append(copyButton(`sheetrack fetch ${run}`, 'Copy the command that fetches it'));
-    section.append(other);
-  }
   return section;
 }
 

@@ -24,6 +24,7 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
     "--no-sandbox",
+    "--use-fake-device-for-media-stream",  # a microphone that beeps
 ]
 
 expect.set_options(timeout=PATIENCE_MILLISECONDS)

@@ -137,6 +137,9 @@ class Lab:
     def show_jobs(self) -> None:
         self._sheetrack.display.show_jobs()
 
+    def show_results(self) -> None:
+        self._sheetrack.display.show_results()
+
     def result(self, run: str) -> Result:
         found = self.jobs.result(run)
         assert found

@@ -155,7 +155,8 @@ def test_the_launch_form_is_a_few_tabs_away(open_page: Open) -> None:
         assert stops < 15
 
 
-def test_a_click_on_the_short_title_in_a_tab_opens_it(open_page: Open) -> None:
+def test_a_click_on_the_short_title_in_a_tab_opens_it(open_page: Open, lab: Lab) -> None:
+    lab.show_results()
     page = open_page()
     page.get_by_role("tab", name=f"Run {RUN}").locator("span").click()
     expect(page.get_by_role("tab", selected=True)).to_contain_text(f"Run {RUN}")

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import Response
@@ -9,8 +10,19 @@ from backend.jobs.job import Resources
 from backend.jobs.sweep import Grid
 from backend.reply import reply
 from backend.servers.server import Server
+from models import published
 from models.command import Command
+from models.presets import PRESETS, preset
 from models.recipe import FILLED_IN, Recipe
+
+
+class Preset(BaseModel):
+    """A named recipe for one architecture."""
+
+    name: str
+    description: str
+    recipe: dict[str, Any]
+    """The fields that it gives; all others have their defaults."""
 
 
 class FormReply(BaseModel):
@@ -20,6 +32,8 @@ class FormReply(BaseModel):
     grid: dict[str, dict[str, Any]]
     command: dict[str, dict[str, Any]]
     resources: dict[str, dict[str, Any]]
+    presets: list[Preset]
+    """Those of a name follow each other; the first is meant where the architecture is not chosen."""
     environments: dict[str, list[str]]
     """The names of the Python and conda environments of each server that has some."""
 
@@ -41,8 +55,27 @@ def routes(servers: Mapping[str, Server]) -> APIBlueprint:
                 grid=grid,
                 command=command,
                 resources=resources,
+                presets=_presets(),
                 environments={name: names for name, names in environments.items() if names},
             )
         )
 
     return blueprint
+
+
+def _presets() -> list[Preset]:
+    return [
+        Preset(name=name, description=description, recipe=recipe)
+        for name, description in PRESETS.items()
+        for recipe in _recipes(name)
+    ]
+
+
+def _recipes(name: str) -> list[dict[str, Any]]:
+    """The preset, and where it holds for other published architectures too, theirs."""
+    found = [preset(name)]
+    for architecture in dict.fromkeys(row.architecture for row in published.results()):
+        with suppress(ValueError):
+            if (recipe := preset(name, architecture)) not in found:
+                found.append(recipe)
+    return found

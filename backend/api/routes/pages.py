@@ -17,7 +17,7 @@ _WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; fra
 """A worker has the policy of its own script."""
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; media-src 'self'; frame-src 'self'; worker-src 'self'; "
+    "connect-src 'self'; media-src 'self' blob:; frame-src 'self'; worker-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
 )
 
