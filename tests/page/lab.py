@@ -62,6 +62,7 @@ class Lab:
         self.readings = self._sheetrack.readings
         self.known_gpus = self._sheetrack.known_gpus
         self.workbook = self._sheetrack.workbook
+        self.short_titles = self._sheetrack.display.labels
         for job in four_jobs():
             self.jobs.add_job(job)
         self._sheetrack.display.show_jobs()

@@ -140,10 +140,10 @@ def accounts(*names: str) -> Iterator[None]:
         pytest.skip("only root makes accounts")
     for name in names:
         subprocess.run(
-            ["useradd", "--create-home", "--password", "*", "--shell", "/bin/sh", name], check=True
+            ["/usr/sbin/useradd", "--create-home", "--password", "*", "--shell", "/bin/sh", name], check=True
         )
     try:
         yield
     finally:
         for name in names:
-            subprocess.run(["userdel", "--remove", name], check=False, capture_output=True)
+            subprocess.run(["/usr/sbin/userdel", "--remove", name], check=False, capture_output=True)

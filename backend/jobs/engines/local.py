@@ -47,8 +47,9 @@ class LocalEngine:
 
     def start(self, job: Job) -> str:
         folder = RunFolder(self._runs / job.id)
+        known = self._children.get(job.id)  # of one that ends just now, its command can no longer be read
         if running := self._processes(job):
-            return _handle(min(process.pid for process in running))
+            return known or _handle(min(process.pid for process in running))
         program = command(*steps(job, self._environments()), str(folder.path))
         _need_space(folder)
         try:

@@ -205,10 +205,12 @@ def test_what_never_started_is_gone(place: Place) -> None:
 
 
 def test_a_program_leaves_its_result_its_log_and_how_it_ended(place: Place) -> None:
-    job = place.start(
-        place.program(f"""echo "$SHEETRACK_RUN"; echo '{RESULT}' > "$SHEETRACK_RUN/result.json"; echo end""")
-    )
+    wait = 'while ! test -e "$SHEETRACK_RUN/go"; do sleep 0.1; done'
+    text = f"""{wait}; echo "$SHEETRACK_RUN"; echo '{RESULT}' > "$SHEETRACK_RUN/result.json"; echo end"""
+    job = place.start(place.program(text))
     assert place.engine.start(job) == job.handle
+    place.wait_until(place.there(job).path.exists)
+    (place.there(job).path / "go").touch()
     place.wait_until_gone(job)
     left, brought = place.there(job), place.here(job)
     assert read_any_result(brought) == read_any_result(left) is not None
