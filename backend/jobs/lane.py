@@ -14,7 +14,7 @@ from backend.jobs.engines import Engine, LostError, ProcessState
 from backend.jobs.job import NO_PROGRESS, UNREADABLE, Job, JobState
 from backend.jobs.placement import no_longer_trains
 from backend.jobs.results import Results
-from backend.jobs.resuming import SAME_CAUSE, again, common_cause
+from backend.jobs.resuming import SAME_CAUSE, again, common_cause, queued
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import BY_ITSELF
 from backend.times import duration, now
@@ -178,6 +178,9 @@ class Lane:
         self._lost_at.pop(job.id, None)
         if processes is ProcessState.PENDING:
             return self._change(job, state=JobState.STARTING, reason=engine.note(job))
+        if processes is ProcessState.FORGOTTEN:
+            folder = RunFolder(self._runs / job.id)
+            return self._store.change_job(job, **queued(job, folder, job.retries, engine.note(job)))
         progress, fault = self._progress(job)
         reason = fault or engine.note(job) or self._stall(job, progress) or job.continues
         return self._change(job, state=JobState.RUNNING, reason=reason, progress=progress)
@@ -211,7 +214,8 @@ class Lane:
         if job.state is not JobState.CANCELLING:  # the cancellation could not be stored
             job = self._store.change_job(job, state=JobState.CANCELLING, reason=self._cancelled_by(job))
         # Where the answer to the start was lost, the processes may appear a moment later.
-        if state is ProcessState.EXITED and (job.handle or is_late):
+        has_ended = state in (ProcessState.EXITED, ProcessState.FORGOTTEN)
+        if has_ended and (job.handle or is_late):
             return self._finish(job, JobState.CANCELLED, _without_detail(job))
         detail = "its processes were killed and have not ended yet"
         return self._change(job, reason=_with_detail(job, detail) if is_late else _without_detail(job))

@@ -26,6 +26,7 @@ class ScriptedEngine:
     def __init__(self) -> None:
         self.running: set[str] = set()
         self.pending: set[str] = set()
+        self.forgotten: set[str] = set()
         self.notes: dict[str, str] = {}
         self.calls: list[str] = []
         self.endings: dict[str, str] = {}
@@ -41,6 +42,8 @@ class ScriptedEngine:
 
     def poll(self, job: Job) -> ProcessState:
         self.on_poll(job)
+        if job.id in self.forgotten:
+            return ProcessState.FORGOTTEN
         if job.id in self.pending:
             return ProcessState.PENDING
         return ProcessState.RUNNING if job.id in self.running else ProcessState.EXITED

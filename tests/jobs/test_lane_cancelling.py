@@ -33,6 +33,14 @@ def test_a_cancelled_job_keeps_its_server_until_its_processes_are_gone(
     assert lab.store.job(next_one.id).state.holds_server
 
 
+def test_a_cancelled_job_that_will_never_start_is_over(lab: ScriptedLab, engine: ScriptedEngine) -> None:
+    job = lab.started()
+    lab.queue.cancel(job.id, "lee")
+    engine.forgotten.add(job.id)
+    lab.queue.advance()
+    assert seen(lab, job) == (JobState.CANCELLED, "cancelled by lee")
+
+
 def test_cancelling_twice_is_harmless_and_what_waits_is_cancelled_at_once(
     lab: ScriptedLab, engine: ScriptedEngine
 ) -> None:

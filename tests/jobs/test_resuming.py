@@ -188,6 +188,23 @@ def test_a_pending_job_is_shown_as_pending(lab: ScriptedLab, engine: ScriptedEng
     assert seen(lab, job) == (JobState.RUNNING, "")
 
 
+def test_a_job_that_was_forgotten_before_it_started_starts_again(
+    lab: ScriptedLab, engine: ScriptedEngine
+) -> None:
+    job = lab.started()
+    engine.forgotten.add(job.id)
+    engine.notes[job.id] = "Ray forgot it before it started"
+    lab.queue.advance()
+    again = lab.store.job(job.id)
+    assert (again.state, again.attempt, again.handle) == (JobState.QUEUED, 2, None)
+    assert again.reason == "starts again (Ray forgot it before it started)"
+    engine.forgotten.clear()
+    engine.notes.clear()
+    for _ in range(2):
+        lab.queue.advance()
+    assert seen(lab, job) == (JobState.RUNNING, again.reason)
+
+
 def full(*_: object, **__: object) -> None:
     raise OperationalError("UPDATE jobs", {}, sqlite3.OperationalError("database or disk is full"))
 

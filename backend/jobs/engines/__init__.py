@@ -17,6 +17,8 @@ class ProcessState(StrEnum):
     """Accepted, and not started yet."""
     RUNNING = "running"
     EXITED = "exited"
+    FORGOTTEN = "forgotten"
+    """Accepted, and forgotten before it started: it never will."""
 
 
 class LostError(UnavailableError):

@@ -34,6 +34,8 @@ GRACE_SECONDS = 5
 """Time that a training has to write a checkpoint before Ray kills it."""
 _SNAPSHOT_BYTES = 256 << 10
 _RESULT = "result.json"
+_START_SECONDS = 60.0
+"""A job that Ray holds pending for so long may be one that it has forgotten to start."""
 _BETWEEN_SECONDS = 2.0
 """Time between two polls of a running training."""
 _ENVIRONMENT = {
@@ -65,6 +67,10 @@ class RayEngine:
         self._notes: dict[str, str] = {}
         self._rests_until: dict[str, float] = {}
         """When each running job is polled again, by the monotonic clock."""
+        self._doubted_at: dict[str, float] = {}
+        """When Ray is asked whether it will start each pending submission, by the monotonic clock."""
+        self._forgotten: set[str] = set()
+        """The submissions that Ray holds pending and will not start."""
 
     def close(self) -> None:
         self._client.close()
@@ -99,7 +105,12 @@ class RayEngine:
         there = self._mirrors[job.server].files(job)
         is_over = _is_over(known, there)
         if known and known.status == "PENDING" and not (there and there.is_training):
-            return ProcessState.PENDING
+            if not self._has_forgotten(_submission(job)):
+                return ProcessState.PENDING
+            if there is None:
+                self._notes[job.id] = "Ray forgot it before it started"
+                return ProcessState.FORGOTTEN
+            is_over = True  # it ran while Ray's head was away
         if known and known.status == "SUCCEEDED" and there is None:
             raise LostError(
                 f"Ray has finished the job, and the agent of {job.server} does not see its run.",
@@ -112,6 +123,17 @@ class RayEngine:
         if is_whole:
             self._rests_until[job.id] = time.monotonic() + _BETWEEN_SECONDS
         return ProcessState.RUNNING
+
+    def _has_forgotten(self, name: str) -> bool:
+        """Whether Ray will not start a submission that it holds pending; asked now and then."""
+        if name in self._forgotten:
+            return True
+        at = time.monotonic()
+        if at >= self._doubted_at.setdefault(name, at + _START_SECONDS):
+            self._doubted_at[name] = at + _START_SECONDS
+            if self._jobs.is_forgotten(name):
+                self._forgotten.add(name)
+        return False  # it may have run and ended just now: the next poll sees that
 
     def stop(self, job: Job, *, kill: bool = False) -> None:
         """Ray itself kills, `GRACE_SECONDS` after it was asked to stop the job."""

@@ -10,6 +10,8 @@ from backend.jobs.engines.http_client import Remote
 
 _MOST_BYTES = 4 << 20
 _RESOURCE = "server:"
+_STARTER = "_ray_internal_job_actor_"
+"""Begins the name of the actor that starts a job."""
 _SHARE = 0.001
 """The part of a server's resource that a job takes: it pins the job there and leaves room for a thousand."""
 
@@ -48,6 +50,25 @@ class _Machines(BaseModel):
     data: _Summary
 
 
+class _Actor(BaseModel):
+    state: str
+
+
+class _Actors(BaseModel):
+    total: int
+    num_after_truncation: int
+    """How many of `total` were looked through."""
+    result: list[_Actor]
+
+
+class _ActorsResult(BaseModel):
+    result: _Actors
+
+
+class _ActorsAnswer(BaseModel):
+    data: _ActorsResult
+
+
 class RayJobs:
     """Every call raises LostError where Ray gives no usable answer."""
 
@@ -79,6 +100,17 @@ class RayJobs:
             "runtime_env": {"env_vars": dict(environment)},
         }
         self._ray.ask("/api/jobs/", _MOST_BYTES, post=job)
+
+    def is_forgotten(self, name: str) -> bool:
+        """Whether nothing in Ray will start the pending job of that name.
+
+        Ray notes a job before it makes the actor that starts it. A head that is killed between the two leaves a job
+        that is pending for ever, and that cannot be stopped.
+        """
+        path = f"/api/v0/actors?filter_keys=name&filter_predicates=%3D&filter_values={_STARTER}{name}"
+        actors = self._read(path, _ActorsAnswer).data.result
+        is_all = actors.num_after_truncation == actors.total
+        return is_all and all(actor.state == "DEAD" for actor in actors.result)
 
     def stop(self, name: str) -> None:
         """Asks Ray to end the job; `job` tells when it has ended."""

@@ -26,6 +26,14 @@ _OF_TESTS = ("CUDA", "SHEETRACK_FIGURES")
 """Variables of the tests that trainings there do not inherit."""
 _ADDRESS = "127.0.0.10"  # 127.0.0.1 would be taken for the machine's address in its network
 
+_NOTE = """
+import asyncio, sys, time
+from ray._raylet import GcsClient
+from ray.dashboard.modules.job.common import JobInfo, JobInfoStorageClient, JobStatus
+job = JobInfo(entrypoint="true", status=JobStatus.PENDING, start_time=int(1000 * time.time()))
+asyncio.run(JobInfoStorageClient(GcsClient(address=sys.argv[1])).put_info(sys.argv[2], job))
+"""
+
 
 class Wire:
     """Passes connections on to a port of this machine, until it is cut."""
@@ -74,8 +82,10 @@ class Wire:
 class Cluster:
     """The server `far`, which has its own home."""
 
-    def __init__(self, folder: Path, dashboard_port: int, wire: Wire, agent: AgentProcess) -> None:
+    def __init__(self, folder: Path, port: int, dashboard_port: int, wire: Wire, agent: AgentProcess) -> None:
         self.home = Home(folder / "home")
+        self._environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder / "token")}
+        self._port = port
         self.wire = wire
         self.agent = agent
         self.direct = httpx.Client(
@@ -98,6 +108,11 @@ class Cluster:
                 for name in (SERVER, NAMED_NOWHERE)
             )
         )
+
+    def note_job(self, name: str) -> None:
+        """Leaves what a head leaves that is killed once it has noted a job, and before it starts it."""
+        script = [sys.executable, "-c", _NOTE, f"{_ADDRESS}:{self._port}", name]
+        subprocess.run(script, env=os.environ | self._environment, check=True)
 
 
 @contextmanager
@@ -132,7 +147,7 @@ def ray_cluster() -> Iterator[Cluster]:
         agent = AgentProcess(SERVER, home, FakeGpus(home / "no such library", home / "no such file"))
         try:
             with Wire(ports["dashboard-port"]) as wire:
-                cluster = Cluster(folder, ports["dashboard-port"], wire, agent)
+                cluster = Cluster(folder, ports["port"], ports["dashboard-port"], wire, agent)
                 with cluster.direct:
                     _wait_until_up(cluster, head, folder / "log")
                     agent.wait()

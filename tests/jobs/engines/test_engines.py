@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from backend.errors import InvalidError, UnavailableError
-from backend.jobs.engines import Engine, LostError, ProcessState
+from backend.jobs.engines import Engine, LostError, ProcessState, ray
 from backend.jobs.job import AssignedGpu, Job, JobState, Resources
 from backend.servers.server import this_machine
 from backend.service import connections as connection
@@ -389,6 +389,31 @@ def test_a_server_that_ray_does_not_know_keeps_its_jobs_waiting(far: Place, clus
         stored = far.parts.jobs.job(waiting.id)
         assert (stored.state, stored.started_at) == (JobState.QUEUED, None)
         assert "server:nowhere" in stored.reason
+
+
+@pytest.mark.ray
+def test_a_job_that_ray_has_forgotten_to_start_is_told_from_one_that_waits(
+    far: Place, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten, waiting = far.program("true"), far.program("true")
+    cluster.note_job(forgotten.id)
+    answer = cluster.direct.post(
+        "/api/jobs/",
+        json={
+            "submission_id": waiting.id,
+            "entrypoint": "true",
+            "entrypoint_resources": {f"server:{NAMED_NOWHERE}": 1},
+        },
+    )
+    assert answer.is_success, answer.text
+    assert far.engine.poll(forgotten) is ProcessState.PENDING  # a moment after the submission
+    monkeypatch.setattr(ray, "_START_SECONDS", 0)
+    far.restart()
+    for expected in (ProcessState.PENDING, ProcessState.FORGOTTEN):
+        assert far.engine.poll(forgotten) is expected
+        assert far.engine.poll(waiting) is ProcessState.PENDING
+    assert far.engine.note(forgotten) == "Ray forgot it before it started"
+    cluster.direct.post(f"/api/jobs/{waiting.id}/stop")
 
 
 @pytest.mark.ray
