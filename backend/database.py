@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, DisconnectionError, IntegrityError, OperationalError
-from sqlalchemy.orm import DeclarativeBase
 
 from backend.errors import SheetrackError, UnavailableError
 
@@ -40,10 +39,6 @@ class Moment(sa.types.TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
         del dialect
         return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
-
-
-class Row(DeclarativeBase):
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Moment}
 
 
 def open_database(file: Path, *, is_served: Callable[[], bool] = lambda: False) -> sa.Engine:

@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from backend.cli.look import as_json
 from backend.cli.recipe_options import resources_from
-from backend.cli.show import say, show_json
+from backend.cli.show import as_json, say, show_json
 from backend.cli.train import run_folder, run_models
 from backend.errors import InvalidError, NotFoundError
 from backend.jobs.models_cli import ask

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from backend.cli.look import as_json
-from backend.cli.show import show_json, show_table
+from backend.cli.show import as_json, show_json, show_table
 from backend.errors import InvalidError, NotFoundError
 from backend.jobs.models_cli import ask
 from backend.service.wiring import Sheetrack

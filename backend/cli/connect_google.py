@@ -13,11 +13,12 @@ from backend.cli.show import say
 from backend.errors import InvalidError, SheetrackError
 from backend.servers.reservations import annotated
 from backend.servers.server import read_servers
+from backend.service.google import open_google
 from backend.service.google_addresses import spreadsheet_id, web_app_address
 from backend.service.lock import is_served
 from backend.service.relay_script import make_script
 from backend.service.settings_file import change_settings
-from backend.service.wiring import Sheetrack, open_google
+from backend.service.wiring import Sheetrack
 from backend.settings import GoogleSettings, Home, ReservationSettings, write_private
 from backend.tabs.servers import servers_table
 

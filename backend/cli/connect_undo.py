@@ -9,10 +9,10 @@ from backend.cli.ask import done
 from backend.cli.connect_google import kept_key
 from backend.cli.show import say
 from backend.errors import ConflictError, InvalidError, UnavailableError
+from backend.service.google import open_google
 from backend.service.google_addresses import spreadsheet_id, web_app_address
 from backend.service.lock import only_backend
 from backend.service.settings_file import change_settings
-from backend.service.wiring import open_google
 from backend.settings import GoogleSettings, Home, sentence
 
 

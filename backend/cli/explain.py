@@ -2,8 +2,7 @@
 
 import click
 
-from backend.cli.look import as_json
-from backend.cli.show import say, show_json, show_table
+from backend.cli.show import as_json, say, show_json, show_table
 from backend.cli.train import run_models
 from backend.errors import InvalidError, NotFoundError
 from backend.service.wiring import Sheetrack

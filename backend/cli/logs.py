@@ -4,8 +4,7 @@ import time
 
 import click
 
-from backend.cli.look import as_json
-from backend.cli.show import say, show_json
+from backend.cli.show import as_json, say, show_json
 from backend.errors import NotFoundError
 from backend.jobs.engines import LostError
 from backend.jobs.job import Job

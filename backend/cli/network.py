@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 from pydantic import TypeAdapter
 
-from backend.cli.look import as_json
-from backend.cli.show import say, show_json, show_table
+from backend.cli.show import as_json, say, show_json, show_table
 from backend.cli.train import run_folder
 from backend.jobs.models_cli import ask
 from backend.service.wiring import Sheetrack

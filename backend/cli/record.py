@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from backend.cli.look import as_json
-from backend.cli.show import say, show_json
+from backend.cli.show import as_json, say, show_json
 from backend.errors import InvalidError, SheetrackError
 from backend.jobs import models_cli
 from backend.service.wiring import Sheetrack

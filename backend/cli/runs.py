@@ -2,8 +2,7 @@
 
 import click
 
-from backend.cli.look import as_json
-from backend.cli.show import say, show_json
+from backend.cli.show import as_json, say, show_json
 from backend.errors import NotFoundError
 from backend.jobs.marks import LONGEST_NAME, LONGEST_NOTE, Mark, MarkChange
 from backend.service.wiring import Sheetrack

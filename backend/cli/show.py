@@ -19,6 +19,8 @@ from backend.sheets.table import Bars, Cell, Column, Format, Number, Section, Sp
 from backend.text import visible
 from backend.times import duration
 
+as_json = click.option("--json", "is_json", is_flag=True, help="Data for programs, on stdout.")
+
 _STYLES: dict[Tone, str] = {
     "idle": "green",
     "busy": "blue",

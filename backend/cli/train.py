@@ -10,9 +10,8 @@ from typing import Any
 import click
 
 from backend.cli.command_options import COMMAND_OPTIONS, command_from, command_options
-from backend.cli.look import as_json
 from backend.cli.recipe_options import recipe_from, recipe_options, resource_options, resources_from
-from backend.cli.show import say, show_json
+from backend.cli.show import as_json, say, show_json
 from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.jobs import architectures, models_cli
 from backend.jobs.data_sets import data_folder

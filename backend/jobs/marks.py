@@ -6,21 +6,18 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Mapped, mapped_column
-
-from backend.database import Row
 
 LONGEST_NAME = 100
 LONGEST_NOTE = 2000
 
-
-class MarkRow(Row):
-    __tablename__ = "run_marks"
-    run: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    note: Mapped[str]
-    is_starred: Mapped[bool]
-    is_archived: Mapped[bool]
+RUN_MARKS = sa.table(
+    "run_marks",
+    sa.column("run", sa.Text),
+    sa.column("name", sa.Text),
+    sa.column("note", sa.Text),
+    sa.column("is_starred", sa.Boolean),
+    sa.column("is_archived", sa.Boolean),
+)
 
 
 class Mark(BaseModel):
@@ -59,20 +56,20 @@ class Marks:
     def all(self) -> dict[str, Mark]:
         """The marks by run, of the runs that have some."""
         with self._reading.connect() as connection:
-            return {row.run: _mark(row) for row in connection.execute(sa.select(MarkRow))}
+            return {row.run: _mark(row) for row in connection.execute(sa.select(RUN_MARKS))}
 
     def of(self, run: str) -> Mark:
         with self._reading.connect() as connection:
-            row = connection.execute(sa.select(MarkRow).where(MarkRow.run == run)).one_or_none()
+            row = connection.execute(sa.select(RUN_MARKS).where(RUN_MARKS.c.run == run)).one_or_none()
         return _mark(row) if row else Mark()
 
     def change(self, run: str, change: MarkChange) -> Mark:
         """Writes what `change` names; returns the marks as they are then."""
         with self._database.begin() as connection:
-            row = connection.execute(sa.select(MarkRow).where(MarkRow.run == run)).one_or_none()
+            row = connection.execute(sa.select(RUN_MARKS).where(RUN_MARKS.c.run == run)).one_or_none()
             mark = (_mark(row) if row else Mark()).model_copy(update=change.model_dump(exclude_none=True))
             values = {"run": run, **mark.model_dump()}
-            connection.execute(insert(MarkRow).values(values).on_conflict_do_update(["run"], set_=values))
+            connection.execute(insert(RUN_MARKS).values(values).on_conflict_do_update(["run"], set_=values))
         self._on_changed({run})
         return mark
 

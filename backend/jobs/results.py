@@ -42,8 +42,6 @@ class Results:
         self._on_results_changed = on_results_changed
         self._collecting = threading.Lock()
         self._broken: dict[str, tuple[State, BrokenResult]] = {}
-        self._incomplete: set[str] | None = None
-        """The runs whose stored results lacked something at the start."""
         self._read_again: set[str] = set()
         """Results whose stored form could not be read, and that were read from their folders again."""
 
@@ -55,9 +53,7 @@ class Results:
         """
         with self._collecting:
             known = self._store.result_ids()
-            if self._incomplete is None:
-                self._incomplete = self._store.incomplete_results()
-            unreadable = (self._incomplete | self._store.unreadable_results) - self._read_again
+            unreadable = self._store.unreadable_results - self._read_again
             before, self._broken = self._broken, {}
             found: dict[str, Result] = {}
             for folder in self._finished(known - unreadable):
@@ -82,6 +78,15 @@ class Results:
         if changed:
             self._on_results_changed(changed)
         return list(found.values())
+
+    def newest(self, limit: int | None = None) -> list[Result]:
+        """Collects, and returns the newest results; those that are read from their folders again are among them."""
+        self.collect()
+        found = self._store.results(limit)
+        if not self._store.unreadable_results - self._read_again:
+            return found
+        self.collect()
+        return self._store.results(limit)
 
     def _was_ended(self, folder: RunFolder) -> bool:
         """Whether it is a program that was cancelled: it has a result only where it wrote one."""

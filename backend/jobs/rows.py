@@ -1,15 +1,14 @@
 """Tables of jobs, sweeps and results, and what their rows mean."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import sqlalchemy as sa
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
-from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Row
+from backend.database import Moment
 from backend.jobs.job import UNREADABLE, AssignedGpu, Decision, Job, JobState, Limits
 from backend.jobs.result import Result
 from backend.jobs.sweep import Sweep
@@ -19,53 +18,51 @@ from models.result import ProgramResult, Progress, RunResult
 
 Content = TypeVar("Content")
 
+JOBS = sa.table(
+    "jobs",
+    sa.column("number", sa.Integer),
+    sa.column("id", sa.Text),
+    sa.column("key", sa.Text),
+    sa.column("server", sa.Text),
+    sa.column("state", sa.Text),
+    sa.column("reason", sa.Text),
+    sa.column("recipe", sa.Text),  # JSON; `null` where the job runs a command.
+    sa.column("command", sa.Text),
+    sa.column("requested_by", sa.Text),
+    sa.column("submitted_at", Moment),
+    sa.column("started_at", Moment),
+    sa.column("ended_at", Moment),
+    sa.column("handle", sa.Text),
+    sa.column("progress", sa.Text),
+    sa.column("sweep", sa.Text),
+    sa.column("servers", sa.Text),
+    sa.column("gpus", sa.Integer),
+    sa.column("gpu_memory_gib", sa.Float),
+    sa.column("assigned", sa.Text),
+    sa.column("limits", sa.Text),
+    sa.column("put_first", sa.Text),
+    sa.column("override", sa.Text),
+    sa.column("attempt", sa.Integer),
+    sa.column("retries", sa.Integer),
+    sa.column("epochs", sa.Integer),
+    sa.column("continues", sa.Text),
+)
 
-class JobRow(Row):
-    __tablename__ = "jobs"
-    number: Mapped[int] = mapped_column(primary_key=True)
-    id: Mapped[str]
-    key: Mapped[str | None]
-    server: Mapped[str]
-    state: Mapped[str]
-    reason: Mapped[str]
-    recipe: Mapped[str]
-    """JSON; `null` where the job runs a command."""
-    command: Mapped[str | None]
-    requested_by: Mapped[str]
-    submitted_at: Mapped[datetime]
-    started_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
-    handle: Mapped[str | None]
-    progress: Mapped[str]
-    sweep: Mapped[str | None]
-    servers: Mapped[str]
-    gpus: Mapped[int | None]
-    gpu_memory_gib: Mapped[float | None]
-    assigned: Mapped[str | None]
-    limits: Mapped[str | None]
-    put_first: Mapped[str | None]
-    override: Mapped[str | None]
-    attempt: Mapped[int]
-    retries: Mapped[int]
-    epochs: Mapped[int]
-    continues: Mapped[str]
+SWEEPS = sa.table(
+    "sweeps",
+    sa.column("id", sa.Text),
+    sa.column("submitted_at", Moment),
+    sa.column("content", sa.Text),
+)
 
-
-class SweepRow(Row):
-    __tablename__ = "sweeps"
-    id: Mapped[str] = mapped_column(primary_key=True)
-    submitted_at: Mapped[datetime]
-    content: Mapped[str]
-
-
-class ResultRow(Row):
-    __tablename__ = "results"
-    run: Mapped[str] = mapped_column(primary_key=True)
-    server: Mapped[str]
-    requested_by: Mapped[str]
-    finished_at: Mapped[datetime]
-    content: Mapped[str]
-
+RESULTS = sa.table(
+    "results",
+    sa.column("run", sa.Text),
+    sa.column("server", sa.Text),
+    sa.column("requested_by", sa.Text),
+    sa.column("finished_at", Moment),
+    sa.column("content", sa.Text),
+)
 
 _SERVERS = TypeAdapter(tuple[str, ...])
 _ASSIGNED = TypeAdapter(tuple[AssignedGpu, ...] | None)

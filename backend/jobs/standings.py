@@ -57,10 +57,12 @@ class Standings:
     def views(self) -> list[SweepView]:
         """All sweeps, the newest first; the same object as before for a sweep that did not change."""
         with self._lock:
+            if not (sweeps := self._store.sweeps()):
+                return []  # and no result is read
             self._read_results()
             stamps = self._stamps()
             before, self._known = self._known, {}
-            for sweep in self._store.sweeps():
+            for sweep in sweeps:
                 on_data = len(self._by_data.get(sweep.data.hash, ())) if sweep.data else len(self._by_run)
                 stamp = (sweep, on_data, stamps.get(sweep.id))
                 known = before.get(sweep.id)

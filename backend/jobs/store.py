@@ -14,21 +14,13 @@ from sqlalchemy.dialects.sqlite import insert
 from backend.errors import ConflictError, NotFoundError
 from backend.jobs.job import Job, JobState
 from backend.jobs.result import Result
-from backend.jobs.rows import JobRow, ResultRow, SweepRow, columns_of, job_of, result_of, state_of, sweep_of
+from backend.jobs.rows import JOBS, RESULTS, SWEEPS, columns_of, job_of, result_of, state_of, sweep_of
 from backend.jobs.sweep import Sweep
-from models.result import RunResult
 
 log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
 
-_REQUIRED = [name for name, field in RunResult.model_fields.items() if field.is_required()]
-_INCOMPLETE_RESULTS = sa.text(
-    """
-    SELECT run FROM results WHERE CASE WHEN json_valid(content)
-    THEN (SELECT count(*) FROM json_each(content) WHERE key IN :names) < :count ELSE 1 END
-    """
-).bindparams(sa.bindparam("names", _REQUIRED, expanding=True), count=len(_REQUIRED))
 _UNFINISHED = [state.value for state in JobState if not state.is_over]
 
 
@@ -48,15 +40,15 @@ class JobStore:
         """Stores `job`; where a job with the same idempotency `key` exists, returns that one instead."""
         values = {**columns_of(job, Job.model_fields), "key": key}
         with self._database.begin() as connection:
-            done = connection.execute(insert(JobRow).values(values).on_conflict_do_nothing(["key"]))
+            done = connection.execute(insert(JOBS).values(values).on_conflict_do_nothing(["key"]))
             if not done.rowcount:
-                return job_of(connection.execute(sa.select(JobRow).where(JobRow.key == key)).one())
+                return job_of(connection.execute(sa.select(JOBS).where(JOBS.c.key == key)).one())
         return job
 
     def job(self, job_id: str) -> Job:
         """Raises: NotFoundError: there is no such job."""
         with self._reading.connect() as connection:
-            row = connection.execute(sa.select(JobRow).where(JobRow.id == job_id)).one_or_none()
+            row = connection.execute(sa.select(JOBS).where(JOBS.c.id == job_id)).one_or_none()
         if row is None:
             raise NotFoundError(f"There is no job {job_id}.", "`sheetrack jobs` lists them.")
         return job_of(row)
@@ -64,24 +56,21 @@ class JobStore:
     def unfinished_jobs(self) -> list[Job]:
         """In the order of submission."""
         return self._read(
-            sa.select(JobRow).where(JobRow.state.in_(_UNFINISHED)).order_by(JobRow.number), job_of
+            sa.select(JOBS).where(JOBS.c.state.in_(_UNFINISHED)).order_by(JOBS.c.number), job_of
         )
 
     def finished_jobs(self, limit: int, *, swept: bool = True) -> list[Job]:
         """The newest first; without those of sweeps unless `swept`."""
-        over = [JobRow.state.not_in(_UNFINISHED), *(() if swept else (JobRow.sweep.is_(None),))]
+        over = [JOBS.c.state.not_in(_UNFINISHED), *(() if swept else (JOBS.c.sweep.is_(None),))]
         return self._read(
-            sa.select(JobRow)
-            .where(*over)
-            .order_by(JobRow.ended_at.desc(), JobRow.number.desc())
-            .limit(limit),
+            sa.select(JOBS).where(*over).order_by(JOBS.c.ended_at.desc(), JOBS.c.number.desc()).limit(limit),
             job_of,
         )
 
     def waits_seconds(self, since: datetime, until: datetime) -> list[float]:
         """For how long each job that started in that time had waited."""
-        query = sa.select(JobRow.submitted_at, JobRow.started_at).where(
-            JobRow.started_at >= since, JobRow.started_at < until
+        query = sa.select(JOBS.c.submitted_at, JOBS.c.started_at).where(
+            JOBS.c.started_at >= since, JOBS.c.started_at < until
         )
         with self._reading.connect() as connection:
             return [
@@ -92,7 +81,7 @@ class JobStore:
 
     def count_jobs(self) -> dict[JobState, int]:
         """How many jobs are in each state, of all that were ever submitted."""
-        query = sa.select(JobRow.state, sa.func.count()).group_by(JobRow.state)
+        query = sa.select(JOBS.c.state, sa.func.count()).group_by(JOBS.c.state)
         counts: dict[JobState, int] = {}
         with self._reading.connect() as connection:
             for stored, count in connection.execute(query):
@@ -108,8 +97,8 @@ class JobStore:
         """
         changed = job.model_copy(update=changes)
         query = (
-            sa.update(JobRow)
-            .where(JobRow.id == job.id, JobRow.state == job.state)
+            sa.update(JOBS)
+            .where(JOBS.c.id == job.id, JOBS.c.state == job.state)
             .values(columns_of(changed, changes))
         )
         with self._database.begin() as connection:
@@ -120,9 +109,9 @@ class JobStore:
     def cancel_jobs(self, sweep_id: str, reason: str, at: datetime) -> int:
         """Cancels the jobs of a sweep that wait, and those that hold a server; returns how many they were."""
         held = [state.value for state in JobState if state.holds_server and state is not JobState.CANCELLING]
-        theirs = sa.update(JobRow).where(JobRow.sweep == sweep_id)
-        waiting = theirs.where(JobRow.state == JobState.QUEUED)
-        started = theirs.where(JobRow.state.in_(held))
+        theirs = sa.update(JOBS).where(JOBS.c.sweep == sweep_id)
+        waiting = theirs.where(JOBS.c.state == JobState.QUEUED)
+        started = theirs.where(JOBS.c.state.in_(held))
         with self._database.begin() as connection:
             cancelled = connection.execute(
                 waiting.values(state=JobState.CANCELLED, reason=reason, ended_at=at)
@@ -133,16 +122,16 @@ class JobStore:
     def note_handle(self, job_id: str, handle: str) -> None:
         """Stores how the engine calls a job, whatever its state is by now."""
         with self._database.begin() as connection:
-            connection.execute(sa.update(JobRow).where(JobRow.id == job_id).values(handle=handle))
+            connection.execute(sa.update(JOBS).where(JOBS.c.id == job_id).values(handle=handle))
 
     def note_reasons(self, reasons: Mapping[str, str]) -> None:
         """Stores why jobs wait, by their ids, where they still wait."""
         if not reasons:
             return
-        query = sa.update(JobRow).where(
-            JobRow.id == sa.bindparam("job"),
-            JobRow.state == JobState.QUEUED,
-            JobRow.reason != sa.bindparam("why"),
+        query = sa.update(JOBS).where(
+            JOBS.c.id == sa.bindparam("job"),
+            JOBS.c.state == JobState.QUEUED,
+            JOBS.c.reason != sa.bindparam("why"),
         )
         values = [{"job": job_id, "why": reason} for job_id, reason in reasons.items()]
         with self._database.begin() as connection:
@@ -150,25 +139,25 @@ class JobStore:
 
     def newest_ended(self, sweep_id: str, limit: int) -> list[Job]:
         """The jobs of a sweep that are over, the newest first; a cancelled one does not count."""
-        over = JobRow.state.not_in([*_UNFINISHED, JobState.CANCELLED])
-        query = sa.select(JobRow).where(JobRow.sweep == sweep_id, over)
-        return self._read(query.order_by(JobRow.ended_at.desc(), JobRow.number.desc()).limit(limit), job_of)
+        over = JOBS.c.state.not_in([*_UNFINISHED, JobState.CANCELLED])
+        query = sa.select(JOBS).where(JOBS.c.sweep == sweep_id, over)
+        return self._read(query.order_by(JOBS.c.ended_at.desc(), JOBS.c.number.desc()).limit(limit), job_of)
 
     def swept(self) -> set[str]:
         """The ids of all jobs of sweeps."""
         with self._reading.connect() as connection:
-            return set(connection.scalars(sa.select(JobRow.id).where(JobRow.sweep.is_not(None))))
+            return set(connection.scalars(sa.select(JOBS.c.id).where(JOBS.c.sweep.is_not(None))))
 
     def jobs_of(self, sweep_id: str) -> list[Job]:
         """The jobs of a sweep, in the order of submission."""
-        return self._read(sa.select(JobRow).where(JobRow.sweep == sweep_id).order_by(JobRow.number), job_of)
+        return self._read(sa.select(JOBS).where(JOBS.c.sweep == sweep_id).order_by(JOBS.c.number), job_of)
 
     # Sweeps
 
     def add_sweep(self, sweep: Sweep) -> Sweep:
         """Stores `sweep`; where it is stored already, its grid grows by the one of `sweep`."""
         with self._database.begin() as connection:
-            query = sa.select(SweepRow.content).where(SweepRow.id == sweep.id)
+            query = sa.select(SWEEPS.c.content).where(SWEEPS.c.id == sweep.id)
             if content := connection.scalars(query).one_or_none():
                 known = Sweep.model_validate_json(content)
                 sweep = known.model_copy(update={"grid": known.grid | sweep.grid})
@@ -182,7 +171,7 @@ class JobStore:
             NotFoundError: there is no such sweep.
         """
         with self._database.begin() as connection:
-            query = sa.select(SweepRow.content).where(SweepRow.id == sweep_id)
+            query = sa.select(SWEEPS.c.content).where(SWEEPS.c.id == sweep_id)
             content = connection.scalars(query).one_or_none()
             if content is None:
                 raise NotFoundError(f"There is no sweep {sweep_id}.", "`sheetrack sweep` lists them.")
@@ -193,18 +182,18 @@ class JobStore:
     def remove_sweep(self, sweep_id: str) -> bool:
         """Removes a sweep; returns whether it was there."""
         with self._database.begin() as connection:
-            return bool(connection.execute(sa.delete(SweepRow).where(SweepRow.id == sweep_id)).rowcount)
+            return bool(connection.execute(sa.delete(SWEEPS).where(SWEEPS.c.id == sweep_id)).rowcount)
 
     def sweeps(self) -> list[Sweep]:
         """The newest first."""
-        return self._read(sa.select(SweepRow).order_by(SweepRow.submitted_at.desc(), SweepRow.id), sweep_of)
+        return self._read(sa.select(SWEEPS).order_by(SWEEPS.c.submitted_at.desc(), SWEEPS.c.id), sweep_of)
 
     # Results
 
     def add_result(self, result: Result, *, replace: bool = False) -> bool:
         """Stores a result once, or in place of a stored one; returns whether it was stored."""
         values = {**result.model_dump(exclude={"content"}), "content": result.content.model_dump_json()}
-        added = insert(ResultRow).values(values)
+        added = insert(RESULTS).values(values)
         # A row that replaces another one gets a new rowid, by which it is seen to be new.
         added = added.prefix_with("OR REPLACE") if replace else added.on_conflict_do_nothing()
         with self._database.begin() as connection:
@@ -212,27 +201,22 @@ class JobStore:
 
     def results(self, limit: int | None = None, offset: int = 0) -> list[Result]:
         """The newest first, without the newest `offset`."""
-        query = sa.select(ResultRow).order_by(ResultRow.finished_at.desc(), ResultRow.run)
+        query = sa.select(RESULTS).order_by(RESULTS.c.finished_at.desc(), RESULTS.c.run)
         query = query.limit(limit).offset(offset)
         return self._read(query, result_of, self.unreadable_results)
 
     def result(self, run: str) -> Result | None:
         """The stored result of a run; None where there is none that can be read."""
-        query = sa.select(ResultRow).where(ResultRow.run == run)
+        query = sa.select(RESULTS).where(RESULTS.c.run == run)
         return next(iter(self._read(query, result_of, self.unreadable_results)), None)
 
     def remove_result(self, run: str) -> None:
         with self._database.begin() as connection:
-            connection.execute(sa.delete(ResultRow).where(ResultRow.run == run))
-
-    def incomplete_results(self) -> set[str]:
-        """The runs whose stored result lacks a field. Quicker than reading the results."""
-        with self._reading.connect() as connection:
-            return set(connection.scalars(_INCOMPLETE_RESULTS))
+            connection.execute(sa.delete(RESULTS).where(RESULTS.c.run == run))
 
     def result_ids(self) -> set[str]:
         with self._reading.connect() as connection:
-            return set(connection.scalars(sa.select(ResultRow.run)))
+            return set(connection.scalars(sa.select(RESULTS.c.run)))
 
     def _read(
         self, query: sa.Select[Any], content_of: Callable[[Any], Content], unreadable: set[str] | None = None
@@ -260,4 +244,4 @@ class JobStore:
 
 def _write_sweep(connection: sa.Connection, sweep: Sweep) -> None:
     row = {"id": sweep.id, "submitted_at": sweep.submitted_at, "content": sweep.model_dump_json()}
-    connection.execute(insert(SweepRow).values(row).on_conflict_do_update(["id"], set_=row))
+    connection.execute(insert(SWEEPS).values(row).on_conflict_do_update(["id"], set_=row))

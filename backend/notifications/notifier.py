@@ -10,9 +10,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Row
+from backend.database import Moment
 from backend.errors import SheetrackError
 from backend.jobs.job import Job
 from backend.jobs.sweep import Sweep
@@ -30,25 +29,25 @@ _PERSON_PAUSE = timedelta(hours=23, minutes=55)  # so that it does not come late
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(minutes=30)
 
+_TOLD = sa.table(
+    "told",
+    sa.column("subject", sa.Text),
+    sa.column("value", sa.Text),
+    sa.column("at", Moment),
+)
 
-class _Reported(Row):
-    __tablename__ = "told"
-    subject: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[str]
-    at: Mapped[datetime]
+_NOTIFICATIONS = sa.table(
+    "notifications",
+    sa.column("number", sa.Integer),
+    sa.column("at", Moment),
+    sa.column("text", sa.Text),
+)
 
-
-class _Notification(Row):
-    __tablename__ = "notifications"
-    number: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
-    text: Mapped[str]
-
-
-class _Address(Row):
-    __tablename__ = "notification_addresses"
-    digest: Mapped[str] = mapped_column(primary_key=True)
-    taken: Mapped[int]
+_ADDRESSES = sa.table(
+    "notification_addresses",
+    sa.column("digest", sa.Text),
+    sa.column("taken", sa.Integer),
+)
 
 
 @dataclass(frozen=True)
@@ -101,11 +100,11 @@ class Notifier:
         """Stores a notification once for each `value` of the subject."""
         row = {"subject": subject, "value": value, "at": at}
         with self._following, self._database.begin() as connection:
-            known = connection.scalar(sa.select(_Reported.value).where(_Reported.subject == subject))
+            known = connection.scalar(sa.select(_TOLD.c.value).where(_TOLD.c.subject == subject))
             if known == value:
                 return
-            connection.execute(insert(_Reported).values(row).on_conflict_do_update(["subject"], set_=row))
-            connection.execute(sa.insert(_Notification), [{"at": at, "text": text}])
+            connection.execute(insert(_TOLD).values(row).on_conflict_do_update(["subject"], set_=row))
+            connection.execute(sa.insert(_NOTIFICATIONS), [{"at": at, "text": text}])
 
     def tell_people(
         self, texts: Mapping[str, str], address_of: Callable[[str], str | None], at: datetime
@@ -123,8 +122,8 @@ class Notifier:
             return
         told = {_PERSON + login: login for login in texts}
         with self._reading.connect() as connection:
-            query = sa.select(_Reported.subject).where(
-                _Reported.subject.in_(told), _Reported.at > at - _PERSON_PAUSE
+            query = sa.select(_TOLD.c.subject).where(
+                _TOLD.c.subject.in_(told), _TOLD.c.at > at - _PERSON_PAUSE
             )
             new = [told[subject] for subject in told.keys() - set(connection.scalars(query))]
         whose = {login: address for login in sorted(new) if (address := address_of(login))}
@@ -138,9 +137,7 @@ class Notifier:
             if any(deliver(to_person(way, mail_address), "Sheetrack", texts[login]) for way in ways):
                 row = {"subject": _PERSON + login, "value": iso(at), "at": at}
                 with self._database.begin() as connection:
-                    connection.execute(
-                        insert(_Reported).values(row).on_conflict_do_update(["subject"], set_=row)
-                    )
+                    connection.execute(insert(_TOLD).values(row).on_conflict_do_update(["subject"], set_=row))
             elif ways:
                 log.warning("a message to %s was not delivered", login)
 
@@ -151,7 +148,7 @@ class Notifier:
 
     def _reported(self) -> dict[str, str]:
         with self._reading.connect() as connection:
-            return {row.subject: row.value for row in connection.execute(sa.select(_Reported.__table__))}
+            return {row.subject: row.value for row in connection.execute(sa.select(_TOLD))}
 
     def _store(self, before: Followed, after: Followed, texts: Sequence[str], at: datetime) -> None:
         gone = before.reported.keys() - after.reported.keys()
@@ -161,18 +158,18 @@ class Notifier:
             if before.reported.get(subject) != value
         ]
         with self._database.begin() as connection:
-            connection.execute(sa.delete(_Reported).where(_Reported.subject.in_(gone)))
+            connection.execute(sa.delete(_TOLD).where(_TOLD.c.subject.in_(gone)))
             if new:
-                row = insert(_Reported)
+                row = insert(_TOLD)
                 newest = {"value": row.excluded.value, "at": row.excluded.at}
                 connection.execute(row.on_conflict_do_update(["subject"], set_=newest), new)
             if texts:
-                connection.execute(sa.insert(_Notification), [{"at": at, "text": text} for text in texts])
+                connection.execute(sa.insert(_NOTIFICATIONS), [{"at": at, "text": text} for text in texts])
 
     def waiting(self) -> list[Notification]:
         """The notifications that some address does not have yet, the oldest first."""
         with self._reading.connect() as connection:
-            rows = connection.execute(sa.select(_Notification.__table__).order_by(_Notification.number))
+            rows = connection.execute(sa.select(_NOTIFICATIONS).order_by(_NOTIFICATIONS.c.number))
             return [Notification(row.number, row.at, row.text) for row in rows]
 
     def send(self, at: datetime) -> None:
@@ -225,11 +222,11 @@ class Notifier:
             self._taken[address] = new[-1].number
             row = {"digest": _digest(address), "taken": new[-1].number}
             with self._database.begin() as connection:
-                connection.execute(insert(_Address).values(row).on_conflict_do_update(["digest"], set_=row))
+                connection.execute(insert(_ADDRESSES).values(row).on_conflict_do_update(["digest"], set_=row))
         return None
 
     def _taken_by(self, address: str) -> int:
-        query = sa.select(_Address.taken).where(_Address.digest == _digest(address))
+        query = sa.select(_ADDRESSES.c.taken).where(_ADDRESSES.c.digest == _digest(address))
         with self._reading.connect() as connection:
             return max(connection.scalar(query) or 0, self._taken.get(address, 0))
 
@@ -248,7 +245,7 @@ class Notifier:
             if notification.number <= taken or notification in given_up
         ]
         with self._database.begin() as connection:
-            connection.execute(sa.delete(_Notification).where(_Notification.number.in_(done)))
+            connection.execute(sa.delete(_NOTIFICATIONS).where(_NOTIFICATIONS.c.number.in_(done)))
 
     def _note(self, error: str) -> None:
         if error and error != self.error:

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Row
+from backend.database import Moment
 from backend.servers.gpu_means import GpuHour, GpuMean
 from backend.servers.packing import packed, unpacked
 from backend.servers.state import Held
@@ -19,30 +18,30 @@ _LOST = timedelta(minutes=30)
 """So long a GPU may be unknown without ending the time for which it is held."""
 _MEANS = TypeAdapter(list[GpuMean])
 
+_GPU_MEANS = sa.table(
+    "gpu_means",
+    sa.column("server", sa.Text),
+    sa.column("at", Moment),
+    sa.column("content", sa.LargeBinary),
+)
 
-class _GpuMeans(Row):
-    __tablename__ = "gpu_means"
-    server: Mapped[str] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(primary_key=True)
-    content: Mapped[bytes]
+_HELD_GPUS = sa.table(
+    "held_gpus",
+    sa.column("server", sa.Text),
+    sa.column("gpu", sa.Text),
+    sa.column("since", Moment),
+    sa.column("seen_at", Moment),
+    sa.column("people", sa.Text),
+)
 
-
-class _HeldGpu(Row):
-    __tablename__ = "held_gpus"
-    server: Mapped[str] = mapped_column(primary_key=True)
-    gpu: Mapped[str] = mapped_column(primary_key=True)
-    since: Mapped[datetime]
-    seen_at: Mapped[datetime]
-    people: Mapped[str]
-
-
-class _GpuHour(Row):
-    __tablename__ = "gpu_hours"
-    hour: Mapped[datetime] = mapped_column(primary_key=True)
-    server: Mapped[str] = mapped_column(primary_key=True)
-    known_minutes: Mapped[int]
-    free_minutes: Mapped[int]
-    gpus: Mapped[int]
+_GPU_HOURS = sa.table(
+    "gpu_hours",
+    sa.column("hour", Moment),
+    sa.column("server", sa.Text),
+    sa.column("known_minutes", sa.Integer),
+    sa.column("free_minutes", sa.Integer),
+    sa.column("gpus", sa.Integer),
+)
 
 
 class GpuPoint(BaseModel):
@@ -92,14 +91,14 @@ class GpuHistory:
             if some
         ]
         if rows:
-            connection.execute(insert(_GpuMeans).on_conflict_do_nothing(), rows)
+            connection.execute(insert(_GPU_MEANS).on_conflict_do_nothing(), rows)
             self._follow_held(connection, server, means, step)
         if hours:
-            added = insert(_GpuHour)
+            added = insert(_GPU_HOURS)
             both = {
-                "known_minutes": _GpuHour.known_minutes.op("|")(added.excluded.known_minutes),
-                "free_minutes": _GpuHour.free_minutes.op("|")(added.excluded.free_minutes),
-                "gpus": sa.func.max(_GpuHour.gpus, added.excluded.gpus),
+                "known_minutes": _GPU_HOURS.c.known_minutes.op("|")(added.excluded.known_minutes),
+                "free_minutes": _GPU_HOURS.c.free_minutes.op("|")(added.excluded.free_minutes),
+                "gpus": sa.func.max(_GPU_HOURS.c.gpus, added.excluded.gpus),
             }
             connection.execute(
                 added.on_conflict_do_update(["hour", "server"], set_=both),
@@ -113,10 +112,10 @@ class GpuHistory:
         means: Mapping[datetime, list[GpuMean]],
         step: timedelta,
     ) -> None:
-        query = sa.select(_HeldGpu.gpu, _HeldGpu.since, _HeldGpu.seen_at, _HeldGpu.people)
+        query = sa.select(_HELD_GPUS.c.gpu, _HELD_GPUS.c.since, _HELD_GPUS.c.seen_at, _HELD_GPUS.c.people)
         held = {
             gpu: (since, seen, people)
-            for gpu, since, seen, people in connection.execute(query.where(_HeldGpu.server == server))
+            for gpu, since, seen, people in connection.execute(query.where(_HELD_GPUS.c.server == server))
         }
         for at, some in means.items():
             for mean in some:
@@ -124,10 +123,10 @@ class GpuHistory:
                 if mean.is_idle and people:
                     goes_on = before and before[2] == people and at - before[1] <= _LOST
                     held[mean.gpu] = (before[0] if before and goes_on else at, at + step, people)
-        connection.execute(sa.delete(_HeldGpu).where(_HeldGpu.server == server))
+        connection.execute(sa.delete(_HELD_GPUS).where(_HELD_GPUS.c.server == server))
         if held:
             connection.execute(
-                sa.insert(_HeldGpu),
+                sa.insert(_HELD_GPUS),
                 [
                     {"server": server, "gpu": gpu, "since": since, "seen_at": seen, "people": people}
                     for gpu, (since, seen, people) in held.items()
@@ -136,7 +135,7 @@ class GpuHistory:
 
     def held(self, at: datetime) -> dict[str, dict[str, Held]]:
         """The GPUs that are held and idle, by server and GPU, as far as that is known at `at`."""
-        query = sa.select(_HeldGpu.__table__).where(_HeldGpu.seen_at >= at - _LOST)
+        query = sa.select(_HELD_GPUS).where(_HELD_GPUS.c.seen_at >= at - _LOST)
         found: dict[str, dict[str, Held]] = {}
         with self._reading.connect() as connection:
             for row in connection.execute(query).mappings():
@@ -147,9 +146,9 @@ class GpuHistory:
     def curves(self, server: str, since: datetime, until: datetime, most: int) -> list[GpuCurve]:
         """Each GPU of the server over that time, by its index, with at most about `most` points each."""
         query = (
-            sa.select(_GpuMeans.at, _GpuMeans.content)
-            .where(_GpuMeans.server == server, _GpuMeans.at >= since, _GpuMeans.at < until)
-            .order_by(_GpuMeans.at)
+            sa.select(_GPU_MEANS.c.at, _GPU_MEANS.c.content)
+            .where(_GPU_MEANS.c.server == server, _GPU_MEANS.c.at >= since, _GPU_MEANS.c.at < until)
+            .order_by(_GPU_MEANS.c.at)
         )
         with self._reading.connect() as connection:
             rows = connection.execute(query).all()
@@ -166,7 +165,7 @@ class GpuHistory:
 
     def hours(self, since: datetime, until: datetime) -> dict[tuple[datetime, str], GpuHour]:
         """By hour and server."""
-        query = sa.select(_GpuHour.__table__).where(_GpuHour.hour >= since, _GpuHour.hour < until)
+        query = sa.select(_GPU_HOURS).where(_GPU_HOURS.c.hour >= since, _GPU_HOURS.c.hour < until)
         with self._reading.connect() as connection:
             return {
                 (row["hour"], row["server"]): GpuHour.model_validate(dict(row))
@@ -176,9 +175,9 @@ class GpuHistory:
     def forget_before(self, means: datetime, hours: datetime) -> None:
         """Deletes means and hours that are older."""
         with self._database.begin() as connection:
-            connection.execute(sa.delete(_GpuMeans).where(_GpuMeans.at < means))
+            connection.execute(sa.delete(_GPU_MEANS).where(_GPU_MEANS.c.at < means))
         with self._database.begin() as connection:
-            connection.execute(sa.delete(_GpuHour).where(_GpuHour.hour < hours))
+            connection.execute(sa.delete(_GPU_HOURS).where(_GPU_HOURS.c.hour < hours))
 
 
 def _valid(content: bytes) -> Iterable[GpuMean]:

@@ -8,9 +8,8 @@ from itertools import groupby
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Moment, Row
+from backend.database import Moment
 from backend.servers.gpu_history import KEPT as GPU_MEANS_KEPT
 from backend.servers.gpu_history import GpuHistory
 from backend.servers.gpu_means import gpu_hours, gpu_means
@@ -30,32 +29,32 @@ _STEP_MS = 300_000
 _WEEK_MS = 7 * 86_400_000
 _FIRST_MONDAY_MS = 4 * 86_400_000  # 1970-01-05
 
+_MEANS = sa.table(
+    "means",
+    sa.column("server", sa.Text),
+    sa.column("at", Moment),
+    sa.column("cpu_percent", sa.Float),
+    sa.column("memory_used_percent", sa.Float),
+    sa.column("gpu_percent", sa.Float),
+    sa.column("gpu_memory_percent", sa.Float),
+)
 
-class _Mean(Row):
-    __tablename__ = "means"
-    server: Mapped[str] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(primary_key=True)
-    cpu_percent: Mapped[float | None]
-    memory_used_percent: Mapped[float | None]
-    gpu_percent: Mapped[float | None]
-    gpu_memory_percent: Mapped[float | None]
+_GPU_TIME = sa.table(
+    "gpu_time",
+    sa.column("hour", Moment),
+    sa.column("server", sa.Text),
+    sa.column("person", sa.Text),
+    sa.column("seconds", sa.Float),
+    sa.column("idle_seconds", sa.Float),
+)
 
-
-class _GpuTime(Row):
-    __tablename__ = "gpu_time"
-    hour: Mapped[datetime] = mapped_column(primary_key=True)
-    server: Mapped[str] = mapped_column(primary_key=True)
-    person: Mapped[str] = mapped_column(primary_key=True)
-    seconds: Mapped[float]
-    idle_seconds: Mapped[float]
-
-
-class _ReservedTime(Row):
-    __tablename__ = "reserved_time"
-    hour: Mapped[datetime] = mapped_column(primary_key=True)
-    server: Mapped[str] = mapped_column(primary_key=True)
-    person: Mapped[str] = mapped_column(primary_key=True)
-    seconds: Mapped[float]
+_RESERVED_TIME = sa.table(
+    "reserved_time",
+    sa.column("hour", Moment),
+    sa.column("server", sa.Text),
+    sa.column("person", sa.Text),
+    sa.column("seconds", sa.Float),
+)
 
 
 class Usage(BaseModel):
@@ -102,7 +101,7 @@ class History:
 
     def _begin(self, server: str) -> datetime | None:
         """The beginning of the first step that has readings and no mean, None without such a step."""
-        newest = sa.select(sa.func.max(_Mean.at)).where(_Mean.server == server)
+        newest = sa.select(sa.func.max(_MEANS.c.at)).where(_MEANS.c.server == server)
         with self._reading.connect() as connection:
             done = connection.scalar(newest)
         return self._first_step(server, done + STEP if done else None)
@@ -123,15 +122,15 @@ class History:
         idle_seconds = gpu_seconds(
             snapshots, end, self._interval_seconds, lambda at, gpu: (floor(at, STEP), gpu) in idle
         )
-        added = insert(_GpuTime)
+        added = insert(_GPU_TIME)
         sums = {
-            "seconds": _GpuTime.seconds + added.excluded.seconds,
-            "idle_seconds": _GpuTime.idle_seconds + added.excluded.idle_seconds,
+            "seconds": _GPU_TIME.c.seconds + added.excluded.seconds,
+            "idle_seconds": _GPU_TIME.c.idle_seconds + added.excluded.idle_seconds,
         }
         with self._database.begin() as connection:
             if points:
                 means_of = [{"server": server, **mean.model_dump()} for mean in points]
-                connection.execute(sa.insert(_Mean), means_of)
+                connection.execute(sa.insert(_MEANS), means_of)
             if seconds:
                 rows = [
                     {
@@ -146,8 +145,8 @@ class History:
                 connection.execute(added.on_conflict_do_update(["hour", "server", "person"], set_=sums), rows)
             reserved = reserved_seconds(snapshots, end, self._interval_seconds, self._reserved(server))
             if reserved:
-                row = insert(_ReservedTime)
-                both = {"seconds": _ReservedTime.seconds + row.excluded.seconds}
+                row = insert(_RESERVED_TIME)
+                both = {"seconds": _RESERVED_TIME.c.seconds + row.excluded.seconds}
                 connection.execute(
                     row.on_conflict_do_update(["hour", "server", "person"], set_=both),
                     [
@@ -160,9 +159,9 @@ class History:
 
     def forget_before(self, moment: datetime) -> None:
         with self._database.begin() as connection:
-            connection.execute(sa.delete(_Mean).where(_Mean.at < moment))
-            connection.execute(sa.delete(_GpuTime).where(_GpuTime.hour < moment))
-            connection.execute(sa.delete(_ReservedTime).where(_ReservedTime.hour < moment))
+            connection.execute(sa.delete(_MEANS).where(_MEANS.c.at < moment))
+            connection.execute(sa.delete(_GPU_TIME).where(_GPU_TIME.c.hour < moment))
+            connection.execute(sa.delete(_RESERVED_TIME).where(_RESERVED_TIME.c.hour < moment))
         self.gpus.forget_before(max(moment, now() - GPU_MEANS_KEPT), moment)
 
     def points(self, server: str, since: datetime, until: datetime) -> list[Point]:
@@ -174,17 +173,17 @@ class History:
                 points = [point(snapshot) for snapshot in snapshots]
                 return points if len(points) <= MOST_POINTS else means(points, step)
         step_ms = max(1, -(-step // STEP)) * _STEP_MS
-        at = sa.type_coerce(_Mean.at, sa.Integer)
+        at = sa.type_coerce(_MEANS.c.at, sa.Integer)
         begin = (at - at % step_ms).label("begin")
         columns = [
             sa.func.round(sa.func.avg(column), 2).label(column.key)
             for column in (
-                _Mean.cpu_percent, _Mean.memory_used_percent, _Mean.gpu_percent, _Mean.gpu_memory_percent
+                _MEANS.c.cpu_percent, _MEANS.c.memory_used_percent, _MEANS.c.gpu_percent, _MEANS.c.gpu_memory_percent
             )
         ]  # fmt: skip
         query = (
             sa.select(sa.type_coerce(begin, Moment).label("at"), *columns)
-            .where(_Mean.server == server, _Mean.at >= since, _Mean.at < until)
+            .where(_MEANS.c.server == server, _MEANS.c.at >= since, _MEANS.c.at < until)
             .group_by(begin)
             .order_by(begin)
         )
@@ -193,11 +192,13 @@ class History:
 
     def usage(self, server: str, since: datetime, until: datetime) -> list[Usage]:
         """GPU-hours of each person on the server, from the hour of `since` to `until`, most first."""
-        seconds, idle = sa.func.sum(_GpuTime.seconds), sa.func.sum(_GpuTime.idle_seconds)
+        seconds, idle = sa.func.sum(_GPU_TIME.c.seconds), sa.func.sum(_GPU_TIME.c.idle_seconds)
         query = (
-            sa.select(_GpuTime.person, seconds, idle)
-            .where(_GpuTime.server == server, _GpuTime.hour >= floor(since, HOUR), _GpuTime.hour < until)
-            .group_by(_GpuTime.person)
+            sa.select(_GPU_TIME.c.person, seconds, idle)
+            .where(
+                _GPU_TIME.c.server == server, _GPU_TIME.c.hour >= floor(since, HOUR), _GPU_TIME.c.hour < until
+            )
+            .group_by(_GPU_TIME.c.person)
             .order_by(seconds.desc())
         )
         with self._reading.connect() as connection:
@@ -208,12 +209,12 @@ class History:
 
     def week(self, since: datetime) -> Week:
         """The GPUs of all servers in the week that begins at `since`."""
-        uses = sa.select(_GpuTime.server, _GpuTime.person, _GpuTime.seconds, _GpuTime.idle_seconds).where(
-            _GpuTime.hour >= since, _GpuTime.hour < since + WEEK
-        )
-        reserved = sa.select(_ReservedTime.server, _ReservedTime.person, _ReservedTime.seconds).where(
-            _ReservedTime.hour >= since, _ReservedTime.hour < since + WEEK
-        )
+        uses = sa.select(
+            _GPU_TIME.c.server, _GPU_TIME.c.person, _GPU_TIME.c.seconds, _GPU_TIME.c.idle_seconds
+        ).where(_GPU_TIME.c.hour >= since, _GPU_TIME.c.hour < since + WEEK)
+        reserved = sa.select(
+            _RESERVED_TIME.c.server, _RESERVED_TIME.c.person, _RESERVED_TIME.c.seconds
+        ).where(_RESERVED_TIME.c.hour >= since, _RESERVED_TIME.c.hour < since + WEEK)
         with self._reading.connect() as connection:
             return week_of(
                 since,
@@ -224,12 +225,12 @@ class History:
 
     def weekly_usage(self) -> dict[datetime, dict[str, float]]:
         """GPU-hours of each person on all servers, by the Monday of the week (midnight UTC), newest first."""
-        hour = sa.type_coerce(_GpuTime.hour, sa.Integer)
+        hour = sa.type_coerce(_GPU_TIME.c.hour, sa.Integer)
         monday = (hour - (hour - _FIRST_MONDAY_MS) % _WEEK_MS).label("monday")
         query = (
-            sa.select(sa.type_coerce(monday, Moment), _GpuTime.person, sa.func.sum(_GpuTime.seconds))
-            .group_by(monday, _GpuTime.person)
-            .order_by(monday.desc(), _GpuTime.person)
+            sa.select(sa.type_coerce(monday, Moment), _GPU_TIME.c.person, sa.func.sum(_GPU_TIME.c.seconds))
+            .group_by(monday, _GPU_TIME.c.person)
+            .order_by(monday.desc(), _GPU_TIME.c.person)
         )
         weeks: dict[datetime, dict[str, float]] = {}
         with self._reading.connect() as connection:

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Row
+from backend.database import Moment
 from backend.servers.state import ServerStatus, State
 
 GPU_FAULT = "gpu fault"
@@ -18,15 +17,15 @@ _REBOOT_SHOWN = timedelta(minutes=10)
 _STATES = (State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)
 _MOST = 200
 
-
-class _Incident(Row):
-    __tablename__ = "incidents"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    server: Mapped[str]
-    state: Mapped[str]
-    reason: Mapped[str]
-    since: Mapped[datetime]
-    until: Mapped[datetime | None]
+_INCIDENTS = sa.table(
+    "incidents",
+    sa.column("id", sa.Integer),
+    sa.column("server", sa.Text),
+    sa.column("state", sa.Text),
+    sa.column("reason", sa.Text),
+    sa.column("since", Moment),
+    sa.column("until", Moment),
+)
 
 
 class Incident(BaseModel):
@@ -66,8 +65,8 @@ class Incidents:
             self._lasting = {key: reason for key, (reason, _) in current.items()}
 
     def _read_lasting(self) -> dict[tuple[str, str], str]:
-        query = sa.select(_Incident.server, _Incident.state, _Incident.reason).where(
-            _Incident.until.is_(None)
+        query = sa.select(_INCIDENTS.c.server, _INCIDENTS.c.state, _INCIDENTS.c.reason).where(
+            _INCIDENTS.c.until.is_(None)
         )
         with self._reading.connect() as connection:
             return {(server, state): reason for server, state, reason in connection.execute(query)}
@@ -81,8 +80,12 @@ class Incidents:
         with self._database.begin() as connection:
             for (server, state), reason in ended.items():
                 connection.execute(
-                    sa.update(_Incident)
-                    .where(_Incident.server == server, _Incident.state == state, _Incident.until.is_(None))
+                    sa.update(_INCIDENTS)
+                    .where(
+                        _INCIDENTS.c.server == server,
+                        _INCIDENTS.c.state == state,
+                        _INCIDENTS.c.until.is_(None),
+                    )
                     .values(until=at, reason=reason)
                 )
             rows = [
@@ -90,15 +93,15 @@ class Incidents:
                 for (server, state), (reason, since) in began.items()
             ]
             if rows:
-                connection.execute(sa.insert(_Incident), rows)
+                connection.execute(sa.insert(_INCIDENTS), rows)
 
     def between(self, server: str, since: datetime, until: datetime) -> list[Incident]:
         """The server's incidents that overlap that time, newest first, at most 200."""
         query = (
-            sa.select(_Incident.state, _Incident.reason, _Incident.since, _Incident.until)
-            .where(_Incident.server == server, _Incident.since < until)
-            .where(_Incident.until.is_(None) | (_Incident.until > since))
-            .order_by(_Incident.since.desc(), _Incident.id.desc())
+            sa.select(_INCIDENTS.c.state, _INCIDENTS.c.reason, _INCIDENTS.c.since, _INCIDENTS.c.until)
+            .where(_INCIDENTS.c.server == server, _INCIDENTS.c.since < until)
+            .where(_INCIDENTS.c.until.is_(None) | (_INCIDENTS.c.until > since))
+            .order_by(_INCIDENTS.c.since.desc(), _INCIDENTS.c.id.desc())
             .limit(_MOST)
         )
         with self._reading.connect() as connection:
@@ -106,7 +109,7 @@ class Incidents:
 
     def forget_before(self, moment: datetime) -> None:
         with self._database.begin() as connection:
-            connection.execute(sa.delete(_Incident).where(_Incident.until < moment))
+            connection.execute(sa.delete(_INCIDENTS).where(_INCIDENTS.c.until < moment))
 
 
 def _incidents(server: ServerStatus, at: datetime) -> list[tuple[str, tuple[str, datetime]]]:

@@ -4,22 +4,20 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Row
 from backend.probe.snapshot import GpuReading, Snapshot
 from backend.servers.state import KnownGpu
 
 _MOST = 128
 """Of one server: an agent that names others each time fills no store."""
 
-
-class _KnownGpu(Row):
-    __tablename__ = "known_gpus"
-    server: Mapped[str] = mapped_column(primary_key=True)
-    uuid: Mapped[str] = mapped_column(primary_key=True)
-    index: Mapped[int]
-    name: Mapped[str | None]
+_KNOWN_GPUS = sa.table(
+    "known_gpus",
+    sa.column("server", sa.Text),
+    sa.column("uuid", sa.Text),
+    sa.column("index", sa.Integer),
+    sa.column("name", sa.Text),
+)
 
 
 class KnownGpus:
@@ -31,7 +29,7 @@ class KnownGpus:
 
     def by_server(self) -> dict[str, list[KnownGpu]]:
         """The GPUs of each server that had any, by their index."""
-        query = sa.select(_KnownGpu.__table__).order_by(_KnownGpu.index)
+        query = sa.select(_KNOWN_GPUS).order_by(_KNOWN_GPUS.c.index)
         found: dict[str, list[KnownGpu]] = {}
         with self._reading.connect() as connection:
             for row in connection.execute(query).mappings():
@@ -47,7 +45,7 @@ class KnownGpus:
             rows += new[: max(0, _MOST - len(ours))]
         if not rows:
             return
-        added = insert(_KnownGpu)
+        added = insert(_KNOWN_GPUS)
         newest = {"index": added.excluded.index, "name": added.excluded.name}
         with self._database.begin() as connection:
             connection.execute(added.on_conflict_do_update(["server", "uuid"], set_=newest), rows)
@@ -57,7 +55,7 @@ class KnownGpus:
         uuids = [gpu.uuid for gpu in gpus]
         with self._database.begin() as connection:
             connection.execute(
-                sa.delete(_KnownGpu).where(_KnownGpu.server == server, _KnownGpu.uuid.in_(uuids))
+                sa.delete(_KNOWN_GPUS).where(_KNOWN_GPUS.c.server == server, _KNOWN_GPUS.c.uuid.in_(uuids))
             )
 
 

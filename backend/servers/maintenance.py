@@ -7,9 +7,8 @@ from typing import Annotated
 import sqlalchemy as sa
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Row
+from backend.database import Moment
 from backend.errors import ConflictError, InvalidError, NotFoundError
 from backend.servers.server import Server
 from backend.settings import sentence
@@ -20,14 +19,14 @@ _LONGEST_REASON = 200
 _LONGEST_NAME = 100
 _LAST_YEAR = 2199
 
-
-class _Maintenance(Row):
-    __tablename__ = "maintenance"
-    server: Mapped[str] = mapped_column(primary_key=True)
-    reason: Mapped[str]
-    by: Mapped[str]
-    since: Mapped[datetime]
-    until: Mapped[datetime | None]
+_MAINTENANCE = sa.table(
+    "maintenance",
+    sa.column("server", sa.Text),
+    sa.column("reason", sa.Text),
+    sa.column("by", sa.Text),
+    sa.column("since", Moment),
+    sa.column("until", Moment),
+)
 
 
 class Maintenance(BaseModel):
@@ -74,7 +73,7 @@ class Maintenances:
             raise InvalidError(f"{sentence(error)}.", "Give a reason in a few words.") from None
         row = {"server": server, **maintenance.model_dump()}
         with self._database.begin() as connection:
-            connection.execute(insert(_Maintenance).values(row).on_conflict_do_update(["server"], set_=row))
+            connection.execute(insert(_MAINTENANCE).values(row).on_conflict_do_update(["server"], set_=row))
 
     def end(self, server: str) -> None:
         """Ends the server's maintenance. Ending it twice is no error.
@@ -85,7 +84,7 @@ class Maintenances:
         """
         self._check(server)
         with self._database.begin() as connection:
-            connection.execute(sa.delete(_Maintenance).where(_Maintenance.server == server))
+            connection.execute(sa.delete(_MAINTENANCE).where(_MAINTENANCE.c.server == server))
         if self._servers[server].maintenance:
             raise ConflictError(
                 f"{server} is in maintenance by servers.toml.",
@@ -95,7 +94,7 @@ class Maintenances:
     def known(self) -> dict[str, Maintenance]:
         """The newest maintenance of each server, over or not, by the server's name."""
         with self._reading.connect() as connection:
-            rows = connection.execute(sa.select(_Maintenance.__table__)).mappings()
+            rows = connection.execute(sa.select(_MAINTENANCE)).mappings()
             return {row["server"]: Maintenance.model_validate(dict(row)) for row in rows}
 
     def _check(self, server: str) -> None:

@@ -7,9 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Row
+from backend.database import Moment
 from backend.probe.snapshot import Snapshot
 from backend.servers.packing import packed, unpacked
 
@@ -28,18 +27,19 @@ class _AsStored(sa.types.UserDefinedType[bytes | str]):
         return "BLOB"
 
 
-class _Snapshot(Row):
-    __tablename__ = "snapshots"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    server: Mapped[str]
-    at: Mapped[datetime]
-    content: Mapped[bytes | str] = mapped_column(_AsStored())
+_SNAPSHOTS = sa.table(
+    "snapshots",
+    sa.column("id", sa.Integer),
+    sa.column("server", sa.Text),
+    sa.column("at", Moment),
+    sa.column("content", _AsStored),
+)
 
-
-class _Past(Row):
-    __tablename__ = "pasts"
-    server: Mapped[str] = mapped_column(primary_key=True)
-    content: Mapped[bytes]
+_PASTS = sa.table(
+    "pasts",
+    sa.column("server", sa.Text),
+    sa.column("content", sa.LargeBinary),
+)
 
 
 class Readings:
@@ -59,15 +59,15 @@ class Readings:
         if not rows:
             return
         with self._database.begin() as connection:
-            connection.execute(sa.insert(_Snapshot), rows)
+            connection.execute(sa.insert(_SNAPSHOTS), rows)
             if newest:
-                past = insert(_Past)
+                past = insert(_PASTS)
                 replaced = past.on_conflict_do_update(["server"], set_={"content": past.excluded.content})
                 connection.execute(replaced, newest)
 
     def past(self, server: str) -> bytes | None:
         """The newest past of the server as JSON, None without any that can be read."""
-        query = sa.select(_Past.content).where(_Past.server == server)
+        query = sa.select(_PASTS.c.content).where(_PASTS.c.server == server)
         with self._reading.connect() as connection:
             content = connection.scalar(query)
         try:
@@ -78,31 +78,32 @@ class Readings:
     def between(self, server: str, since: datetime, until: datetime | None = None) -> list[Snapshot]:
         """The server's snapshots from `since` on, and before `until`, oldest first; without broken ones."""
         query = (
-            sa.select(_Snapshot.content)
-            .where(_Snapshot.server == server, _Snapshot.at >= since)
-            .order_by(_Snapshot.at)
+            sa.select(_SNAPSHOTS.c.content)
+            .where(_SNAPSHOTS.c.server == server, _SNAPSHOTS.c.at >= since)
+            .order_by(_SNAPSHOTS.c.at)
         )
         if until is not None:
-            query = query.where(_Snapshot.at < until)
+            query = query.where(_SNAPSHOTS.c.at < until)
         with self._reading.connect() as connection:
             contents = connection.scalars(query).all()
         return list(_valid(server, contents))
 
     def first_at(self, server: str, since: datetime | None) -> datetime | None:
         """When the server's oldest snapshot from `since` on was taken, None without any."""
-        query = sa.select(sa.func.min(_Snapshot.at)).where(_Snapshot.server == server)
+        query = sa.select(sa.func.min(_SNAPSHOTS.c.at)).where(_SNAPSHOTS.c.server == server)
         if since is not None:
-            query = query.where(_Snapshot.at >= since)
+            query = query.where(_SNAPSHOTS.c.at >= since)
         with self._reading.connect() as connection:
-            return connection.scalar(query)
+            first: datetime | None = connection.scalar(query)
+        return first
 
     def forget_before(self, moment: datetime) -> int:
         """Deletes old readings, some at a time so that no other write waits for long; returns how many."""
-        some = sa.select(_Snapshot.id).where(_Snapshot.at < moment).limit(_AT_ONCE)
+        some = sa.select(_SNAPSHOTS.c.id).where(_SNAPSHOTS.c.at < moment).limit(_AT_ONCE)
         deleted = 0
         while True:
             with self._database.begin() as connection:
-                count = connection.execute(sa.delete(_Snapshot).where(_Snapshot.id.in_(some))).rowcount
+                count = connection.execute(sa.delete(_SNAPSHOTS).where(_SNAPSHOTS.c.id.in_(some))).rowcount
             deleted += count
             if count < _AT_ONCE:
                 return deleted

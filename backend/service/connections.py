@@ -15,8 +15,8 @@ from backend.servers.reservation import summary
 from backend.servers.reservations import NotSetUp, advice, not_set_up
 from backend.servers.reservations_tab import reservations
 from backend.servers.server import read_servers
+from backend.service.google import open_google
 from backend.service.lock import is_served
-from backend.service.wiring import open_google
 from backend.settings import Home
 from backend.sheets import Sheet
 from backend.sheets.workbook import Workbook

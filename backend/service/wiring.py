@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -13,31 +10,25 @@ import sqlalchemy as sa
 
 from backend.database import open_database
 from backend.errors import InvalidError
-from backend.jobs.engines import Engine
-from backend.jobs.marks import Marks
-from backend.jobs.results import Results
-from backend.jobs.run_bin import RunBin
-from backend.jobs.store import JobStore
 from backend.servers.server import Server
 from backend.servers.server_list import Servers
+from backend.service.google import google_identity, open_google
 from backend.service.lab_sheet import LabSheet
 from backend.service.lock import is_served
-from backend.settings import GoogleSettings, Home, PeopleSettings, RaySettings
-from backend.sheets.workbook import Workbook
-from backend.tabs.display import SHOWN_FINISHED_JOBS, Display
+from backend.settings import Home
 from backend.tabs.names import NOTES, SERVERS
-from backend.tabs.outbox import Outbox
-from backend.tabs.publisher import Publisher
-from backend.tabs.sheet_notes import SheetNotes
 from backend.times import now
 
 if TYPE_CHECKING:
     from backend.api.identity import Identify
     from backend.api.pairing import Pairing
-    from backend.jobs.engines.ray import RayEngine
     from backend.jobs.logs import Logs
+    from backend.jobs.marks import Marks
     from backend.jobs.queue import Queue
+    from backend.jobs.results import Results
+    from backend.jobs.run_bin import RunBin
     from backend.jobs.standings import Standings
+    from backend.jobs.store import JobStore
     from backend.jobs.sweeps import Sweeps
     from backend.notifications.notifier import Notifier
     from backend.servers.history import History
@@ -49,9 +40,14 @@ if TYPE_CHECKING:
     from backend.servers.state import ServerStatus
     from backend.servers.status import Status
     from backend.service.disk_watch import DiskWatch
+    from backend.service.engines import Engines
     from backend.service.periodic import Periodic
-    from backend.sheets.google.sheet import GoogleSheet
+    from backend.sheets.workbook import Workbook
+    from backend.tabs.display import Display
+    from backend.tabs.outbox import Outbox
+    from backend.tabs.publisher import Publisher
     from backend.tabs.refresh import Refresh
+    from backend.tabs.sheet_notes import SheetNotes
 
 
 class Sheetrack:
@@ -101,6 +97,8 @@ class Sheetrack:
 
     @cached_property
     def jobs(self) -> JobStore:
+        from backend.jobs.store import JobStore
+
         return JobStore(self.database)
 
     @cached_property
@@ -111,14 +109,20 @@ class Sheetrack:
 
     @cached_property
     def outbox(self) -> Outbox:
+        from backend.tabs.outbox import Outbox
+
         return Outbox(self.database)
 
     @cached_property
     def workbook(self) -> Workbook:
+        from backend.sheets.workbook import Workbook
+
         return Workbook(self.database, self.home.peoples_tabs, SERVERS)
 
     @cached_property
     def publisher(self) -> Publisher:
+        from backend.tabs.publisher import Publisher
+
         return Publisher(self.outbox, self.workbook, self.google if self.settings.google else None)
 
     @cached_property
@@ -193,10 +197,14 @@ class Sheetrack:
     @cached_property
     def engines(self) -> Engines:
         """By the server's name; a server without one is only watched."""
+        from backend.service.engines import Engines
+
         return Engines(self.home, self.settings.ray, self.servers)
 
     @cached_property
     def display(self) -> Display:
+        from backend.tabs.display import Display
+
         return Display(
             self.home,
             self.jobs,
@@ -210,6 +218,8 @@ class Sheetrack:
 
     @cached_property
     def sheet_notes(self) -> SheetNotes:
+        from backend.tabs.sheet_notes import SheetNotes
+
         return SheetNotes(
             self.google if self.settings.google else lambda: self.workbook,
             NOTES if self.settings.google else f"{NOTES}.csv",
@@ -219,15 +229,26 @@ class Sheetrack:
 
     @cached_property
     def marks(self) -> Marks:
+        from backend.jobs.marks import Marks
+
         return Marks(self.database, lambda changed: self.display.show_results(changed))  # noqa: PLW0108 - as above
 
     @cached_property
     def run_bin(self) -> RunBin:
+        from backend.jobs.run_bin import RunBin
+
         return RunBin(self.home, self.jobs, self.results, self.display.show_results)
 
     @cached_property
     def results(self) -> Results:
-        return Results(self.home, self.servers, self.jobs, on_results_changed=self.display.show_results)
+        from backend.jobs.results import Results
+
+        return Results(
+            self.home,
+            self.servers,
+            self.jobs,
+            on_results_changed=lambda changed: self.display.show_results(changed),  # noqa: PLW0108 - imported then
+        )
 
     @cached_property
     def queue(self) -> Queue:
@@ -280,6 +301,8 @@ class Sheetrack:
         )
 
     def _notify(self, servers: Sequence[ServerStatus]) -> None:
+        from backend.tabs.display import SHOWN_FINISHED_JOBS
+
         if self.notifier:
             jobs = [*self.jobs.unfinished_jobs(), *self.jobs.finished_jobs(SHOWN_FINISHED_JOBS)]
             self.notifier.follow(servers, jobs, ray_fault=self.engines.ray_fault, sweeps=self.jobs.sweeps())
@@ -316,7 +339,7 @@ class Sheetrack:
     @cached_property
     def identify(self) -> Identify | None:
         """Who sent a token to the public address; None: there is no such address."""
-        return _identity(self.settings.people) if self.settings.people else None
+        return google_identity(self.settings.people) if self.settings.people else None
 
     def close(self) -> None:
         """Closes the database and the sensors. Jobs continue."""
@@ -324,86 +347,3 @@ class Sheetrack:
         self.status.close()
         self.engines.close()
         self.database.dispose()
-
-
-class Engines(Mapping[str, Engine]):
-    """The engine of each server that jobs run on, as servers.toml is now. Safe to use from several threads."""
-
-    def __init__(self, home: Home, settings: RaySettings | None, servers: Mapping[str, Server]) -> None:
-        from backend.jobs.engines.local import LocalEngine
-
-        self._home = home
-        self._settings = settings
-        self._servers = servers
-        self._local = LocalEngine(home.runs, self._environments_here)
-        self._making = threading.Lock()
-        self.ray_fault = ""
-        """Why Ray gave no usable answer when it was last asked; empty where it did."""
-        self._rays: list[tuple[list[Server], RayEngine]] = []
-        """Engines for the servers that were there at some time; what an older one does still ends well."""
-
-    def __getitem__(self, name: str) -> Engine:
-        server = self._servers[name]
-        if server.is_here:
-            return self._local
-        if not server.ray or self._settings is None:
-            raise KeyError(name)
-        return self._ray(self._settings)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([server.name for server in self._servers.values() if server.trains])
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
-    def ask_ray(self) -> None:
-        """Notes whether Ray answers."""
-        if self._settings and any(server.ray for server in self._servers.values()):
-            self.ray_fault = self._ray(self._settings).ask_ray()
-
-    def close(self) -> None:
-        for _, engine in self._rays:
-            engine.close()
-        self._local.close()
-
-    def _environments_here(self) -> Mapping[str, str]:
-        return next((server.environments for server in self._servers.values() if server.is_here), {})
-
-    def _ray(self, settings: RaySettings) -> RayEngine:
-        from backend.jobs.engines.ray import RayEngine
-
-        remote = [server for server in self._servers.values() if server.ray]
-        with self._making:
-            if not self._rays or self._rays[-1][0] != remote:
-                self._rays.append((remote, RayEngine(settings, self._home.path, self._home.runs, remote)))
-            return self._rays[-1][1]
-
-
-def open_google(home: Home, settings: GoogleSettings) -> GoogleSheet:
-    """The lab's Google sheet. Nothing is sent yet.
-
-    Raises:
-        InvalidError: Google's libraries or the service account's key are missing.
-    """
-    # Half a second of imports that only labs with Google need, and only some have installed.
-    with _googles_packages():
-        from backend.sheets.google.api import GoogleApi
-        from backend.sheets.google.sheet import GoogleSheet
-    return GoogleSheet(GoogleApi(settings, home.path), SERVERS, f"{home.path} on {platform.node()}")
-
-
-def _identity(people: PeopleSettings) -> Identify:
-    with _googles_packages():
-        from backend.api.google_identity import GoogleIdentity
-    return GoogleIdentity(people).person
-
-
-@contextmanager
-def _googles_packages() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise InvalidError(
-            f"Google needs a package that is not installed: {error.name}.",
-            "Run: pip install 'sheetrack[google]'",
-        ) from None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import accumulate, count
 from pathlib import Path
+from typing import NamedTuple
 
 import xlsxwriter
 from xlsxwriter.exceptions import XlsxWriterException
@@ -98,6 +99,14 @@ def write_workbook(file: Path, tables: Sequence[Table], picture_file: Callable[[
         draft.unlink(missing_ok=True)
 
 
+class _Shape(NamedTuple):
+    """How a sparkline is drawn; None: as its numbers are."""
+
+    style: str
+    low: float | None
+    high: float | None
+
+
 class _Writer:
     def __init__(self, workbook: xlsxwriter.Workbook, picture_file: Callable[[Picture], Path]) -> None:
         self._workbook = workbook
@@ -108,6 +117,8 @@ class _Writer:
         self._styles: dict[tuple[str, str, bool, bool, str], Style] = {}
         self._curves: Worksheet | None = None
         self._curve_rows = 0
+        self._sparklines: dict[_Shape, list[tuple[str, str]]] = {}
+        """Those of a table that look alike: where each stands, and where its numbers do."""
         base = {"font_name": "Arial", "font_size": 10}
         header = {**base, "bold": True, "bg_color": HEADER, "bottom": 1}
         self._headers = {
@@ -133,11 +144,13 @@ class _Writer:
         sheet.fit_to_pages(1, 0)
         widths: dict[int, int] = {}
         row = 0
+        self._sparklines.clear()
         for section in table.sections:
             row = self._write_section(sheet, section, row)
             for place, column in _placed(section.columns):
                 if column.span == 1:
                     widths[place] = max(widths.get(place, 0), column.width)
+        self._add_sparklines(sheet)
         for place, width in widths.items():
             sheet.set_column(place, place, width)
         first = table.sections[0]
@@ -201,12 +214,9 @@ class _Writer:
                     sheet.write_url(row, place, _link_to(target), style)
                 sheet.write_number(row, place, stored(value, cell.format), style)
             case Bars():
-                self._add_sparkline(sheet, row, place, cell.fractions, {"type": "column", "min": 0, "max": 1})
+                self._note_sparkline(row, place, cell.fractions, _Shape("column", 0, 1))
             case Spark():
-                limits = {"min": cell.low, "max": cell.high}
-                shape: dict[str, object] = {"type": cell.style}
-                shape |= {name: at for name, at in limits.items() if at is not None}
-                self._add_sparkline(sheet, row, place, cell.values, shape)
+                self._note_sparkline(row, place, cell.values, _Shape(cell.style, cell.low, cell.high))
             case str() if column.format == "time":
                 local = datetime.fromisoformat(cell).astimezone().replace(tzinfo=None)
                 sheet.write_datetime(row, place, local, self._style("time", "left"))
@@ -250,9 +260,7 @@ class _Writer:
             )
         return self._styles[key]
 
-    def _add_sparkline(
-        self, sheet: Worksheet, row: int, place: int, values: Sequence[float | None], shape: dict[str, object]
-    ) -> None:
+    def _note_sparkline(self, row: int, place: int, values: Sequence[float | None], shape: _Shape) -> None:
         """A sparkline draws cells: its numbers go into a row of the hidden tab."""
         if self._curves is None:
             self._curves = self._workbook.add_worksheet(self._curves_name)
@@ -261,11 +269,17 @@ class _Writer:
                 self._curves.write_number(self._curve_rows, at, value)
         source = xl_range_abs(self._curve_rows, 0, self._curve_rows, max(len(values) - 1, 0))
         self._curve_rows += 1
-        where = {
-            "location": xl_rowcol_to_cell(row, place),
-            "range": f"{_quoted(self._curves_name)}!{source}",
-        }
-        sheet.add_sparkline(row, place, where | shape | {"series_color": ACCENT})
+        where = xl_rowcol_to_cell(row, place), f"{_quoted(self._curves_name)}!{source}"
+        self._sparklines.setdefault(shape, []).append(where)
+
+    def _add_sparklines(self, sheet: Worksheet) -> None:
+        """Those that look alike in one call, of which each takes milliseconds."""
+        for shape, alike in self._sparklines.items():
+            options: dict[str, object] = {"type": shape.style, "series_color": ACCENT}
+            options |= {"location": [place for place, _ in alike], "range": [numbers for _, numbers in alike]}
+            limits = {"min": shape.low, "max": shape.high}
+            options |= {name: at for name, at in limits.items() if at is not None}
+            sheet.add_sparkline(0, 0, options)
 
     def _add_heat(self, sheet: Worksheet, section: Section, first_row: int) -> None:
         heated = [place for place, column in _placed(section.columns) if column.heat]

@@ -2,23 +2,21 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Row
+from backend.database import Moment
 from backend.times import now
 
-
-class _Outgoing(Row):
-    __tablename__ = "outbox"
-    tab: Mapped[str] = mapped_column(primary_key=True)
-    content: Mapped[str | None]
-    version: Mapped[str]
-    put_at: Mapped[datetime]
+_OUTBOX = sa.table(
+    "outbox",
+    sa.column("tab", sa.Text),
+    sa.column("content", sa.Text),
+    sa.column("version", sa.Text),
+    sa.column("put_at", Moment),
+)
 
 
 class Outgoing(BaseModel):
@@ -44,11 +42,11 @@ class Outbox:
         with self._database.begin() as connection:
             for tab, content in contents.items():
                 row = {"tab": tab, "content": content, "version": secrets.token_hex(8), "put_at": at}
-                connection.execute(insert(_Outgoing).values(row).on_conflict_do_update(["tab"], set_=row))
+                connection.execute(insert(_OUTBOX).values(row).on_conflict_do_update(["tab"], set_=row))
 
     def waiting(self) -> list[Outgoing]:
         """The tabs that are not published yet, in the order in which they were put."""
-        query = sa.select(_Outgoing).order_by(_Outgoing.put_at, _Outgoing.tab)
+        query = sa.select(_OUTBOX).order_by(_OUTBOX.c.put_at, _OUTBOX.c.tab)
         with self._reading.connect() as connection:
             return [
                 Outgoing(tab=row.tab, content=row.content, version=row.version)
@@ -60,5 +58,5 @@ class Outbox:
         with self._database.begin() as connection:
             for item in published:
                 connection.execute(
-                    sa.delete(_Outgoing).where(_Outgoing.tab == item.tab, _Outgoing.version == item.version)
+                    sa.delete(_OUTBOX).where(_OUTBOX.c.tab == item.tab, _OUTBOX.c.version == item.version)
                 )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from backend.database import open_database
 from backend.probe.snapshot import Snapshot
 from backend.servers.history import STEP, History
-from backend.servers.readings import Readings, _Snapshot
+from backend.servers.readings import _SNAPSHOTS, Readings
 from backend.times import floor, now
 
 
@@ -37,7 +37,7 @@ def test_a_reading_that_cannot_be_read_costs_itself_alone(database: sa.Engine) -
         for hours, content in ((0, "{"), (2, "{}"), (8, '{"server": "gpu1", "at": "soon"}'))
     ]
     with database.begin() as connection:
-        connection.execute(sa.insert(_Snapshot), rows)
+        connection.execute(sa.insert(_SNAPSHOTS), rows)
     assert readings.between("gpu1", begin) == good
     history = History(database, readings, ["gpu1"], 15)
     history.summarize(now())

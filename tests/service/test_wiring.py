@@ -11,8 +11,9 @@ import pytest
 from backend.database import SCHEMA, look_into
 from backend.errors import InvalidError, UnavailableError
 from backend.service import wiring
+from backend.service.google import open_google
 from backend.service.lock import only_backend
-from backend.service.wiring import Sheetrack, open_google
+from backend.service.wiring import Sheetrack
 from backend.settings import GoogleSettings, Home
 from tests.google.server import SheetsServer
 from tests.old_database import database_of
