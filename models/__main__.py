@@ -293,17 +293,19 @@ def figures(
 @click.argument("run_folder", type=PATH)
 @click.argument("data")
 def evaluate(run_folder: Path, data: str) -> None:
-    """Tests a finished run on the folder of words DATA, keeps that with the run, and prints it as JSON."""
-    from models.training.trained import evaluate_on  # noqa: PLC0415
-
+    """Tests a finished run on the folder of words DATA, and keeps that with the run."""
     with _bar() as progress:
-        bar = progress.add_task("reading clips")
-        evaluation = evaluate_on(
-            RunFolder(run_folder.absolute()),
-            data,
-            lambda done, of: progress.update(bar, completed=done, total=of),
-        )
-    click.echo(evaluation.model_dump_json(indent=1))
+        bar, lines = progress.add_task("testing", total=None), _Lines()
+
+        def report(done: int, of: int) -> None:
+            progress.update(bar, description="reading clips", completed=done, total=of)
+            lines.tell(f"{done:,} of {of:,} clips read")
+            if done == of:
+                progress.update(bar, description="asking the network", total=None)
+
+        from models.training.trained import evaluate_on  # noqa: PLC0415
+
+        evaluate_on(RunFolder(run_folder.absolute()), data, report)
 
 
 @main.command()

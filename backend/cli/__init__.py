@@ -8,43 +8,42 @@ from importlib import import_module
 import click
 
 from backend.errors import SheetrackError, full_disk, is_full_disk, note_failure
-from backend.settings import Home
 from backend.text import visible
 
 COMMANDS = {
-    "demo": "serve",
-    "up": "serve",
-    "agent": "agent",
-    "status": "look",
-    "maintenance": "maintenance",
-    "confirm-gpus": "maintenance",
-    "architectures": "architectures",
-    "data": "train",
-    "train": "train",
-    "launch": "train",
-    "jobs": "look",
-    "logs": "logs",
-    "cancel": "train",
-    "first": "train",
-    "override": "train",
-    "resume": "train",
-    "sweep": "sweep",
-    "results": "results",
-    "leaderboard": "results",
-    "runs": "runs",
-    "fetch": "fetch",
-    "record": "record",
-    "evaluate": "network",
-    "predict": "network",
-    "compare": "compare",
-    "explain": "explain",
-    "figures": "train",
-    "brain": "brain",
-    "export": "export",
-    "doctor": "look",
-    "connect": "connect",
+    "demo": ("serve", "Shows the whole path, on synthetic speech."),
+    "up": ("serve", "Serves the page, reads the servers, runs the queue."),
+    "agent": ("agent", "Serves the readings of this server to the backend."),
+    "status": ("look", "Shows every server as it is now, the best to take first."),
+    "maintenance": ("maintenance", "Closes a server, or opens it again."),
+    "confirm-gpus": ("maintenance", "Confirms that missing GPUs of a server are gone."),
+    "architectures": ("architectures", "Lists the networks with their parameters."),
+    "data": ("train", "Prepares data sets and tells what is in a folder."),
+    "train": ("train", "Trains here, in the foreground."),
+    "launch": ("train", "Queues a training, or a program of your own."),
+    "jobs": ("look", "Shows which jobs run, which wait and why, which ended."),
+    "logs": ("logs", "Shows what a job writes, wherever it runs."),
+    "cancel": ("train", "Ends a job and all its processes."),
+    "first": ("train", "Lets a job overtake all jobs that wait."),
+    "override": ("train", "Lets a job run in spite of reservations."),
+    "resume": ("train", "Queues a job again, from its checkpoint."),
+    "sweep": ("sweep", "Queues a grid of trainings, or draws them at random."),
+    "results": ("results", "Shows the finished runs, the newest first."),
+    "leaderboard": ("results", "Shows published and measured accuracies, the best first."),
+    "runs": ("runs", "Stars, names, notes; the archive and the bin."),
+    "fetch": ("fetch", "Brings the checkpoint of a run from its server."),
+    "record": ("record", "Puts a result from anywhere into the sheet."),
+    "evaluate": ("network", "Tests the network of a run on other data."),
+    "predict": ("network", "Tells which words the network of a run hears."),
+    "compare": ("compare", "Compares two runs, or several, or published results."),
+    "explain": ("explain", "Says what the network of a run hears, keeps and needs."),
+    "figures": ("train", "Draws the pictures of a run again, also for print."),
+    "brain": ("brain", "Maps networks to brain data."),
+    "export": ("export", "Writes all tabs into an .xlsx file, or a network as ONNX."),
+    "doctor": ("look", "Checks everything that is needed, and names what to do."),
+    "connect": ("connect", "Connects Sheetrack with what the lab uses already."),
 }
-"""Every command and the module that holds it, in the order in which help lists them."""
+"""Every command with the module that holds it and what it does, in the order in which help lists them."""
 
 
 PREFIX = "error: "
@@ -66,9 +65,15 @@ class Commands(click.Group):
             )
             raise click.UsageError(f"There is no command {cmd_name!r}.{hint}", ctx)
         command: click.Command = getattr(
-            import_module(f"backend.cli.{COMMANDS[cmd_name]}"), cmd_name.replace("-", "_")
+            import_module(f"backend.cli.{COMMANDS[cmd_name][0]}"), cmd_name.replace("-", "_")
         )
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Imports no command, which would take a second."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
 @click.command(
@@ -116,6 +121,8 @@ def _sentence(error: Exception) -> str:
         from backend.database import database_error  # noqa: PLC0415
 
         return str(database_error(error))
+    from backend.settings import Home  # noqa: PLC0415 - `--help` does not pay for it
+
     return f"{note_failure(error, Home().failure_file)} Please report it."
 
 

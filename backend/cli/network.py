@@ -6,13 +6,14 @@ import click
 from pydantic import TypeAdapter
 
 from backend.cli.show import as_json, say, show_json, show_table
-from backend.cli.train import run_folder
+from backend.cli.train import run_folder, run_models
 from backend.jobs.models_cli import ask
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from backend.sheets.table import Column, Section, Spark, Table, Text
 from backend.tabs.run_sections import matrix_section
-from models.result import Evaluation, Heard
+from models.result import Heard
+from models.run_reader import read_evaluations
 
 _HEARD = TypeAdapter(list[Heard])
 _SHOWN_WORDS = 3
@@ -30,9 +31,9 @@ def evaluate(*, run: str, data: str, is_json: bool) -> None:
     """
     sheetrack = Sheetrack()
     folder = run_folder(sheetrack.home, run)
-    evaluation = Evaluation.model_validate_json(
-        ask("evaluate", str(folder.path), data, timeout_seconds=86_400)
-    )
+    say(f"Testing {run} on {data}", err=True)
+    run_models("evaluate", str(folder.path), data)
+    evaluation = read_evaluations(folder)[-1]
     sheetrack.display.show_results(changed={run})
     if is_json:
         show_json(evaluation)
@@ -53,6 +54,7 @@ def evaluate(*, run: str, data: str, is_json: bool) -> None:
 def predict(*, run: str, files: tuple[str, ...], is_json: bool) -> None:
     """Tells which words the network of RUN hears in recordings, with probabilities and the waveform."""
     folder = run_folder(Home(), run)
+    say(f"Asking the network of {run} about {len(files)} recording{'' if len(files) == 1 else 's'}", err=True)
     heard = _HEARD.validate_json(ask("predict", str(folder.path), "--", *files))
     if is_json:
         show_json(heard)
@@ -96,6 +98,7 @@ def write_network(run: str, file: Path) -> None:
         UnavailableError: the exporter is not installed.
     """
     folder = run_folder(Home(), run)
+    say(f"Writing the network of {run}", err=True)
     ask("onnx", str(folder.path), str(file.absolute()))
     say(
         f"{file}: clips (batch, samples) in, scores (batch, words) out; words and sample_rate are in its metadata",

@@ -1,17 +1,19 @@
 """What the tabs about jobs and results show, made from what is stored."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backend.errors import NotFoundError
 from backend.jobs.marks import Mark
 from backend.jobs.result import BrokenResult, Result
 from backend.jobs.store import JobStore
 from backend.jobs.sweep import SweepView
-from backend.servers.week import WEEK, Week
 from backend.settings import Home
 from backend.sheets import StoredSheet
 from backend.sheets.table import Picture, Table
@@ -30,7 +32,6 @@ from backend.tabs.names import (
     run_tab,
 )
 from backend.tabs.publisher import Publisher
-from backend.tabs.report import report_table
 from backend.tabs.results import archive_table, results_table
 from backend.tabs.run import run_table, unreadable_run_table
 from backend.tabs.sweeps import FineTuning
@@ -41,6 +42,9 @@ from models.program_reader import read_any_run
 from models.result import BrokenFile, ProgramResult
 from models.run_folder import RunFolder
 from models.run_reader import BrokenRunError
+
+if TYPE_CHECKING:
+    from backend.servers.week import Week
 
 SHOWN_FINISHED_JOBS = 100
 SHOWN_COMPARISONS = 10
@@ -162,11 +166,15 @@ class Display:
 
     def show_report(self, weeks: Sequence[Week]) -> None:
         """Publishes the tab of the last weeks, the newest first."""
+        from backend.tabs.report import report_table  # noqa: PLC0415 - as in `waits_seconds`
+
         waits = {f"{week.since:%Y-%m-%d}": self.waits_seconds(week) for week in weeks}
         self._publisher.publish([report_table(weeks, waits)])
 
     def waits_seconds(self, week: Week) -> list[float]:
         """For how long each job that started in that week had waited."""
+        from backend.servers.week import WEEK  # noqa: PLC0415 - `sheetrack jobs` does not pay for all of the history
+
         return self._store.waits_seconds(week.since, week.since + WEEK)
 
     def show_comparison(self, table: Table) -> None:

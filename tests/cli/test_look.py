@@ -1,5 +1,7 @@
 """Commands that only look, beside a backend or without one."""
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -67,3 +69,15 @@ def test_networks_are_listed_short_and_whole(home: Home) -> None:
     assert len(run_here("architectures", "--all").stdout.splitlines()) == 1 + len(
         data(run_here("architectures", "--json"))
     )
+
+
+def test_help_imports_no_command() -> None:
+    listed = """
+import sys
+from backend.cli import sheetrack
+sheetrack.main(["--help"], standalone_mode=False)
+print([name for name in sys.modules if name.startswith("backend.cli.") or name in ("pydantic", "sqlalchemy")])
+"""
+    shown = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True).stdout
+    assert "  confirm-gpus   Confirms that missing GPUs of a server are gone.\n" in shown
+    assert shown.endswith("[]\n")

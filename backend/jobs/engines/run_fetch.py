@@ -48,7 +48,7 @@ def _known(folder: RunFolder) -> list[Path]:
     return [
         folder.recipe_file, folder.command_file, folder.environment_file, folder.history_file,
         folder.progress_file, folder.predictions_file, folder.analysis_file, folder.filters_file,
-        folder.log_file, folder.result_file, folder.checkpoint_file,
+        folder.log_file, folder.result_file, folder.checkpoint_file, folder.start_file, folder.architecture_file,
     ]  # fmt: skip
 
 
