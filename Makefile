@@ -8,13 +8,14 @@ PORT ?= 8000
 LOWEST_TESTS := tests/api tests/notifications tests/sheets tests/test_agent.py tests/probe/test_host.py \
   tests/servers/test_history.py tests/servers/test_poller.py tests/servers/test_status.py
 
-.PHONY: help install bench demo drill test check lowest format setup clean
+.PHONY: help install bench bench-gpu demo drill test check lowest format setup clean
 
 help:
 	@echo "make install       .venv with what is needed to serve and to train"
 	@echo "make demo          synthetic speech, a training, the page (EXIT=1: stop when trained; PORT=8000)"
 	@echo "make drill         40 jobs while everything around them is killed and stopped (SEED=7 repeats one)"
 	@echo "make bench         clips a second that are trained here, beside plain PyTorch"
+	@echo "make bench-gpu     the same on a GPU (DATA=folder of words)"
 	@echo "make test          every check and test"
 	@echo "make check         format, lint, types, layers"
 	@echo "make lowest        tests with the oldest versions of all dependencies"
@@ -30,6 +31,9 @@ drill: $(VENV)/.ready-dev
 
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/training.py $(ARGS)
+
+bench-gpu: $(VENV)/.ready
+	$(BIN)/python benchmarks/gpu.py $(DATA) $(ARGS)
 
 # A third of the time of a test is waiting, so three run on two cores.
 test: check

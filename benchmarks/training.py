@@ -21,10 +21,9 @@ from torch.nn import functional
 
 from models.architecture_table import ARCHITECTURES
 from models.architectures import build
-from models.architectures.convolution import Convolution
+from models.architectures.convolution import Block, Convolution
 from models.architectures.cost import mflop_per_clip
 from models.architectures.fused import keep_memory, library
-from models.architectures.separable import Separable
 
 BATCH = 64
 PROCESSES = multiprocessing.get_context("spawn")
@@ -153,8 +152,8 @@ def main(networks: tuple[str, ...], threads: int, rounds: int) -> None:
 def measure(name: str, threads: int, rounds: int, rate: float) -> None:
     network = build(name, WORDS, None, 0.5, batch_norm=False)
     floor = rate * 1e3 / (3 * mflop_per_clip(network))
-    # A network of separable convolutions has no form of plain layers with the same result.
-    has_peer = not any(isinstance(module, Separable) for module in network.modules())
+    # Others than the published families have no form of plain layers with the same result.
+    has_peer = all(type(module) is Convolution for module in network.modules() if isinstance(module, Block))
     contenders = [Contender(name, threads, is_plain=is_plain) for is_plain in (False, True)[: 1 + has_peer]]
     for _ in range(rounds):
         for contender in contenders:

@@ -24,6 +24,8 @@ ARCHITECTURES = {
     "vgg": Architecture("vgg", 16, range(2, 17, 2)),
     "sep96": Architecture("separable", 8, range(1, 10)),
     "sep512": Architecture("separable", 8, range(1, 10)),
+    "bc64": Architecture("broadcast", 13, range(1, 14)),
+    "bc192": Architecture("broadcast", 13, range(1, 14)),
 }
 
 SOURCES = Path(__file__).with_name("architectures")

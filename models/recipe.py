@@ -39,6 +39,15 @@ class Recipe(BaseModel):
     augmentation: Annotated[
         Literal["none", "light", "strong"], Field(description="How training clips are varied")
     ] = "light"
+    label_smoothing: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=0.5,
+            allow_inf_nan=False,
+            description="Share of a clip's label that all words get, so that wrong labels count less",
+        ),
+    ] = 0.0
     precision: Annotated[
         Literal["float32", "bfloat16"], Field(description="bfloat16 is faster where the processor has it")
     ] = "float32"

@@ -38,11 +38,11 @@ _PATIENCE_SECONDS = 30
 
 DEMO = {
     "name": "demonstration",
-    **preset("small"),
+    **preset("fast"),
     "epochs": 12,
     "batch_size": 32,
 }
-"""The recipe of the demonstration without its data: the small preset in the time that a demonstration may take."""
+"""The recipe of the demonstration without its data: the fastest preset in the time that a demonstration may take."""
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""The one building block of every family."""
+"""The building block of the families."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,11 @@ from torch.nn import functional
 from models.architectures.fused import fits, fused, fused_norm
 
 
-class Convolution(nn.Module):
+class Block(nn.Module):
+    """A layer as people count them: whoever looks at a network looks at its blocks, and not into them."""
+
+
+class Convolution(Block):
     """Convolution, batch norm if asked for, max pool if asked for, ReLU.
 
     A one-dimensional convolution, computed as a two-dimensional one of height 1: in the channels-last

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.architecture_table import NetworkSize, Table, sources_hash, unmeasured
 from models.architectures import build, own
+from models.architectures.broadcast import Broadcast
 from models.architectures.convolution import Convolution
 from models.data.audio import SAMPLES
 from models.published import PARAMETERS
@@ -147,9 +148,13 @@ def _limited(seconds: int) -> Iterator[None]:
 
 def _last_layer(network: nn.Module) -> str:
     """The deepest convolution as the lab writes it: `CONV(taps, channels)`; empty where there is none."""
-    layers = [module for module in network.modules() if isinstance(module, (Convolution, nn.Conv1d))]
+    layers = [
+        module for module in network.modules() if isinstance(module, (Convolution, Broadcast, nn.Conv1d))
+    ]
     if not layers:
         return ""
     last = layers[-1]
+    if isinstance(last, Broadcast):
+        return f"CONV({last.over_time.kernel_size[1]}, {last.outputs})"
     channels, _, taps = (last.filters if isinstance(last, Convolution) else last.weight).shape
     return f"CONV({taps}, {channels})"

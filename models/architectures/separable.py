@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 from models.architectures.convolution import Convolution, Network, need
 from models.architectures.fused import channel_filters, fits_channels
@@ -54,27 +55,29 @@ class FilterBank(Convolution):
     averaged over a frame.
     """
 
-    def __init__(self, batch_norm: bool) -> None:
-        super().__init__(1, 2 * BANDS, TAPS, pool=FRAME)
+    def __init__(self, batch_norm: bool, taps: int = TAPS, step: int = STEP) -> None:
+        """Args: taps: of a filter; step: samples between two of its outputs."""
+        super().__init__(1, 2 * BANDS, taps, pool=FRAME)
         self.convolution = nn.Conv2d(
-            1, 2 * BANDS, (1, TAPS), stride=(1, STEP), padding=(0, (TAPS - STEP) // 2), bias=False
+            1, 2 * BANDS, (1, taps), stride=(1, step), padding=(0, (taps - step) // 2), bias=False
         )
-        self.convolution.weight = nn.Parameter(_gabor_filters()[:, None, None])
+        self.convolution.weight = nn.Parameter(Gabor(taps)(_bands())[:, None, None])
         self.norm = nn.BatchNorm2d(BANDS) if batch_norm else nn.Identity()
 
     @property
     def filters(self) -> Tensor:
-        """The first filter of each band, (BANDS, 1, TAPS)."""
+        """The first filter of each band, (BANDS, 1, taps)."""
         return super().filters[:BANDS]
 
     def forward(self, signal: Tensor) -> Tensor:
         bank = self.convolution
+        step, padding = bank.stride[1], int(bank.padding[1])
         if bank._forward_hooks:  # noqa: SLF001 - what is attached wants the layer's own call
             outputs = bank(signal)[:, :, 0]
         else:  # in this form, and not as channels last, more than twice as fast
             sound, filters = signal.flatten(1)[:, None], bank.weight.flatten(1)[:, None]
-            outputs = functional.conv1d(sound, filters, None, STEP, (TAPS - STEP) // 2)
-        steps = FRAME // STEP
+            outputs = functional.conv1d(sound, filters, None, step, padding)
+        steps = FRAME // step
         frames = outputs.shape[-1] // steps
         power = outputs[..., : frames * steps].square()
         by_frame = power.reshape(len(signal), 2, BANDS, 1, frames, steps)
@@ -82,6 +85,14 @@ class FilterBank(Convolution):
         # About -1 to 1 from a quiet to a loud band, so that it trains without batch norm too.
         logarithm: Tensor = self.norm((energy + FLOOR).log() / 6 + 1)
         return logarithm
+
+
+class GaborBank(FilterBank):
+    """A filter bank that learns the middle and the width of each band alone: two parameters, and longer filters."""
+
+    def __init__(self, batch_norm: bool) -> None:
+        super().__init__(batch_norm, taps=320, step=80)
+        parametrize.register_parametrization(self.convolution, "weight", _AsWeights(320), unsafe=True)
 
 
 class Separable(Convolution):
@@ -113,14 +124,40 @@ class Separable(Convolution):
         return functional.avg_pool2d(out, (1, self.pool)) if self.pool > 1 else out
 
 
-def _gabor_filters() -> Tensor:
-    """The cosines, then the sines, (2 * BANDS, TAPS)."""
+def _bands() -> Tensor:
+    """The middle and the width in kHz of bands evenly spaced in mel, (BANDS, 2)."""
     hz = hertz(np.linspace(mel(60), mel(7600), BANDS + 2))
-    middle, width = hz[1:-1, None], (hz[2:, None] - hz[:-2, None]) / 2
-    times = (np.arange(TAPS) - (TAPS - 1) / 2) / RATE_HZ
-    # A Gaussian band as wide at half its power as its neighbours' middles are apart; a gain of 1 in the middle.
-    deviation = math.sqrt(math.log(2)) / (math.pi * width)
-    window = np.exp(-0.5 * (times / deviation) ** 2)
-    window /= window.sum(1, keepdims=True)
-    phase = 2 * math.pi * middle * times
-    return torch.tensor(np.concatenate([window * np.cos(phase), window * np.sin(phase)]), dtype=torch.float32)
+    # As wide at half its power as its neighbours' middles are apart.
+    return torch.tensor(np.stack([hz[1:-1], (hz[2:] - hz[:-2]) / 2], 1) / 1000, dtype=torch.float32)
+
+
+class Gabor(nn.Module):
+    """The filters of bands: (bands, 2), middle and width in kHz, to cosines and then sines (2 * bands, taps).
+
+    A Gaussian band has half its power at its width, and a gain of 1 in its middle.
+    """
+
+    times_ms: Tensor
+
+    def __init__(self, taps: int) -> None:
+        super().__init__()
+        times = (torch.arange(taps) - (taps - 1) / 2) * (1000 / RATE_HZ)
+        self.register_buffer("times_ms", times, persistent=False)
+
+    def forward(self, bands: Tensor) -> Tensor:
+        middle, width = bands[:, :1], bands[:, 1:].abs().clamp(min=0.01)  # 10 Hz at least
+        deviation = math.sqrt(math.log(2)) / (math.pi * width)
+        window = torch.exp(-0.5 * (self.times_ms / deviation) ** 2)
+        window = window / window.sum(1, keepdim=True)
+        phase = 2 * math.pi * middle * self.times_ms
+        return torch.cat([window * phase.cos(), window * phase.sin()])
+
+
+class _AsWeights(Gabor):
+    """The same as the weights of a convolution, whose parameters the bands become."""
+
+    def forward(self, bands: Tensor) -> Tensor:
+        return super().forward(bands)[:, None, None]
+
+    def right_inverse(self, _weights: Tensor) -> Tensor:
+        return _bands()

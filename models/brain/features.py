@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.architectures import build_for
-from models.architectures.convolution import Convolution, Network
+from models.architectures.convolution import Block, Convolution, Network
 from models.architectures.own import OwnError
 from models.brain.errors import BrainError
 from models.brain.sounds import RATE_HZ
@@ -156,13 +156,13 @@ def series(
 
 def _windowed(network: nn.Module, sound: Floats, rate_hz: int, samples: int) -> Iterator[Series]:
     """The outputs of convolutions and dense layers, means over windows of a second that overlap by half."""
-    layers = [layer for layer in network.modules() if isinstance(layer, (Convolution, nn.Conv1d, nn.Linear))]
+    layers = [layer for layer in network.modules() if isinstance(layer, (Block, nn.Conv1d, nn.Linear))]
     padded = np.pad(sound, (0, max(0, samples - len(sound)))).astype(np.float32)
     starts = np.arange(0, len(padded) - samples + 1, samples // 2)
     found: dict[nn.Module, list[Floats]] = {}
 
     def collect(layer: nn.Module, _inputs: object, output: Tensor) -> None:
-        signal = output if isinstance(layer, (Convolution, nn.Linear)) else torch.relu(output)
+        signal = output if isinstance(layer, (Block, nn.Linear)) else torch.relu(output)
         # (1, channels, ..., time), or (1, ..., units) of a dense layer
         means = (
             signal.reshape(-1, signal.shape[-1]).mean(0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from models.architectures.convolution import Convolution
+from models.architectures.convolution import Block
 from models.data.audio import SAMPLES
 from models.explain.fields import receptive_fields
 from models.explain.outputs import collecting
@@ -43,21 +43,21 @@ class Layer:
 def find_layers(network: nn.Module) -> list[Layer]:
     """The convolutions over time in the order in which they run, with their receptive fields.
 
-    A `Convolution` with its pool and ReLU is one; so is any other one- or two-dimensional convolution whose
+    A `Block`, such as a convolution with its pool and ReLU, is one; so is any other one- or two-dimensional convolution whose
     output is a curve over time for each channel. A layer that runs twice counts once.
     """
     network.eval()
     inside = {
         id(part)
         for module in network.modules()
-        if isinstance(module, Convolution)
+        if isinstance(module, Block)
         for part in module.modules()
         if part is not module
     }
     candidates: dict[nn.Module, str] = {
         module: name
         for name, module in network.named_modules()
-        if isinstance(module, (Convolution, nn.Conv1d, nn.Conv2d)) and id(module) not in inside
+        if isinstance(module, (Block, nn.Conv1d, nn.Conv2d)) and id(module) not in inside
     }
     ran: dict[nn.Module, Tensor] = {}
     with collecting(list(candidates), ran.setdefault):

@@ -18,8 +18,8 @@ class Batches:
         labels = np.repeat(clips.labels, np.diff(clips.first))
         self.labels = torch.from_numpy(labels).to(device)
 
-    def get(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    def get(self, indices: NDArray[np.int64] | Tensor) -> tuple[Tensor, Tensor]:
         """Windows (batch, samples) of float samples in -1 to 1, and their labels (batch,)."""
-        index = torch.from_numpy(indices).to(self._device)
-        sound = torch.from_numpy(self.clips.audio[indices]) if self._held is None else self._held[index]
+        index = torch.as_tensor(indices, device=self._device)
+        sound = torch.from_numpy(self.clips.audio[index.numpy()]) if self._held is None else self._held[index]
         return sound.float() / 32768, self.labels[index]

@@ -9,10 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from models.data.augment import augment
 from models.data.clips import Clips
 from models.recipe import Recipe
 from models.result import Epoch
@@ -23,6 +20,7 @@ from models.training.checkpoint import Checkpoint
 from models.training.errors import TrainingError
 from models.training.evaluate import evaluate
 from models.training.progress import Reporter, Silent
+from models.training.step import Step
 from models.training.team import Team
 
 
@@ -47,34 +45,20 @@ class Loop:
         self._training, _ = batches.clips.windows(training_clips(batches.clips, recipe))
         self._validation = batches.clips.of("validation", full_length_only=recipe.full_length_only)
         self._steps = math.ceil(len(self._training) / recipe.batch_size)
-        self._optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate)
         self._checkpoint = Checkpoint.read(folder, batches.clips.hash, recipe)
         is_begun = self._checkpoint.epoch > self._checkpoint.parents_epochs
         if self._checkpoint.epoch:
             network.load_state_dict(self._checkpoint.network)
-            self._optimizer.load_state_dict(self._checkpoint.optimizer)
-            for group in self._optimizer.param_groups if not is_begun else ():
-                group["lr"] = recipe.learning_rate
-        self._schedule = self._new_schedule()
-        if self._schedule and is_begun:
-            # The schedule has moved the learning rate to its start.
-            self._optimizer.load_state_dict(self._checkpoint.optimizer)
-            self._schedule.load_state_dict(self._checkpoint.schedule)
         self._team = team
-        self._joined = team.joined(network)
+        total_steps = self._steps * (recipe.epochs - self._checkpoint.parents_epochs)
+        self._step = Step(recipe, network, batches, team, total_steps=total_steps)
+        if self._checkpoint.epoch:
+            self._step.go_on(self._checkpoint.optimizer, self._checkpoint.schedule if is_begun else {})
         # The file may lack its last line, or have it cut off: the checkpoint is written before it.
         if team.is_first:
             if not is_begun:
                 snapshots.write(folder.start_file, network)
             write_atomically(folder.history_file, "".join(map(_line, self._checkpoint.history)))
-
-    def _new_schedule(self) -> LRScheduler | None:
-        total = self._steps * (self._recipe.epochs - self._checkpoint.parents_epochs)
-        # A cycle of a single step would be its end, where the learning rate is almost 0.
-        if self._recipe.schedule == "constant" or total == 1:
-            return None
-        # Adam's own momentum stays as published; only the learning rate moves.
-        return OneCycleLR(self._optimizer, self._recipe.learning_rate, total, cycle_momentum=False)
 
     def run(self) -> Checkpoint:
         """Trains the epochs that are left and puts the best weights into the network.
@@ -92,8 +76,7 @@ class Loop:
             checkpoint.history.append(entry)
             checkpoint.epoch = epoch
             checkpoint.network = self._network.state_dict()
-            checkpoint.optimizer = self._optimizer.state_dict()
-            checkpoint.schedule = self._schedule.state_dict() if self._schedule else {}
+            checkpoint.optimizer, checkpoint.schedule = self._step.state()
             if entry["validation_accuracy"] > checkpoint.best_accuracy:
                 checkpoint.best_accuracy = entry["validation_accuracy"]
                 checkpoint.best_epoch = epoch
@@ -158,27 +141,10 @@ class Loop:
             "train_accuracy": right.item() / len(order),
             "validation_loss": predictions.loss if math.isfinite(predictions.loss) else None,
             "validation_accuracy": predictions.accuracy(),
-            "learning_rate": self._optimizer.param_groups[0]["lr"],
+            "learning_rate": self._step.learning_rate,
             "seconds": time.monotonic() - began,
             "clips_per_second": len(order) / trained_seconds,
         }
-
-    def _step(self, chosen: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Trains on a batch; returns the summed loss and the right predictions of this process's part of it."""
-        mine, weight = self._team.share(chosen)
-        sound, labels = self._batches.get(mine)
-        sound = augment(sound, self._recipe.augmentation, self._recipe.sample_rate)
-        with torch.autocast(sound.device.type, torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
-            scores = self._joined(sound).float()
-        loss = functional.cross_entropy(scores, labels)
-        self._optimizer.zero_grad()
-        (loss * weight).backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
-        if self._schedule:
-            self._schedule.step()
-        if not weight:
-            return torch.zeros_like(loss), torch.zeros_like(loss)
-        return loss.detach() * len(mine), (scores.argmax(1) == labels).sum()
 
 
 def training_clips(clips: Clips, recipe: Recipe) -> NDArray[np.int64]:

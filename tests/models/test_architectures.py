@@ -7,9 +7,10 @@ from torch.nn import functional
 
 from models.architecture_table import ARCHITECTURES, NetworkSize, Table, resolve_depth
 from models.architectures import build
+from models.architectures.broadcast import Broadcast
 from models.architectures.convolution import Convolution
 from models.architectures.cost import mflop_per_clip, parameters, table
-from models.architectures.separable import FilterBank
+from models.architectures.separable import FilterBank, GaborBank
 from models.mel import hertz, mel
 from models.published import PARAMETERS
 from tests.models.forked import Forked
@@ -57,7 +58,9 @@ def test_every_offered_network_can_be_built_for_other_words(networks: tuple[Netw
             network = build(offered.architecture, 3, offered.depth, 0.5, offered.batch_norm)
             scores = network(torch.zeros(2, 16000))
         assert scores.shape == (2, 3)
-        assert sum(isinstance(module, Convolution) for module in network.modules()) == offered.depth
+        assert (
+            sum(isinstance(module, (Convolution, Broadcast)) for module in network.modules()) == offered.depth
+        )
         assert offered.mflop_per_clip
         assert offered.mflop_per_clip > 0
 
@@ -148,7 +151,8 @@ def test_the_command_lists_every_network_once(networks: tuple[NetworkSize, ...])
     keys = [(network.architecture, network.depth, network.batch_norm) for network in networks]
     assert len(keys) == len(set(keys)) == 2 * sum(len(one.depths) for one in ARCHITECTURES.values())
     defaults = {network.architecture: network.depth for network in networks if network.default}
-    assert defaults == {"base": 5, "ch32": 8, "ch64": 8, "ch128": 9, "vgg": 16, "sep96": 8, "sep512": 8}
+    published = {"base": 5, "ch32": 8, "ch64": 8, "ch128": 9, "vgg": 16}
+    assert defaults == published | {"sep96": 8, "sep512": 8, "bc64": 13, "bc192": 13}
 
 
 def test_the_filter_bank_hears_each_tone_in_its_band() -> None:
@@ -166,6 +170,42 @@ def test_the_filter_bank_hears_each_tone_in_its_band() -> None:
     assert np.abs(mel(loudest) - mel(tones_hz.numpy())).max() < mel(middles[1]) - mel(middles[0])
 
 
-def test_the_separable_networks_are_within_the_sizes_of_the_published_ones() -> None:
-    for small, published in (("sep96", ("ch32", 8, False)), ("sep512", ("ch128", 9, True))):
-        assert parameters(build(small, 16, None, 0.0, batch_norm=True)) <= PARAMETERS[published]
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [("sep96", ("ch32", 8, False)), ("bc64", ("ch32", 8, False)), ("sep512", ("ch128", 9, True)),
+     ("bc192", ("base", 5, False))],
+)  # fmt: skip
+def test_our_own_networks_are_within_the_sizes_of_the_published_ones(
+    name: str, published: tuple[str, int, bool]
+) -> None:
+    assert parameters(build(name, 16, None, 0.0, batch_norm=True)) <= PARAMETERS[published]
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_what_a_broadcast_block_finds_over_time_is_told_to_all_bands(*, batch_norm: bool) -> None:
+    """A change in one band and frame reaches every band, over time only as far as the taps reach."""
+    torch.manual_seed(0)
+    block = Broadcast(6, 6, step=1, apart=2, dropout=0.5, batch_norm=batch_norm).eval()
+    image = torch.rand(1, 6, 20, 30)
+    changed = image.clone()
+    changed[0, :, 3, 10] += 1
+    with torch.inference_mode():
+        moved = (block(changed) != block(image))[0].any(0)
+    assert moved[:, [8, 10, 12]].all()
+    assert moved.any(0).nonzero().flatten().tolist() == [8, 10, 12]
+
+
+def test_a_bank_that_learns_bands_begins_as_the_bank_that_learns_taps() -> None:
+    """Each band's middle and width become its filter, and a step of training moves them alone."""
+    bank = GaborBank(batch_norm=False)
+    assert [tuple(parameter.shape) for parameter in bank.parameters()] == [(40, 2)]
+    assert bank.filters.shape == (40, 1, 320)
+    spectra = np.abs(np.fft.rfft(bank.filters[:, 0].numpy(), 16000))
+    middles = hertz(np.linspace(mel(60), mel(7600), 42))[1:-1]
+    assert np.abs(spectra.argmax(1)[5:] / middles[5:] - 1).max() < 0.02
+    halves = np.full(35, 0.5)  # a cosine has the other half of its band at negative frequencies
+    np.testing.assert_allclose(spectra.max(1)[5:], halves, rtol=0.15)
+    before = next(bank.parameters()).clone()
+    bank(torch.randn(2, 1, 1, 16000)).sum().backward()
+    torch.optim.Adam(bank.parameters(), 0.01).step()
+    assert (next(bank.parameters()) != before).all()

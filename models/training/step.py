@@ -1,0 +1,114 @@
+"""One step of a training. A GPU replays it as a CUDA graph, because launching its kernels takes longer than they do."""
+
+import math
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+
+from models.data.augment import augment
+from models.recipe import Recipe
+from models.training.batches import Batches
+from models.training.team import Team
+
+_EAGER_STEPS = 3
+"""Before a step is captured: libraries measure and allocate in the first ones."""
+
+
+class Step:
+    """Optimizer and learning rate of a training; a call trains on a batch."""
+
+    def __init__(
+        self, recipe: Recipe, network: nn.Module, batches: Batches, team: Team, *, total_steps: int
+    ) -> None:
+        """Args: total_steps: of the whole schedule."""
+        self._recipe = recipe
+        self._team = team
+        self._batches = batches
+        self._device = batches.labels.device
+        self._on_gpu: dict[str, Any] = {}
+        if self._device.type == "cuda":
+            self._on_gpu = {"fused": True, "capturable": True}
+            torch.cuda.synchronize(self._device)
+            # Only work of one and the same stream, not the default one, can be captured.
+            torch.cuda.set_stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
+        self.network = team.joined(network)
+        self._optimizer = torch.optim.Adam(
+            network.parameters(), self._rate(recipe.learning_rate), **self._on_gpu
+        )
+        self._schedule: LRScheduler | None = None
+        # A cycle of a single step would be its end, where the learning rate is almost 0.
+        if recipe.schedule == "one-cycle" and total_steps > 1:
+            # Adam's own momentum stays as published; only the learning rate moves.
+            self._schedule = OneCycleLR(
+                self._optimizer, recipe.learning_rate, total_steps, cycle_momentum=False
+            )
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._eager_steps = _EAGER_STEPS if self._on_gpu and team.size == 1 else math.inf
+        self._chosen = torch.zeros(recipe.batch_size, dtype=torch.int64, device=self._device)
+        self._outputs: tuple[Tensor, Tensor] = self._chosen, self._chosen
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Of the optimizer and of the schedule, for a checkpoint."""
+        return self._optimizer.state_dict(), self._schedule.state_dict() if self._schedule else {}
+
+    def go_on(self, optimizer: dict[str, Any], schedule: dict[str, Any]) -> None:
+        """From the state in a checkpoint, maybe of another kind of device; without `schedule` from its beginning."""
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": optimizer["state"], "param_groups": groups})
+        if self._schedule and schedule:
+            self._schedule.load_state_dict(schedule)
+            for group, saved in zip(self._optimizer.param_groups, optimizer["param_groups"], strict=True):
+                group["lr"] = self._rate(float(saved["lr"]))
+
+    def _rate(self, value: float) -> float | Tensor:
+        """Where steps are replayed, it must lie where a replay reads it anew."""
+        return torch.tensor(value, device=self._device) if self._on_gpu else value
+
+    def __call__(self, chosen: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Trains on clips; returns the summed loss and the right predictions of this process's part of them.
+
+        The next call may overwrite what is returned.
+        """
+        if self._graph and len(chosen) == len(self._chosen):
+            self._chosen.copy_(torch.from_numpy(chosen))
+            self._graph.replay()
+            outputs = self._outputs
+        else:
+            mine, weight = self._team.share(chosen)
+            outputs = self._train(torch.from_numpy(mine), weight)
+            self._eager_steps -= 1
+            if not self._eager_steps:
+                self._capture()
+        if self._schedule:
+            self._schedule.step()
+        return outputs
+
+    def _capture(self) -> None:
+        """Trains nothing yet. A network that looks at its own values cannot be captured, and goes on as before."""
+        graph = torch.cuda.CUDAGraph()
+        with suppress(RuntimeError), torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+            self._outputs = self._train(self._chosen, 1.0)
+            self._graph = graph
+
+    def _train(self, chosen: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+        sound, labels = self._batches.get(chosen)
+        sound = augment(sound, self._recipe.augmentation, self._recipe.sample_rate)
+        with torch.autocast(sound.device.type, torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
+            scores = self.network(sound).float()
+        loss = functional.cross_entropy(scores, labels, label_smoothing=self._recipe.label_smoothing)
+        self._optimizer.zero_grad()
+        (loss * weight).backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        if not weight:
+            return torch.zeros_like(loss), torch.zeros_like(loss)
+        return loss.detach() * len(chosen), (scores.argmax(1) == labels).sum()
