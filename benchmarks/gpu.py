@@ -7,6 +7,7 @@ both forms are compared: they must be the same.
 import tempfile
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -19,8 +20,8 @@ from models.training import step
 from models.training.environment import device_name, prepare_torch
 from models.training.train import train
 
-CH32 = {"architecture": "ch32"}
-RECIPES = {
+CH32: dict[str, Any] = {"architecture": "ch32"}
+RECIPES: dict[str, dict[str, Any]] = {
     "ch32": CH32,
     "ch32, bfloat16, batch 256": CH32 | {"precision": "bfloat16", "batch_size": 256},
     "fast": preset("fast"),
