@@ -22,7 +22,7 @@ def launched(sidebar: Page, lab: Lab) -> Recipe:
 def test_a_preset_fills_all_that_it_says_and_the_rest_with_its_defaults(sidebar: Page, lab: Lab) -> None:
     expect(sidebar.locator("#hint")).to_contain_text("parameters")
     expect(sidebar.get_by_label("Preset").locator("option")).to_have_text(
-        ["none", "published", "small", "large"]
+        ["none", "published", "fast", "small", "large"]
     )
     sidebar.get_by_label("Network").select_option("base")
     sidebar.get_by_text("More", exact=True).click()
