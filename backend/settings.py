@@ -19,8 +19,6 @@ from models import places
 
 Model = TypeVar("Model", bound=BaseModel)
 
-"""The user of an SSH address; its host may be one of ~/.ssh/config."""
-
 
 def _web_address(address: str) -> str:
     if fault := address_fault(address):

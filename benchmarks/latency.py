@@ -67,7 +67,7 @@ def main() -> None:
             servers.write(f'[[server]]\nname = "{HERE}"\n')
         for place in (home, cluster.home):
             write_words(place.data / "tones")
-        with backend(home) as (api, _):
+        with backend(home, is_calm=True) as (api, _):
             clicked(api, HERE, home.runs)  # reads the data once
             clicked(api, SERVER, cluster.home.runs)
             seconds: dict[str, list[float]] = {"`import torch`": [], "local": [], "through Ray": []}

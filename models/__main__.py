@@ -4,14 +4,11 @@ import atexit
 import errno
 import os
 import sys
-import time
 from pathlib import Path
 from typing import NoReturn
 
 import click
 from pydantic import TypeAdapter
-from rich.console import Console
-from rich.progress import Progress, TaskID
 
 from models.architecture_table import NetworkSize
 from models.brain.commands import brain
@@ -19,13 +16,14 @@ from models.brain.errors import BrainError
 from models.command import Command
 from models.compare import CompareError
 from models.compare import compare as compare_sides
+from models.data.commands import data
 from models.data.errors import DataError
 from models.explanation import WHAT
 from models.limits import LimitError, keep_limits
 from models.own_files import unpacked
 from models.places import data_sets, home
 from models.process import command, end_with_parent, lower_priority
-from models.published import CLIPS
+from models.progress_bar import ProgressLines, progress_bar
 from models.recipe import Recipe
 from models.result import Heard
 from models.run_folder import ForeignRunError, RunFolder
@@ -33,7 +31,6 @@ from models.run_lock import VARIABLE, AlreadyTrainingError, RunLock
 from models.run_reader import BrokenRunError, read_history
 from models.training.errors import Stopped, TimedOut, TrainingError, stop_on_signals
 
-_BETWEEN_SECONDS = 8
 PATH = click.Path(path_type=Path)
 
 
@@ -147,6 +144,7 @@ def job(run: str, content: str, *, prefix: str, source: str, again: bool) -> NoR
 
 
 main.add_command(brain)
+main.add_command(data)
 
 
 @main.command()
@@ -164,96 +162,6 @@ def architecture(file: Path) -> None:
     from models.architectures.cost import own_networks  # noqa: PLC0415 - imports torch
 
     click.echo(TypeAdapter(list[NetworkSize]).dump_json(own_networks(file.absolute())))
-
-
-@main.group()
-def data() -> None:
-    """Prepares and describes data sets."""
-
-
-@data.group()
-def prepare() -> None:
-    """Makes a data set ready to train on."""
-
-
-@prepare.command()
-@click.argument("folder", type=PATH)
-@click.option(
-    "--clips-a-word", default=225, show_default=True, type=click.IntRange(25, 5000), help="Training clips."
-)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
-def synthetic(folder: Path, clips_a_word: int, seed: int) -> None:
-    """Makes synthetic speech of the sixteen words in FOLDER."""
-    from models.data.synthetic import prepare as prepare_synthetic  # noqa: PLC0415
-
-    with _bar() as progress:
-        line = progress.add_task("voices")
-        lines = _Lines()
-
-        def report(done: int, of: int) -> None:
-            progress.update(line, completed=done, total=of)
-            lines.tell(f"{done} of {of} voices have spoken")
-
-        written = prepare_synthetic(folder.absolute(), clips_a_word=clips_a_word, seed=seed, report=report)
-    click.echo(f"{folder}: synthetic speech {'written' if written else 'exists already'}")
-
-
-@prepare.command(name="speech-commands")
-@click.argument("folder", type=PATH)
-def speech_commands(folder: Path) -> None:
-    """Downloads Speech Commands v0.02 (2.4 GB) into FOLDER and reads its clips."""
-    from models.data import download  # noqa: PLC0415
-    from models.data.clips import open_clips  # noqa: PLC0415
-    from models.data.speech_commands import SPLITS, read_folder  # noqa: PLC0415
-
-    with _bar() as progress:
-        lines: dict[str, TaskID] = {}
-        told = _Lines()
-
-        def report(doing: str, done: int, total: int | None) -> None:
-            if doing not in lines:
-                lines[doing] = progress.add_task(doing)
-            progress.update(lines[doing], completed=done, total=total)
-            told.tell(f"{doing}: {done:,}{f' of {total:,}' if total else ''}")
-
-        fetched = download.prepare(folder.absolute(), report=report)
-        clips = open_clips(read_folder(folder.absolute()), lambda done, of: report("reading clips", done, of))
-    click.echo(f"{folder}: Speech Commands v0.02 {'fetched' if fetched else 'exists already'}")
-    for split in SPLITS:
-        count, published = len(clips.of(split)), CLIPS[split]
-        note = "as published" if count == published else f"published: {published:,}, {count - published:+,}"
-        click.echo(f"{split}: {count:,} clips ({note})")
-    for notice in clips.notices:
-        click.echo(f"note: {notice}")
-
-
-@data.command()
-@click.argument("folder", type=PATH)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--progress", "lines", is_flag=True, help="Print the progress as lines on stderr.")
-@click.option("--seconds", default=1.0, show_default=True, help="Of a window.")
-@click.option("--sample-rate", default=16000, show_default=True, help="Hz.")
-def describe(folder: Path, *, as_json: bool, lines: bool, seconds: float, sample_rate: int) -> None:
-    """Prints the facts of the data in FOLDER: words, clips, what is held out, what was changed or left out."""
-    from models.data.clips import open_clips  # noqa: PLC0415
-    from models.data.describe import describe as described  # noqa: PLC0415
-    from models.data.speech_commands import find, read_folder  # noqa: PLC0415
-
-    with _bar() as progress:
-        bar = progress.add_task("reading clips")
-
-        def report(done: int, of: int) -> None:
-            progress.update(bar, completed=done, total=of)
-            if lines:
-                click.echo(f"{done} of {of} clips", err=True)
-
-        clips = open_clips(read_folder(find(str(folder))), report, rate_hz=sample_rate, seconds=seconds)
-    facts = described(clips)
-    if as_json:
-        click.echo(facts.model_dump_json(indent=1))
-        return
-    for name, value in facts.model_dump(mode="json").items():
-        click.echo(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
 
 
 @main.command()
@@ -294,8 +202,8 @@ def figures(
 @click.argument("data")
 def evaluate(run_folder: Path, data: str) -> None:
     """Tests a finished run on the folder of words DATA, and keeps that with the run."""
-    with _bar() as progress:
-        bar, lines = progress.add_task("testing", total=None), _Lines()
+    with progress_bar() as progress:
+        bar, lines = progress.add_task("testing", total=None), ProgressLines()
 
         def report(done: int, of: int) -> None:
             progress.update(bar, description="reading clips", completed=done, total=of)
@@ -348,8 +256,8 @@ def explain(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in a training, before torch is imported
     from models.explain.run import explain as explain_run  # noqa: PLC0415
 
-    with _bar() as progress:
-        line, lines = progress.add_task("reading the run"), _Lines()
+    with progress_bar() as progress:
+        line, lines = progress.add_task("reading the run"), ProgressLines()
 
         def report(doing: str, fraction: float) -> None:
             progress.update(line, description=doing, completed=round(100 * fraction))
@@ -367,24 +275,6 @@ def explain(
         click.echo(f"note: {sentence}", err=True)
     if not made:
         raise TrainingError(refused[0])
-
-
-class _Lines:
-    """Tells the progress where no terminal shows a bar: a line at most every 8 s."""
-
-    def __init__(self) -> None:
-        self._due = time.monotonic() + _BETWEEN_SECONDS
-        self._is_needed = not Console(stderr=True).is_terminal
-
-    def tell(self, line: str) -> None:
-        if self._is_needed and time.monotonic() >= self._due:
-            self._due = time.monotonic() + _BETWEEN_SECONDS
-            click.echo(line, err=True)
-
-
-def _bar() -> Progress:
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
 @main.command()

@@ -8,10 +8,10 @@ import click
 from pydantic import ValidationError
 from rich.console import Console
 
+from backend.cli.launch import data_on, wait_until_ended
 from backend.cli.recipe_options import recipe_from, recipe_options, resource_options, resources_from
 from backend.cli.show import as_json, say, show_json
 from backend.cli.table_text import print_table, table_options
-from backend.cli.train import data_on, wait_until_ended
 from backend.errors import NotFoundError
 from backend.jobs import architectures
 from backend.jobs.data_sets import data_sets

@@ -12,14 +12,19 @@ import httpx
 from backend.jobs.job import JobState
 from backend.settings import Home
 from tests.patience import PATIENCE_SECONDS, wait_until
+from tests.servers.agents import CALM
 
 
 @contextmanager
 def backend(
-    home: Home, variables: Mapping[str, str] | None = None
+    home: Home, variables: Mapping[str, str] | None = None, *, is_calm: bool = False
 ) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
-    """Serves while the block lasts, with more environment `variables`; yields a client that has its token, and the process."""
-    command = [sys.executable, "-m", "backend.cli", "up", "--port", "0"]
+    """Serves while the block lasts, with more environment `variables`; yields a client that has its token, and the process.
+
+    `is_calm`: it reads the pressure of a calm machine.
+    """
+    program = ("-c", f"{CALM}from backend.cli import main\nmain()\n") if is_calm else ("-m", "backend.cli")
+    command = [sys.executable, *program, "up", "--port", "0"]
     environment = {**os.environ, "SHEETRACK_HOME": str(home.path), **(variables or {})}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
