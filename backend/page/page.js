@@ -73,7 +73,8 @@ const comparesRuns = () => location.hash.startsWith(COMPARE);
 
 /** The tab that the address names; the first one where it names none, or something else. */
 function wanted() {
-  if (namesServer() || comparesRuns()) return tabs[0]?.name || '';
+  if (namesServer()) return tabs[0]?.name || '';
+  if (comparesRuns()) return 'Results';
   const run = wantedRun();
   return run === null ? decoded(location.hash.slice(1).split('?')[0]) || tabs[0]?.name || '' : `Run ${run}`;
 }
