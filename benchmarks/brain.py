@@ -16,7 +16,8 @@ import numpy as np
 
 from models.brain.layouts import open_data
 from models.brain.mapping import load_sounds, map_run, network_features
-from models.brain.scores import chosen_layers
+from models.brain.ridge import choose, predict
+from models.brain.scores import Floats, chosen_layers, correlation, over_splits, splits
 from models.brain.separate import Separate
 from models.brain.simulate import NOTHING, Plan, simulate
 from models.run_folder import RunFolder
@@ -36,12 +37,12 @@ def main() -> None:
     took = _timed(lambda: simulate(folder, Plan((TRUE,), snr=0.5, voxels=7694, people=8, fall=0), run))
     print(f"simulated in {took:.0f} s", flush=True)
     name = f"benchmark_{int(time.time())}"
-    began = time.monotonic()
+    began, before = time.monotonic(), time.process_time()
     mapping = map_run(
         run, folder, name=name,
         report=lambda what, done, of: print(f"{time.monotonic() - began:6.0f} s  {done} of {of}  {what}", flush=True),
     )  # fmt: skip
-    took = time.monotonic() - began
+    took, processor = time.monotonic() - began, time.process_time() - before
     with (folder / "truth.tsv").open(newline="") as file:
         truth = np.array([row["layer"] for row in csv.DictReader(file, delimiter="\t")])
     with np.load(run.brain / f"{name}.npz") as arrays:
@@ -53,12 +54,15 @@ def main() -> None:
             arrays["network.p"][:, ~real],
         )
         shuffled = arrays["shuffled.r"]
-        print(f"\n{len(layers)} layers, {len(mapping.profiles) - 1} controls: {took:.0f} s")
+        print(
+            f"\n{len(layers)} layers, {len(mapping.profiles) - 1} controls: {took:.0f} s, {processor:.0f} s of a processor"
+        )
         print(f"memory at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
         print(f"true layer chosen in {(best[real] == place).mean():.1%} of {real.sum():,} voxels at SNR 0.5")
         print(f"median R2_c of the true layer {np.median(arrays['network.value'][place, real]):.3f}")
-        for reliability, value in small.items():
-            print(f"median R2_c of the true layer at reliability {reliability}: {value:.3f}")
+        for reliability, (values, attainable) in small.items():
+            print(f"reliability {reliability}: median R2_c of the true layer {np.median(values):.3f}; "
+                  f"without noise {np.median(attainable):.3f}")  # fmt: skip
         print(f"null voxels: mean r {null_r.mean():+.4f} (layers {null_r.mean(axis=1).min():+.4f} to "
               f"{null_r.mean(axis=1).max():+.4f}), p < .05 in {(null_p < 0.05).mean():.2%}")  # fmt: skip
         print(f"shuffled sounds: mean r {shuffled.mean():+.4f} "
@@ -75,18 +79,36 @@ def main() -> None:
         print(finding)
 
 
-def _reliabilities(top: Path, run: RunFolder) -> dict[float, float]:
-    """The median R2_c of the true layer, by the correlation of single repetitions."""
-    medians = {}
-    for reliability in (0.2, 0.5, 0.9):
-        folder = top / f"reliability{reliability}"
-        simulate(folder, Plan((TRUE,), snr=reliability / (1 - reliability), voxels=500, nulls=0, fall=1), run)
+def _reliabilities(top: Path, run: RunFolder) -> dict[float, tuple[list[Floats], list[Floats]]]:
+    """By the correlation of single repetitions, for each of five sets of sounds: R2_c of the true layer, and R2 of
+    ridges with the same penalties that learn from responses without noise, which is all that a correction for noise
+    can give back."""
+    found: dict[float, tuple[list[Floats], list[Floats]]] = {each: ([], []) for each in (0.2, 0.5, 0.9)}
+    for seed in range(5):
+        folder = top / f"clean{seed}"
+        simulate(folder, Plan((TRUE,), snr=1e12, voxels=200, nulls=0, fall=1, seed=seed), run)
         data = open_data(folder)
-        features = network_features(run, "network", data, load_sounds(data), "fir")
-        responses = np.asarray(data.responses)
-        medians[reliability] = float(np.median(Separate(responses).score(np.asarray(features[TRUE])).value))
-        print(f"reliability {reliability}: median R2_c {medians[reliability]:.3f}", flush=True)
-    return medians
+        features = np.asarray(
+            network_features(run, "network", data, load_sounds(data), "fir")[TRUE], dtype=float
+        )
+        clean = np.asarray(data.responses).mean(axis=2, dtype=float)
+        for reliability, (corrected, attainable) in found.items():
+            noise = np.random.default_rng(seed).normal(size=(*clean.shape, 3))
+            noisy = clean[:, :, None] + noise * np.sqrt((1 - reliability) / reliability)
+            corrected.append(Separate(noisy).score(features).value)
+            attainable.append(_without_noise(features, noisy.mean(axis=2), clean))
+        now = ", ".join(f"{each} {np.median(values[-1]):.3f}" for each, (values, _) in found.items())
+        print(f"sounds {seed}: median R2_c at reliability {now}", flush=True)
+    return found
+
+
+def _without_noise(features: Floats, noisy: Floats, clean: Floats) -> Floats:
+    values = []
+    for train, test in splits(len(features)):
+        penalties, _ = choose(features[train], noisy[train])
+        predicted = predict(features[train], clean[train], features[test], penalties)
+        values.append(correlation(predicted, clean[test]) ** 2)
+    return over_splits(np.array(values))
 
 
 def _choices(top: Path, run: RunFolder) -> None:

@@ -132,10 +132,11 @@ class RunFolder:
     def changed(self) -> dict[str, tuple[int, int]]:
         """When each file was last changed (ns since 1970) and its size; without those that cannot be looked at."""
         changed: dict[str, tuple[int, int]] = {}
-        for file in (*self.path.glob("*"), *self.brain.glob("*.json"), *self.drawn()):
+        others = (*self.brain.glob("*.json"), *self.explanations.glob("*.json"))
+        for file in (*self.path.glob("*"), *others, *self.drawn()):
             with suppress(OSError):
                 facts = file.stat()
-                changed[file.name] = (facts.st_mtime_ns, facts.st_size)
+                changed[str(file.relative_to(self.path))] = (facts.st_mtime_ns, facts.st_size)
         return changed
 
     def log_tail(self, lines: int = 20) -> str:

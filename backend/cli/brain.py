@@ -1,9 +1,7 @@
 """The commands about brain data."""
 
 import json
-import shlex
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,11 @@ from backend.cli.show import as_json, say, show_json
 from backend.cli.train import run_folder, run_models
 from backend.errors import InvalidError, NotFoundError
 from backend.jobs.models_cli import ask
+from backend.jobs.own_command import own_command
 from backend.service.wiring import Sheetrack
 from backend.settings import this_user
 from backend.tabs.names import brain_tab
 from models.brain_result import Contrast, Mapping, mapping_names, read_mapping
-from models.command import Command
 from models.run_folder import RunFolder
 from models.run_reader import BrokenRunError
 
@@ -95,10 +93,7 @@ def map_command(
     if is_json:
         show_json(mapping)
         return
-    for finding in mapping.findings:
-        say(finding)
-    for notice in mapping.notices:
-        say(f"note: {notice}", err=True)
+    _tell(mapping)
     say(f"The tab `{brain_tab(run)}` shows it; numbers by voxel are in {new[0].with_suffix('.npz')}")
 
 
@@ -109,12 +104,7 @@ def _launch(sheetrack: Sheetrack, server: str, words: list[str]) -> None:
     if here:
         place = words.index("--data") + 1
         words[place] = str(Path(words[place]).expanduser().absolute())
-    program = [sys.executable, "-P", "-m", "backend.cli"] if here else ["sheetrack"]
-    command = Command(
-        name=f"brain map {words[0]}",
-        command=shlex.join([*program, "brain", "map", *words]),
-        folder=str(Path.cwd()) if here else "~",
-    )
+    command = own_command(["brain", "map", *words], is_here=here)
     job = sheetrack.queue.launch(server, command, this_user(), resources=resources_from(0, None))
     say(f"{job.id} is queued on {job.runs_on}: {job.work.title}")
 
@@ -143,10 +133,7 @@ def glm(*, folder: str, contrast: str, is_json: bool) -> None:
     if is_json:
         show_json(found)
         return
-    for finding in found.findings:
-        say(finding)
-    for notice in found.notices:
-        say(f"note: {notice}", err=True)
+    _tell(found)
     say(f"The tab `{brain_tab(made.id)}` shows it.")
 
 
@@ -181,3 +168,10 @@ def _read(folder: RunFolder, name: str) -> Mapping | Contrast:
     if found is None:
         raise NotFoundError(f"Run {folder.id} has no {name!r} in {folder.brain}.", "Map it again.")
     return found
+
+
+def _tell(found: Mapping | Contrast) -> None:
+    for finding in found.findings:
+        say(finding)
+    for notice in found.notices:
+        say(f"note: {notice}", err=True)

@@ -87,12 +87,14 @@ function drawProgress({ phase, epoch, epochs, fraction, loss, validation_accurac
 }
 
 /** @param {Page} page @param {string} asked */
-function drawActions({ state, mark, recipe, job, command, table }, asked) {
+function drawActions({ run, state, mark, recipe, job, command, table, files }, asked) {
   const box = make('p', '', 'actions');
   const isOver = !isActive(state);
   if (job && !isOver && state !== 'cancelling') box.append(button(asked === 'cancel' ? 'Yes, cancel it' : 'Cancel', 'cancel', 'bad'));
   if (recipe || job?.command) box.append(button('Again', 'again'));
   if (command) box.append(copyButton(command, 'Copy command'));
+  const isTrained = files.some((/** @type {any} */ { name }) => name === 'checkpoint.pt');
+  if (recipe && state === 'done' && isTrained) box.append(button('Explain', 'explain'), copyButton(`sheetrack explain all ${run}`, 'Copy its command'));
   box.append(button(mark.is_starred ? 'Take the star away' : 'Star', 'star'));
   if (table) box.append(button(mark.is_archived ? 'Out of the archive' : 'Archive', 'archive'));
   if (isOver) box.append(button('Delete', 'delete', 'bad'));

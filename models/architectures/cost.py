@@ -40,12 +40,13 @@ def _forward(network: nn.Module, samples: int = SAMPLES) -> tuple[float, Tensor]
     """The Mflop a clip, and the scores (clips, words) of no clip or one."""
     try:
         # No clip at all: the shapes are worked out and nothing is computed.
-        return _counted(network, torch.empty(0, samples))
+        return counted(network, torch.empty(0, samples))
     except RuntimeError:  # not every network takes an empty batch
-        return _counted(network, torch.zeros(1, samples))
+        return counted(network, torch.zeros(1, samples))
 
 
-def _counted(network: nn.Module, clips: Tensor) -> tuple[float, Tensor]:
+def counted(network: nn.Module, clips: Tensor) -> tuple[float, Tensor]:
+    """The Mflop a clip of what a network is given, and what it gives."""
     flop = 0
 
     def count(layer: nn.Module, _inputs: object, output: Tensor) -> None:
@@ -96,7 +97,7 @@ def own_networks(file: Path) -> list[NetworkSize]:
             for batch_norm in (False, True) if "batch_norm" in ours.takes else (False,):
                 with redirect_stdout(sys.stderr), _limited(BUILD_SECONDS):
                     built = ours.build(words=len(WORDS), depth=depth, dropout=0.0, batch_norm=batch_norm)
-                    mflop, _ = _counted(built, torch.zeros(1, SAMPLES))
+                    mflop, _ = counted(built, torch.zeros(1, SAMPLES))
                 networks.append(
                     NetworkSize(
                         architecture=name,

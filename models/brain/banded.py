@@ -1,6 +1,7 @@
 """Two feature spaces side by side in one banded ridge: what each adds to the other."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from himalaya.kernel_ridge import MultipleKernelRidgeCV
@@ -13,32 +14,36 @@ Floats = NDArray[np.floating]
 _GAMMAS = 12
 """Random weights of the two spaces that are tried, besides equal ones and each space alone."""
 _GRID = 10.0 ** np.arange(-4, 5)
+_FINE_GRID = 10.0 ** np.arange(-4, 4.5, 0.5)
+"""Of one space alone: beside another one, the weights give penalties between those of the grid."""
 _SPLITS = 4
 _FOLDS = 5
 _SEED = 20230613
 
 
-def joint(one: Floats, other: Floats, responses: Floats) -> Floats:
-    """r^2 of test sounds for each voxel, from two feature spaces with a penalty of their own for each voxel.
+def joint(spaces: Sequence[Floats], responses: Floats) -> Floats:
+    """r^2 of test sounds for each voxel, from one feature space or two with a penalty of their own for each voxel.
 
     A voxel may leave one space out altogether (Dupre la Tour et al., NeuroImage, 2022). 0 where r is negative.
 
     Args:
-        one: (sounds, features), as `other`.
-        other: the second space.
+        spaces: (sounds, features) each.
         responses: (sounds, voxels).
     """
     random = np.random.default_rng(_SEED)
-    gammas = np.concatenate([np.eye(2), [[0.5, 0.5]], random.dirichlet([0.5, 0.5], size=_GAMMAS)])
-    gammas = np.maximum(gammas, 1e-6)
+    gammas: Floats = np.ones((1, 1))
+    grid = _FINE_GRID
+    if len(spaces) > 1:
+        gammas = np.concatenate([np.eye(2), [[0.5, 0.5]], random.dirichlet([0.5, 0.5], size=_GAMMAS)])
+        gammas, grid = np.maximum(gammas, 1e-6), _GRID
     found = []
-    for train, test in splits(len(one))[:_SPLITS]:
-        kernels = np.array([_kernels(space, train) for space in (one, other)])
+    for train, test in splits(len(responses))[:_SPLITS]:
+        kernels = np.array([_kernels(space, train) for space in spaces])
         centred = responses[train] - responses[train].mean(axis=0)
         model = MultipleKernelRidgeCV(
             kernels="precomputed",
             solver="random_search",
-            solver_params={"n_iter": gammas, "alphas": _GRID, "progress_bar": False, "n_targets_batch": 2048},
+            solver_params={"n_iter": gammas, "alphas": grid, "progress_bar": False, "n_targets_batch": 2048},
             cv=_FOLDS,
         )
         with warnings.catch_warnings():

@@ -69,7 +69,8 @@ def _reliability(reliability: Reliability) -> list[tuple[str, str]]:
 
 def _shift(data: DataSet, sounds: dict[str, Floats], kept: NDArray[np.bool_]) -> str:
     """Whether the responses fit the sounds better earlier or later; a notice where they do."""
-    explained = [_explained(data, sounds, kept, float(shift)) for shift in _SHIFTS]
+    energies = _energies(data, sounds)
+    explained = [_explained(data, energies, kept, float(shift)) for shift in _SHIFTS]
     best, present = int(np.argmax(explained)), int(np.argmin(np.abs(_SHIFTS)))
     if explained[best] - explained[present] < _CLEARLY:
         return "none: the responses fit the sounds best as they are"
@@ -82,15 +83,25 @@ def _shift(data: DataSet, sounds: dict[str, Floats], kept: NDArray[np.bool_]) ->
     return f"{shift:+g} TR"
 
 
-def _explained(data: DataSet, sounds: dict[str, Floats], kept: NDArray[np.bool_], shift_trs: float) -> float:
-    """The mean share of variance that the energy in eight bands explains, with the responses so much later."""
-    rows, responses = [], []
+def _energies(data: DataSet, sounds: dict[str, Floats]) -> list[Floats]:
+    """The energy in eight bands during each run, (moments, bands), ten a second."""
+    found, heard = [], dict[object, Floats]()
+    size = FRAME_HZ // 10
     for run in data.runs:
-        energy = log_mel(b.waveform(run, data.tr_s, sounds, RATE_HZ))
-        energy = energy.reshape(len(energy), _BANDS, -1).mean(axis=2)
-        size = FRAME_HZ // 10
-        energy = energy[: len(energy) // size * size].reshape(-1, size, _BANDS).mean(axis=1)
-        times = (np.arange(len(energy)) + 0.5) * size / FRAME_HZ
+        what = (run.what, len(run.responses))
+        if what not in heard:
+            energy = log_mel(b.waveform(run, data.tr_s, sounds, RATE_HZ))
+            energy = energy.reshape(len(energy), _BANDS, -1).mean(axis=2)
+            heard[what] = energy[: len(energy) // size * size].reshape(-1, size, _BANDS).mean(axis=1)
+        found.append(heard[what])
+    return found
+
+
+def _explained(data: DataSet, energies: list[Floats], kept: NDArray[np.bool_], shift_trs: float) -> float:
+    """The mean share of variance that the energies explain, with the responses so much later."""
+    rows, responses = [], []
+    for run, energy in zip(data.runs, energies, strict=True):
+        times = (np.arange(len(energy)) + 0.5) / 10
         moments = b.tr_times(len(run.responses), data.tr_s, data.slice_time + shift_trs)
         rows.append(b.z_scored(b.without_drift(b.respond(energy, times, moments), data.tr_s)))
         responses.append(b.z_scored(b.without_drift(run.responses[:, kept].astype(float), data.tr_s)))

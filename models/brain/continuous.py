@@ -8,6 +8,7 @@ from himalaya.ridge import RidgeCV
 from nilearn.glm.first_level import glover_hrf
 from nilearn.signal import create_cosine_drift
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 from sklearn.model_selection import PredefinedSplit
 
 from models.brain.data import DataSet, Run
@@ -62,7 +63,9 @@ def respond(values: Floats, times_s: Floats, new_times_s: Floats) -> Floats:
     step = float(np.median(np.diff(times_s)))
     response = glover_hrf(step, oversampling=1, time_length=32)
     centred = values - values[0]  # as if what is heard first had always been heard
-    size = len(values) + len(response)
+    size = next_fast_len(
+        len(values) + len(response), real=True
+    )  # a large prime factor costs ten times as much
     product = np.fft.rfft(centred, size, axis=0) * np.fft.rfft(response, size)[:, None]
     return lanczos(np.fft.irfft(product, size, axis=0)[: len(values)], times_s, new_times_s)
 

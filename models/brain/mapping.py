@@ -153,8 +153,7 @@ def _beyond(
     mean = np.asarray(data.responses).mean(axis=2, dtype=np.float64)[:, kept]
     return beyond_mel(
         layer, data, kept,
-        mel=joint(mel, np.zeros_like(mel), mean), alone=joint(values, np.zeros_like(values), mean),
-        both=joint(mel, values, mean),
+        mel=joint([mel], mean), alone=joint([values], mean), both=joint([mel, values], mean),
     )  # fmt: skip
 
 

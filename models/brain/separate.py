@@ -17,9 +17,7 @@ class Separate:
         responses = responses.astype(np.float64)
         self._mean = responses.mean(axis=2)
         self._repeated = responses.shape[2] > 1
-        # The mean of repetitions and each alone share their features, and so one decomposition.
-        apart = [responses[:, :, i] for i in range(responses.shape[2])] if self._repeated else []
-        self._targets = np.concatenate([self._mean, *apart], axis=1)
+        self._apart = np.swapaxes(responses, 1, 2).reshape(len(responses), -1)
         self._splits = splits(len(responses))
         self._reliability = [
             reliability(responses[train]) if self._repeated else np.ones(responses.shape[1])
@@ -31,7 +29,8 @@ class Separate:
 
         r is the correlation with the mean of the test sounds' repetitions; R2 = r^2, 0 where r is negative.
         R2_c = R2 / (reliability of the voxel x reliability of the prediction), the latter from ridges fitted to
-        each repetition alone. Median over splits, at most 1.
+        each repetition alone. Median over splits, at most 1. What the penalty takes away stays away: R2_c of the
+        true layer is the squared correlation of what drives the voxel with its ridge, which noise keeps below 1.
 
         Args:
             features: one row a sound; not scaled.
@@ -43,17 +42,21 @@ class Separate:
             rows = features
             if shuffle is not None:
                 rows = features[np.random.default_rng([shuffle, number]).permutation(len(features))]
-            penalties, places = choose(rows[train], self._targets[train])
-            predicted = predict(rows[train], self._targets[train], rows[test], penalties)
-            found = correlation(predicted[:, :voxels], self._mean[test])
+            penalties, places = choose(rows[train], self._mean[train])
+            # With one penalty the prediction from the mean is the mean of those from each repetition: Spearman and
+            # Brown's step from one repetition to all of them, in `reliability`, holds for nothing else.
+            repetitions = self._apart.shape[1] // voxels
+            predicted = predict(rows[train], self._apart[train], rows[test], np.tile(penalties, repetitions))
+            apart = predicted.reshape(len(test), repetitions, voxels)
+            together = apart.mean(axis=1)
+            found = correlation(together, self._mean[test])
             trust = self._reliability[number]
             if self._repeated:
-                apart = predicted[:, voxels:].reshape(len(test), -1, voxels)
                 trust = trust * reliability(np.swapaxes(apart, 1, 2))
             r.append(found)
             value.append(np.sign(found) * found**2 / trust)
-            edge.append(np.isin(places[:voxels], (0, len(GRID) - 1)))
-            constant.append(np.ptp(predicted[:, :voxels], axis=0) < 1e-12)
+            edge.append(np.isin(places, (0, len(GRID) - 1)))
+            constant.append(np.ptp(together, axis=0) < 1e-12)
         # Not the median: over splits that share sounds it is no unbiased estimate of 0 where there is nothing.
         mean_r = np.mean(r, axis=0)
         return Part(

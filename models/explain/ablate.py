@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from models.architectures.cost import mflop_per_clip
 from models.explain.filters import describe, first_filters
 from models.explain.finding import Finding, UnfitError
-from models.explain.removal import MOST_CLIPS, Losses, Rest, channel_losses, losses, silenced, without_band
+from models.explain.removal import Losses, channel_losses, clips_within, group_losses, losses, without_band
 from models.explain.subject import Subject, scores
 from models.explanation import Quantity
 from models.figures.style import ACCENT, CONTRAST, SOFT, picture, quiet
@@ -78,20 +79,14 @@ def _groups(subject: Subject) -> tuple[list[str], Losses | None]:
         types = [describe(taps).type for taps in first_filters(subject.network, subject.layers)]
     except UnfitError:
         return [], None
-    layer = subject.layers[0]
-    chosen = subject.a_few(MOST_CLIPS)
-    sound, labels = subject.sound[chosen], subject.labels[chosen]
-    rest = Rest(subject.network, layer, sound)
-    whole, names, without = rest.scores(), sorted(set(types)), []
-    for name in names:
-        with silenced(layer.module, [place for place, each in enumerate(types) if each == name]):
-            without.append(rest.scores())
+    names = sorted(set(types))
+    groups = [[place for place, each in enumerate(types) if each == name] for name in names]
     titles = [f"all {types.count(name)} filters of type {name}" for name in names]
-    return titles, losses(whole, without, labels, len(subject.words))
+    return titles, group_losses(subject, subject.layers[0], groups)
 
 
 def _bands(subject: Subject) -> Losses:
-    chosen = subject.a_few(MOST_CLIPS)
+    chosen = clips_within(subject, mflop_per_clip(subject.network) * (len(EDGES_HZ) - 1))
     sound, labels = subject.sound[chosen], subject.labels[chosen]
     whole = scores(subject.network, sound)
     report = subject.doing("bands of the sound")

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from models.explain.finding import Finding, UnfitError
 from models.explain.layers import Layer, measured
-from models.explain.mels import BANDS, FRAMES, STEP_MS, centres_hz, log_mel
+from models.explain.mels import FRAMES, STEP_MS, log_mel
+from models.explain.patches import MOST, draw_patches
 from models.explain.subject import Subject
 from models.explanation import Moment, Quantity
 from models.figures.style import ACCENT, INTENSITY, NULL, SOFT, picture, quiet
@@ -18,7 +19,6 @@ from models.figures.style import ACCENT, INTENSITY, NULL, SOFT, picture, quiet
 CLIPS = 9
 _AROUND = 20
 """Frames shown before and after a moment."""
-_TILES = 24
 
 
 @dataclass(frozen=True)
@@ -170,33 +170,16 @@ def draw(subject: Subject, trained: list[Likes], starts: list[Likes] | None) -> 
     axes.set_xlabel("layer")
     axes.set_ylabel("same word")
     spectra = log_mel(subject.sound)
-    each = max(1, _TILES // len(trained))
-    tiles = [
-        (place, int(channel))
-        for place, one in enumerate(trained)
-        for channel in torch.where(one.alive, one.same_word, -1.0).topk(min(each, len(one.alive))).indices
-        if bool(one.alive[channel])
-    ][:_TILES]
-    columns = 8
-    grid = below.subplots(-(-len(tiles) // columns) or 1, columns, squeeze=False)
     low, high = float(spectra.flatten()[::97].quantile(0.2)), float(spectra.max()) - 10
-    for panel, (place, channel) in zip(grid.flat, tiles, strict=False):
-        patch = _around(spectra, trained[place], channel)
-        panel.imshow(patch.numpy(), cmap=INTENSITY, vmin=low, vmax=high, origin="lower", aspect="auto",
-                     extent=(-_AROUND * STEP_MS, _AROUND * STEP_MS, 0, BANDS))  # fmt: skip
-        word = subject.words[int(trained[place].word[channel])]
-        panel.set_title(f"{subject.layers[place].number}:{channel} {word}", size=9)
-        panel.set_yticks([])
-        panel.set_xticks([])
-    for panel in list(grid.flat)[len(tiles) :]:
-        panel.remove()
-    hz = centres_hz()
-    at = [int((hz - khz * 1000).abs().argmin()) for khz in (0.5, 2)]
-    grid[0, 0].set_yticks([place + 0.5 for place in at], labels=["0.5", "2"], size=8)
-    grid[0, 0].set_ylabel("kHz", size=9)
-    grid[-1, 0].set_xticks(
-        [-_AROUND * STEP_MS, 0, _AROUND * STEP_MS], labels=[f"-{_AROUND * STEP_MS}", "0", "ms"], size=8
-    )
+    each = max(1, MOST // len(trained))
+    tiles = []
+    for layer, one in zip(subject.layers, trained, strict=True):
+        best = torch.where(one.alive, one.same_word, -1.0).topk(min(each, len(one.alive))).indices
+        for channel in map(int, best[one.alive[best]]):
+            title = f"{layer.number}:{channel} {subject.words[int(one.word[channel])]}"
+            tiles.append((title, _around(spectra, one, channel), (low, high)))
+    reach = _AROUND * STEP_MS
+    draw_patches(below, tiles[:MOST], (-reach, reach), (-reach, 0, reach), INTENSITY)
     return figure
 
 

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.architectures.cost import mflop_per_clip
+from models.architectures.cost import counted, mflop_per_clip
 from models.data.audio import RATE_HZ
 from models.explain.layers import Layer
 from models.explain.subject import Subject, scores
 
-MOST_CLIPS = 192
-_BUDGET_TFLOP = 1.0
-"""Of arithmetic for the channels of one layer: fewer clips for wider networks."""
+_BUDGET_TFLOP = 0.4
+"""Of arithmetic for the parts of one kind, such as the channels of a layer: fewer clips for larger networks."""
+_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -41,21 +41,32 @@ def channel_losses(
     subject: Subject, layer: Layer, report: Callable[[float], None] = lambda _: None
 ) -> Losses:
     """What is lost when each channel of a layer is silenced."""
-    chosen = subject.a_few(clips_within(subject, layer))
+    return group_losses(subject, layer, [[channel] for channel in range(layer.channels)], report)
+
+
+def group_losses(
+    subject: Subject,
+    layer: Layer,
+    groups: Sequence[Sequence[int]],
+    report: Callable[[float], None] = lambda _: None,
+) -> Losses:
+    """What is lost when the channels of each group are silenced together."""
+    mflop = Rest(subject.network, layer, subject.sound[:1]).mflop
+    chosen = clips_within(subject, mflop * len(groups))
     rest = Rest(subject.network, layer, subject.sound[chosen])
-    whole = rest.scores()
     without = []
-    for channel in range(layer.channels):
-        with silenced(layer.module, [channel]):
-            without.append(rest.scores())
-        report((channel + 1) / layer.channels)
-    return losses(whole, without, subject.labels[chosen], len(subject.words))
+    for number, group in enumerate(groups, start=1):
+        without.append(rest.scores(group))
+        report(number / len(groups))
+    return losses(rest.scores(), without, subject.labels[chosen], len(subject.words))
 
 
-def clips_within(subject: Subject, layer: Layer) -> int:
-    """How many clips are tested without each channel, so that wide networks take no longer."""
-    tflop = mflop_per_clip(subject.network) * layer.channels / 1e6
-    return max(4 * len(subject.words), min(MOST_CLIPS, int(_BUDGET_TFLOP / max(tflop, 1e-9))))
+def clips_within(subject: Subject, mflop: float) -> Tensor:
+    """The clips to test, where one costs `mflop`: all, or as many as a minute allows for.
+
+    At least four of each word.
+    """
+    return subject.a_few(max(4 * len(subject.words), int(_BUDGET_TFLOP * 1e6 / max(mflop, 1e-9))))
 
 
 def losses(whole: Tensor, without: Sequence[Tensor], labels: Tensor, words: int) -> Losses:
@@ -76,51 +87,55 @@ def losses(whole: Tensor, without: Sequence[Tensor], labels: Tensor, words: int)
 
 
 class Rest:
-    """A network from the part that holds a layer on; what comes before it is computed once.
+    """A network from a layer's output on; what comes before it, and the layer, are computed once.
 
-    Where the parts do not simply follow each other, all of it runs again.
+    Where the layer is no part of a sequence, or the parts do not simply follow each other, all runs again.
+
+    Attributes:
+        mflop: what `scores` costs for one clip.
     """
 
     def __init__(self, network: nn.Module, layer: Layer, sound: Tensor) -> None:
-        self._network = network.eval()
-        self._sound = sound
-        self._inputs: Tensor | None = None
-        if not isinstance(network, nn.Sequential):
+        self._network, self._layer, self._sound = network.eval(), layer, sound
+        self._outputs: Tensor | None = None
+        self._after = nn.Sequential()
+        self.mflop = mflop_per_clip(network)
+        parts = list(network) if isinstance(network, nn.Sequential) else []
+        if layer.module not in parts:
             return
-        self._parts = list(network)
-        self._first = next(
-            place
-            for place, part in enumerate(self._parts)
-            if any(module is layer.module for module in part.modules())
-        )
         kept: list[Tensor] = []
-        hook = self._parts[self._first].register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+        hook = layer.module.register_forward_hook(lambda _part, _inputs, output: kept.append(output))
         try:
-            self._whole = scores(network, sound)
+            whole = scores(network, sound)
         finally:
             hook.remove()
-        self._inputs = torch.cat(kept)
-        if not torch.allclose(self.scores(), self._whole, atol=1e-4, rtol=1e-3):
-            self._inputs = None
+        self._after = nn.Sequential(*parts[parts.index(layer.module) + 1 :]).eval()
+        self._outputs = torch.cat(kept)
+        if not torch.allclose(self.scores(), whole, atol=1e-4, rtol=1e-3):
+            self._outputs = None
+            return
+        self.mflop = counted(self._after, self._outputs[:1])[0]
 
     @torch.inference_mode()
-    def scores(self) -> Tensor:
-        """(clips, words)."""
-        if self._inputs is None:
-            return scores(self._network, self._sound)
+    def scores(self, silent: Sequence[int] = ()) -> Tensor:
+        """(clips, words), where some channels of the layer give 0 at every moment."""
+        if self._outputs is None:
+            with silenced(self._layer.module, silent):
+                return scores(self._network, self._sound)
         given = []
-        for some in torch.split(self._inputs, 64):
+        for some in torch.split(self._outputs, _BATCH):
             signal = some
-            for part in self._parts[self._first :]:
-                signal = part(signal)
-            given.append(signal.float())
+            if silent:
+                signal = some.clone(memory_format=torch.preserve_format)
+                signal[:, list(silent)] = 0
+            given.append(self._after(signal).float())
         return torch.cat(given)
 
 
 @contextmanager
 def silenced(module: nn.Module, channels: Sequence[int]) -> Iterator[None]:
     """Has the channels of a layer give 0 at every moment."""
-    places = torch.as_tensor(channels)
+    places = torch.as_tensor(channels, dtype=torch.long)
 
     def silence(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         changed = output.clone()

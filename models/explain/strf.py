@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from models.explain.finding import Finding, UnfitError
 from models.explain.layers import Layer, measured
 from models.explain.mels import BANDS, STEP_MS, at_frames, centres_hz, log_mel
+from models.explain.patches import MOST, draw_patches
 from models.explain.ridge import PENALTIES, solve
 from models.explain.subject import Subject
 from models.explanation import Quantity
@@ -22,7 +23,6 @@ FIRST_MS = -150
 """The first lag; the last one is 140 ms. The network sees what comes after a moment as well as what came before."""
 FOLDS = 4
 _CLIPS = 400
-_TILES = 24
 _SEED = 1
 _SILENT = 1e-6
 
@@ -202,27 +202,13 @@ def draw(subject: Subject, trained: list[Fields]) -> Figure:
     axes.axhline(0, color=SOFT, linewidth=1)
     axes.set_xlabel("layer")
     axes.set_ylabel("variance explained")
-    each = max(1, _TILES // len(trained))
-    tiles = [
-        (place, int(channel))
-        for place, one in enumerate(trained)
-        for channel in one.explained.topk(min(each, len(one.explained))).indices
-    ][:_TILES]
-    grid = below.subplots(-(-len(tiles) // 8), 8, squeeze=False)
+    each = max(1, MOST // len(trained))
+    tiles = []
+    for layer, one in zip(subject.layers, trained, strict=True):
+        for channel in map(int, one.explained.topk(min(each, len(one.explained))).indices):
+            weights = one.weights[channel].flip(1)  # time runs to the right
+            reach = max(float(weights.abs().max()), 1e-9)
+            tiles.append((f"{layer.number}:{channel}", weights, (-reach, reach)))
     last = FIRST_MS + STEP_MS * LAGS
-    for panel, (place, channel) in zip(grid.flat, tiles, strict=False):
-        weights = trained[place].weights[channel].flip(1)  # time runs to the right
-        reach = max(float(weights.abs().max()), 1e-9)
-        panel.imshow(weights.numpy(), cmap=DIVERGING, vmin=-reach, vmax=reach, origin="lower", aspect="auto",
-                     extent=(-last, -FIRST_MS, 0, BANDS))  # fmt: skip
-        panel.set_title(f"{subject.layers[place].number}:{channel}", size=9)
-        panel.set_xticks([])
-        panel.set_yticks([])
-    for panel in list(grid.flat)[len(tiles) :]:
-        panel.remove()
-    hz = centres_hz()
-    at = [int((hz - khz * 1000).abs().argmin()) for khz in (0.5, 2)]
-    grid[0, 0].set_yticks([place + 0.5 for place in at], labels=["0.5", "2"], size=8)
-    grid[0, 0].set_ylabel("kHz", size=9)
-    grid[-1, 0].set_xticks([-100, 0, 100], labels=["-100", "0", "ms"], size=8)
+    draw_patches(below, tiles[:MOST], (-last, -FIRST_MS), (-100, 0, 100), DIVERGING)
     return figure

@@ -7,6 +7,7 @@ import pytest
 
 from backend.jobs.job import JobState
 from backend.service.wiring import Sheetrack
+from models.brain.simulate import Plan, simulate
 from models.run_folder import RunFolder
 from tests.cli.command_line import complaint, data, run, run_here
 from tests.jobs.following import advance_until, state
@@ -23,19 +24,8 @@ def simulated(folder: Path, *options: str) -> Path:
 def test_a_run_is_mapped_as_a_job_and_gets_a_tab(sheetrack: Sheetrack, tmp_path: Path) -> None:
     folder = make_network(sheetrack.home.runs, depth=2)
     sheetrack.results.collect()
-    sounds = simulated(
-        tmp_path / "sounds",
-        "--run",
-        folder.id,
-        "--layer",
-        "conv2",
-        "--sounds",
-        "40",
-        "--snr",
-        "4",
-        "--nulls",
-        "0",
-    )
+    sounds = tmp_path / "sounds"
+    simulate(sounds, Plan(("conv2",), snr=4, sounds=40, voxels=48, people=2, nulls=0), folder)
     known = dict(data(run("brain", "check", str(sounds), "--json"))["facts"])
     assert known["Responses"] == "40 sounds x 48 voxels x 3 repetitions"
     here = next(iter(sheetrack.servers))

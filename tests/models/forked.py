@@ -21,6 +21,7 @@ _CONTEXT.set_forkserver_preload(
         "models.__main__",
         "models.architectures.cost",
         "models.data.torchaudio_on_cpu",
+        "models.explain.run",
         "models.figures.comparison",
         "models.training.trace_clip",
         "models.training.train",

@@ -4,21 +4,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
-from flask import Response, send_file
+from flask import Response, g, send_file
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
 from backend.api.document import binary
 from backend.api.routes.jobs import JobReply, job_view
 from backend.api.routes.runs import RunPath
-from backend.errors import NotFoundError
-from backend.jobs.job import JobState
+from backend.errors import InvalidError, NotFoundError
+from backend.jobs.job import JobState, Resources
 from backend.jobs.logs import Logs
 from backend.jobs.marks import Mark, MarkChange, Marks
+from backend.jobs.own_command import own_command
 from backend.jobs.queue import Queue
 from backend.jobs.run_bin import DeletedRun, RunBin
 from backend.jobs.store import JobStore
 from backend.reply import reply
+from backend.servers.server_list import Servers
 from backend.settings import Home
 from backend.sheets.table import Table
 from backend.tabs.display import Display
@@ -140,7 +142,15 @@ class _Pages:
 
 
 def routes(
-    *, home: Home, jobs: JobStore, queue: Queue, logs: Logs, marks: Marks, run_bin: RunBin, display: Display
+    *,
+    home: Home,
+    servers: Servers,
+    jobs: JobStore,
+    queue: Queue,
+    logs: Logs,
+    marks: Marks,
+    run_bin: RunBin,
+    display: Display,
 ) -> APIBlueprint:
     blueprint = APIBlueprint("run_pages", __name__, url_prefix="/api/runs", abp_tags=[Tag(name="runs")])
     pages = _Pages(home, jobs=jobs, queue=queue, logs=logs, marks=marks, display=display)
@@ -182,7 +192,27 @@ def routes(
         run_bin.restore(path.run)
         return reply(BinReply(deleted=run_bin.runs()))
 
+    _add_explain(blueprint, pages, servers, queue)
     return blueprint
+
+
+def _add_explain(blueprint: APIBlueprint, pages: _Pages, servers: Servers, queue: Queue) -> None:
+    @blueprint.post("/<run>/explain", responses={201: JobReply})
+    def explain(path: RunPath) -> Response:
+        """Makes all analyses of a trained network, as a job on this machine."""
+        folder = pages.check(path.run)
+        if not folder.result_file.exists() or not folder.checkpoint_file.exists():
+            raise InvalidError(
+                f"Run {path.run} has no trained network here.", f"Bring it: sheetrack fetch {path.run}"
+            )
+        here = next((name for name, server in servers.items() if server.is_here), None)
+        if here is None:
+            raise InvalidError(
+                "No server of servers.toml is this machine.", f"Here, type: sheetrack explain all {path.run}"
+            )
+        command = own_command(["explain", "all", path.run], is_here=True)
+        job = queue.launch(here, command, g.person, resources=Resources(gpus=0))
+        return reply(job_view(job, queue.places()), 201)
 
 
 def _deleted(run: str) -> RunPage:
@@ -212,4 +242,5 @@ def _downloads(folder: RunFolder) -> list[Path]:
     return [
         folder.recipe_file, folder.command_file, folder.environment_file, folder.result_file,
         folder.predictions_file, folder.history_file, folder.log_file, folder.checkpoint_file,
+        folder.explanations / "report.html",
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.run_folder import RunFolder
 from tests.examples import job, recipe
+from tests.models.made_run import make_run
 
 TOKEN = "the-local-token"
 SETTINGS = """
@@ -170,3 +171,27 @@ def test_a_job_may_leave_the_server_to_the_queue_and_ask_for_gpus(
     )
     wrong = {**command(tmp_path), "resources": {"gpus": -1}}
     assert "gpus" in message(ask(client, "/api/jobs", wrong), 400)
+
+
+def test_a_trained_network_is_explained_as_a_job(client: FlaskClient, sheetrack: Sheetrack) -> None:
+    folder = make_run(sheetrack.home.runs)
+    refused = ask(client, f"/api/runs/{folder.id}/explain", {}, who="kim@lab.example")
+    assert refused.status_code == 400
+    assert f"sheetrack fetch {folder.id}" in refused.get_json()["error"]["hint"]
+    folder.checkpoint_file.write_bytes(b"weights")
+    asked = ask(client, f"/api/runs/{folder.id}/explain", {}, who="kim@lab.example")
+    assert asked.status_code == 201
+    (queued,) = sheetrack.jobs.unfinished_jobs()
+    assert (queued.id, queued.requested_by) == (asked.get_json()["id"], "kim@lab.example")
+    assert queued.command is not None
+    assert queued.command.arguments[-4:] == ["backend.cli", "explain", "all", folder.id]
+    assert queued.resources.gpus == 0
+    before = ask(client, f"/api/runs/{folder.id}/page").get_json()["stamp"]
+    folder.explanations.mkdir()
+    (folder.explanations / "report.html").write_text("<p>all of it</p>")
+    (folder.explanations / "filters.json").write_text("{}")
+    page = ask(client, f"/api/runs/{folder.id}/page?known={before}").get_json()["page"]
+    assert "report.html" in [file["name"] for file in page["files"]]
+    report = ask(client, f"/api/runs/{folder.id}/files/report.html")
+    assert report.data == b"<p>all of it</p>"
+    report.close()

@@ -15,7 +15,7 @@ def test_a_second_space_adds_what_only_it_knows() -> None:
             random.normal(size=80) * 2,
         ]
     ) + 0.3 * random.normal(size=(80, 4))
-    both, alone = joint(one, other, y), joint(one, np.zeros_like(one), y)
+    both, alone = joint([one, other], y), joint([one], y)
     assert (both[:3] > 0.9).all()
     assert alone[0] > 0.9
     assert alone[1] < 0.2

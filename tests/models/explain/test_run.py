@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from models.explanation import WHAT, read_explanation, read_explanations
-from models.process import command
 from models.recipe import Recipe
 from models.run_folder import RunFolder
+from tests.models.forked import Forked
 from tests.models.raw_files import recipe_of
 from tests.models.tone_words import write_tones
 
@@ -23,13 +23,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = RunFolder.create(
         place, Recipe(architecture="ch32", depth=3, epochs=2, batch_size=8, dropout=0, data=str(data))
     )
-    subprocess.run(command("train", str(folder.path), "--no-figures"), check=True, capture_output=True)
+    trained = Forked("train", folder.path, "--no-figures").ended()
+    assert trained.returncode == 0, trained.stderr
     return folder
 
 
 def explain(folder: RunFolder, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    words = command("explain", str(folder.path), *arguments)
-    return subprocess.run(words, capture_output=True, text=True, check=False)
+    return Forked("explain", folder.path, *arguments).ended()
 
 
 def test_every_analysis_leaves_a_table_and_a_picture(run: RunFolder) -> None:
