@@ -44,7 +44,7 @@ export async function act(name, page, form) {
   }
   ask('');
   if (name === 'cancel') await post(`/api/jobs/${encodeURIComponent(page.run)}/cancel`);
-  if (name === 'explain') await post(`${path}/explain`);
+  if (name === 'explain') location.hash = `#${encodeURIComponent(`Run ${(await post(`${path}/explain`)).id}`)}`; // how far it is
   if (name === 'star') await post(`${path}/mark`, { is_starred: !page.mark.is_starred });
   if (name === 'archive') await post(`${path}/mark`, { is_archived: !page.mark.is_archived });
   if (name === 'delete') await post(`${path}/delete`);

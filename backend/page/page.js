@@ -386,7 +386,6 @@ function after(done) {
     sidebar.contentWindow.postMessage({ again: done }, location.origin);
     return;
   }
-  if (done === 'explain') notice('The analyses are a job now: Jobs shows how far it is, and this page what it finds.');
   lookedRun.stamp = '';
   refresh();
 }

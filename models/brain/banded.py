@@ -32,7 +32,7 @@ def joint(spaces: Sequence[Floats], responses: Floats) -> Floats:
     """
     random = np.random.default_rng(_SEED)
     gammas: Floats = np.ones((1, 1))
-    grid = _FINE_GRID
+    grid: Floats = _FINE_GRID
     if len(spaces) > 1:
         gammas = np.concatenate([np.eye(2), [[0.5, 0.5]], random.dirichlet([0.5, 0.5], size=_GAMMAS)])
         gammas, grid = np.maximum(gammas, 1e-6), _GRID
