@@ -124,25 +124,24 @@ class Rest:
                 return scores(self._network, self._sound)
         given = []
         for some in torch.split(self._outputs, _BATCH):
-            signal = some
-            if silent:
-                signal = some.clone(memory_format=torch.preserve_format)
-                signal[:, list(silent)] = 0
+            signal = without_channels(some, silent) if silent else some
             given.append(self._after(signal).float())
         return torch.cat(given)
+
+
+def without_channels(output: Tensor, channels: Sequence[int]) -> Tensor:
+    """A layer's output with 0 for some channels; of an image each channel at each height is one, as in `as_curves`."""
+    changed = output.clone(memory_format=torch.preserve_format)
+    if changed.dim() > 3 and changed.shape[-2] > 1:
+        changed = changed.contiguous()
+    changed.view(len(changed), -1, changed.shape[-1])[:, list(channels)] = 0
+    return changed
 
 
 @contextmanager
 def silenced(module: nn.Module, channels: Sequence[int]) -> Iterator[None]:
     """Has the channels of a layer give 0 at every moment."""
-    places = torch.as_tensor(channels, dtype=torch.long)
-
-    def silence(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
-        changed = output.clone()
-        changed[:, places] = 0
-        return changed
-
-    hook = module.register_forward_hook(silence)
+    hook = module.register_forward_hook(lambda _module, _inputs, output: without_channels(output, channels))
     try:
         yield
     finally:
