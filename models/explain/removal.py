@@ -13,7 +13,8 @@ from models.data.audio import RATE_HZ
 from models.explain.layers import Layer
 from models.explain.subject import Subject, scores
 
-_BUDGET_TFLOP = 0.4
+MOST_CLIPS = 192
+_BUDGET_TFLOP = 1.0
 """Of arithmetic for the parts of one kind, such as the channels of a layer: fewer clips for larger networks."""
 _BATCH = 64
 
@@ -62,11 +63,9 @@ def group_losses(
 
 
 def clips_within(subject: Subject, mflop: float) -> Tensor:
-    """The clips to test, where one costs `mflop`: all, or as many as a minute allows for.
-
-    At least four of each word.
-    """
-    return subject.a_few(max(4 * len(subject.words), int(_BUDGET_TFLOP * 1e6 / max(mflop, 1e-9))))
+    """The clips to test, where one costs `mflop`: so many that wide networks take no longer."""
+    affordable = int(_BUDGET_TFLOP * 1e6 / max(mflop, 1e-9))
+    return subject.a_few(max(4 * len(subject.words), min(MOST_CLIPS, affordable)))
 
 
 def losses(whole: Tensor, without: Sequence[Tensor], labels: Tensor, words: int) -> Losses:
