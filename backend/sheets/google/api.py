@@ -61,6 +61,7 @@ class GoogleApi:
         self._transport = open_transport(settings, home)
         self._clock = clock
         self._closed: Future[None] = Future()
+        self._calling = threading.Lock()
         self._sleep = sleep or self._rest
         self._closed_until = clock()
         self._written: deque[float] = deque(maxlen=WRITES_PER_MINUTE)
@@ -75,7 +76,7 @@ class GoogleApi:
         """Closes the connections. Calls in progress end at once, with an error."""
         if not self._closed.done():
             self._closed.set_result(None)
-        self._transport.close()
+        self._close_transport()
 
     def spreadsheet(self, fields: str, ranges: Sequence[str] = ()) -> dict[str, Any]:
         """The spreadsheet's `fields`, of all tabs or of `ranges`.
@@ -162,12 +163,13 @@ class GoogleApi:
         answer: Future[Answer] = Future()
 
         def call() -> None:
-            try:
-                answer.set_result(send())
-            except BaseException as error:  # noqa: BLE001 - it is raised again where the answer is awaited
-                answer.set_exception(error)
+            with self._calling:
+                try:
+                    answer.set_result(send())
+                except BaseException as error:  # noqa: BLE001 - it is raised again where the answer is awaited
+                    answer.set_exception(error)
             if self._closed.done():
-                self._transport.close()  # the call was given up
+                self._close_transport()  # the call was given up
 
         if not self._closed.done():
             threading.Thread(target=call, name="google", daemon=True).start()
@@ -176,6 +178,14 @@ class GoogleApi:
         if not answer.done():
             raise UnavailableError("The connection to Google is closed.", "It opens when the backend starts.")
         return answer.result()
+
+    def _close_transport(self) -> None:
+        """Unless a call is in progress, which does it when it ends: closed under it, it would connect once more."""
+        if self._calling.acquire(blocking=False):
+            try:
+                self._transport.close()
+            finally:
+                self._calling.release()
 
     def _rest(self, seconds: float) -> None:
         wait((self._closed,), timeout=seconds)
