@@ -7,6 +7,9 @@ PORT ?= 8000
 
 LOWEST_TESTS := tests/api tests/notifications tests/sheets tests/test_agent.py tests/probe/test_host.py \
   tests/servers/test_history.py tests/servers/test_poller.py tests/servers/test_status.py
+# Of these, the ones that need torch.
+TRAINING_TESTS := tests/api/test_app.py::test_sweeps_are_started_listed_paused_and_resumed \
+  tests/api/routes/test_predictions.py::test_the_words_of_a_recording_come_with_probabilities_and_its_waveform
 
 .PHONY: help install bench bench-gpu demo drill test check lowest format setup clean
 
@@ -54,7 +57,7 @@ lowest:
 	VIRTUAL_ENV=build/lowest build/lowest/bin/uv pip install --quiet --resolution lowest-direct --editable ".[google,notify]"
 	VIRTUAL_ENV=build/lowest build/lowest/bin/uv pip install --quiet --constraint constraints.txt \
 	  cryptography jsonschema-rs numpy openpyxl pillow pytest pytest-timeout schemathesis soundfile
-	build/lowest/bin/pytest $(LOWEST_TESTS) --deselect tests/api/test_app.py::test_sweeps_are_started_listed_paused_and_resumed # trains
+	build/lowest/bin/pytest $(LOWEST_TESTS) $(addprefix --deselect ,$(TRAINING_TESTS))
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff format .
