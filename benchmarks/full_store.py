@@ -1,7 +1,7 @@
 """How long the commands take that read a full store: `python -m benchmarks.full_store [HOME]`.
 
 The store has 10,000 jobs and 5,000 results, with a run folder each; the newest 20 runs have tabs with their
-pictures. With HOME it is kept there and used again. Each command is a process of its own; beside them stands what
+pictures. With HOME it is kept there and used again. Each command is a separate process; beside them stands what
 every command needs at least, in the same round.
 """
 

@@ -10,7 +10,7 @@ from models.architectures.fused import fits, fused, fused_norm
 
 
 class Block(nn.Module):
-    """A layer as people count them: whoever looks at a network looks at its blocks, and not into them."""
+    """A layer as people count them. Analyses look at the output of a block, not at what is inside it."""
 
 
 class Convolution(Block):

@@ -71,7 +71,7 @@ class Step:
                 group["lr"] = self._rate(float(saved["lr"]))
 
     def _rate(self, value: float) -> float | Tensor:
-        """Where steps are replayed, it must lie where a replay reads it anew."""
+        """On a GPU a tensor, because a replayed step reads the learning rate from the GPU's memory."""
         return torch.tensor(value, device=self._device) if self._on_gpu else value
 
     def __call__(self, chosen: NDArray[np.int64]) -> tuple[Tensor, Tensor]:

@@ -55,9 +55,9 @@ def test_a_step_that_goes_on_is_the_step_that_was_not_interrupted(batches: Batch
     again.go_on(*state)
     assert again.learning_rate == whole.learning_rate != step_of(batches).learning_rate
     assert torch.equal(again(chosen)[0], whole(chosen)[0])
-    begins_anew = step_of(batches)
-    begins_anew.go_on(state[0], {})
-    assert begins_anew.learning_rate == step_of(batches).learning_rate
+    restarted = step_of(batches)
+    restarted.go_on(state[0], {})
+    assert restarted.learning_rate == step_of(batches).learning_rate
 
 
 @pytest.mark.gpu
