@@ -63,9 +63,8 @@ def respond(values: Floats, times_s: Floats, new_times_s: Floats) -> Floats:
     step = float(np.median(np.diff(times_s)))
     response = glover_hrf(step, oversampling=1, time_length=32)
     centred = values - values[0]  # as if what is heard first had always been heard
-    size = next_fast_len(
-        len(values) + len(response), real=True
-    )  # a large prime factor costs ten times as much
+    # A length with a large prime factor costs ten times as much.
+    size = next_fast_len(len(values) + len(response), real=True)
     product = np.fft.rfft(centred, size, axis=0) * np.fft.rfft(response, size)[:, None]
     return lanczos(np.fft.irfft(product, size, axis=0)[: len(values)], times_s, new_times_s)
 

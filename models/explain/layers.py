@@ -43,8 +43,8 @@ class Layer:
 def find_layers(network: nn.Module) -> list[Layer]:
     """The convolutions over time in the order in which they run, with their receptive fields.
 
-    A `Block`, such as a convolution with its pool and ReLU, is one; so is any other one- or two-dimensional convolution whose
-    output is a curve over time for each channel. A layer that runs twice counts once.
+    A `Block`, such as a convolution with its pool and ReLU, is one; so is any other one- or two-dimensional
+    convolution whose output is a curve over time for each channel. A layer that runs twice counts once.
     """
     network.eval()
     inside = {

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 
 def as_curves(output: Tensor) -> Tensor:
-    """A part's output as (batch, channels, time)."""
-    return output.flatten(1, -2) if output.dim() > 3 else output
+    """A part's output as (batch, channels, time): of an image, the mean of each channel over its heights."""
+    return output.flatten(2, -2).mean(2) if output.dim() > 3 else output
 
 
 @contextmanager

@@ -129,11 +129,9 @@ class Rest:
 
 
 def without_channels(output: Tensor, channels: Sequence[int]) -> Tensor:
-    """A layer's output with 0 for some channels; of an image each channel at each height is one, as in `as_curves`."""
+    """A layer's output with 0 for some channels."""
     changed = output.clone(memory_format=torch.preserve_format)
-    if changed.dim() > 3 and changed.shape[-2] > 1:
-        changed = changed.contiguous()
-    changed.view(len(changed), -1, changed.shape[-1])[:, list(channels)] = 0
+    changed[:, list(channels)] = 0
     return changed
 
 

@@ -14,6 +14,9 @@ from backend.tabs.display import Display
 from backend.tabs.names import is_run_tab, run_in
 from backend.times import now
 
+_KEPT = 8
+"""Answers with tabs that are kept."""
+
 
 class TabPath(BaseModel):
     name: str
@@ -29,9 +32,6 @@ class Tab(BaseModel):
 class TablesReply(BaseModel):
     title: str
     tables: list[Tab]
-
-
-_KEPT = 8
 
 
 class TableReply(BaseModel):
