@@ -94,7 +94,7 @@ function drawActions({ run, state, mark, recipe, job, command, table, files }, a
   if (recipe || job?.command) box.append(button('Again', 'again'));
   if (command) box.append(copyButton(command, 'Copy command'));
   const isTrained = files.some((/** @type {any} */ { name }) => name === 'checkpoint.pt');
-  if (recipe && state === 'done' && isTrained) box.append(button('Explain', 'explain'), copyButton(`sheetrack explain all ${run}`, 'Copy its command'));
+  if (recipe && state === 'done' && isTrained) box.append(button('Explain', 'explain'), copyButton(`sheetrack explain all ${run}`, 'Copy explain command'));
   box.append(button(mark.is_starred ? 'Take the star away' : 'Star', 'star'));
   if (table) box.append(button(mark.is_archived ? 'Out of the archive' : 'Archive', 'archive'));
   if (isOver) box.append(button('Delete', 'delete', 'bad'));
