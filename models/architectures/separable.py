@@ -80,7 +80,8 @@ class FilterBank(Convolution):
         steps = FRAME // step
         frames = outputs.shape[-1] // steps
         power = outputs[..., : frames * steps].square()
-        by_frame = power.reshape(len(signal), 2, BANDS, 1, frames, steps)
+        # Not len(): it would fix the batch of an ONNX file.
+        by_frame = power.reshape(signal.shape[0], 2, BANDS, 1, frames, steps)
         energy = by_frame.sum((1, -1)) / steps
         # About -1 to 1 from a quiet to a loud band, so that it trains without batch norm too.
         logarithm: Tensor = self.norm((energy + FLOOR).log() / 6 + 1)

@@ -42,6 +42,12 @@ def write(trained: Trained, file: Path) -> None:
         raise TrainingError(f"{recipe.architecture} cannot be written as ONNX: {cause}") from error
     if program is None:
         raise TrainingError(f"{recipe.architecture} cannot be written as ONNX")
+    shape = program.model.graph.inputs[0].shape
+    if shape is None or isinstance(shape[0], int):
+        raise TrainingError(
+            f"{recipe.architecture} cannot be written as ONNX for any number of clips; "
+            "in its code, take the number from clips.shape[0], not from len(clips)"
+        )
     program.model.metadata_props.update(
         {
             "words": json.dumps(result.words, ensure_ascii=False),

@@ -10,7 +10,9 @@ import onnxruntime
 import pytest
 import soundfile
 import torch
+from torch import nn
 
+from models.architectures import build
 from models.data.errors import DataError
 from models.recipe import Recipe
 from models.result import RunResult
@@ -113,6 +115,39 @@ def test_the_onnx_file_computes_the_same_and_names_words_and_rate(trained: Train
         [scores] = session.run(["scores"], {"clips": clips.numpy()})
         np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
     assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.parametrize("name", ["sep96", "bc64"])
+def test_the_onnx_file_of_other_families_takes_any_number_of_clips(
+    trained: Trained, tmp_path: Path, name: str
+) -> None:
+    network = build(name, 3, 3, 0.0, batch_norm=True, samples=4000).eval()
+    write(trained._replace(network=network), tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    for batch in (1, 3):
+        clips = 0.2 * torch.randn(batch, 4000)
+        with torch.inference_mode():
+            expected = network(clips).numpy()
+        [scores] = session.run(["scores"], {"clips": clips.numpy()})
+        np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+
+
+class FixedBatch(nn.Module):
+    """Asks for the number of clips in a way that the exporter takes for a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4000, 3)
+
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.layer(clips.reshape(len(clips), 4000))
+        return scores
+
+
+def test_an_onnx_file_for_one_number_of_clips_is_not_written(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"take the number from clips.shape\[0\]"):
+        write(trained._replace(network=FixedBatch()), tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_used_says_why(run: RunFolder, tmp_path: Path) -> None:
