@@ -51,7 +51,7 @@ def explain(subject: Subject) -> Finding:
     rows.sort(key=lambda row: -float(row[1] or 0))
     dearest = int(bands.nats.argmax())
     found = [
-        f"The band {names[dearest]} matters most: without it {bands.accuracy[dearest]:+.1%} of the clips are lost."
+        f"The band {names[dearest]} matters most: without it accuracy falls by {100 * bands.accuracy[dearest]:.1f} points."
     ]
     needed = sum(int((lost.accuracy > 2 * lost.error).sum()) for lost in by_layer.values())
     total = sum(layer.channels for layer in subject.layers)

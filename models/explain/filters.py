@@ -174,7 +174,7 @@ def explain(subject: Subject) -> Finding:
     ]
     if before is not None:
         found.append(
-            f"The filters turned from their random start by a median of {np.median(way):.3f} (1 - cosine; "  # type: ignore[arg-type]
+            f"The filters turned from their start by a median of {np.median(way):.3f} (1 - cosine; "  # type: ignore[arg-type]
             f"0: not at all, 1: no likeness left); {np.mean(np.asarray(way) > 0.1):.0%} turned by more than 0.1."
         )
     return Finding(
