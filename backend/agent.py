@@ -203,7 +203,7 @@ def _run_files(runs: Path, run: str) -> RunFiles:
     # First: what is not listed now was not there when the training had ended.
     is_training = RunFolder(folder).is_locked()
     there, files = folder.resolve(), []
-    for file in sorted([*there.iterdir(), *there.glob("figures/*")]):
+    for file in sorted([*there.iterdir(), *there.glob("figures/*"), *there.glob("brain/*.json")]):
         with suppress(FileNotFoundError):
             facts = file.lstat()
             if stat.S_ISREG(facts.st_mode) and file.resolve() == file and not file.name.startswith("."):

@@ -24,6 +24,7 @@ from models.run_folder import RunFolder
 from tests.models.brain.made_network import make_network
 
 TRUE = "conv4"
+_SETS = 20
 
 
 def main() -> None:
@@ -61,8 +62,8 @@ def main() -> None:
         print(f"true layer chosen in {(best[real] == place).mean():.1%} of {real.sum():,} voxels at SNR 0.5")
         print(f"median R2_c of the true layer {np.median(arrays['network.value'][place, real]):.3f}")
         for reliability, (values, attainable) in small.items():
-            print(f"reliability {reliability}: median R2_c of the true layer {np.median(values):.3f}; "
-                  f"without noise {np.median(attainable):.3f}")  # fmt: skip
+            print(f"reliability {reliability}: median R2_c of the true layer, over {_SETS} sets of sounds, "
+                  f"{_mean_and_deviation(values)}; without noise {_mean_and_deviation(attainable)}")  # fmt: skip
         print(f"null voxels: mean r {null_r.mean():+.4f} (layers {null_r.mean(axis=1).min():+.4f} to "
               f"{null_r.mean(axis=1).max():+.4f}), p < .05 in {(null_p < 0.05).mean():.2%}")  # fmt: skip
         print(f"shuffled sounds: mean r {shuffled.mean():+.4f} "
@@ -80,11 +81,11 @@ def main() -> None:
 
 
 def _reliabilities(top: Path, run: RunFolder) -> dict[float, tuple[list[Floats], list[Floats]]]:
-    """By the correlation of single repetitions, for each of five sets of sounds: R2_c of the true layer, and R2 of
+    """By the correlation of single repetitions, for each set of sounds: R2_c of the true layer, and R2 of
     ridges with the same penalties that learn from responses without noise, which is all that a correction for noise
     can give back."""
     found: dict[float, tuple[list[Floats], list[Floats]]] = {each: ([], []) for each in (0.2, 0.5, 0.9)}
-    for seed in range(5):
+    for seed in range(_SETS):
         folder = top / f"clean{seed}"
         simulate(folder, Plan((TRUE,), snr=1e12, voxels=200, nulls=0, fall=1, seed=seed), run)
         data = open_data(folder)
@@ -100,6 +101,11 @@ def _reliabilities(top: Path, run: RunFolder) -> dict[float, tuple[list[Floats],
         now = ", ".join(f"{each} {np.median(values[-1]):.3f}" for each, (values, _) in found.items())
         print(f"sounds {seed}: median R2_c at reliability {now}", flush=True)
     return found
+
+
+def _mean_and_deviation(sets: list[Floats]) -> str:
+    medians = [float(np.median(values)) for values in sets]
+    return f"{np.mean(medians):.3f} ± {np.std(medians, ddof=1):.3f}"
 
 
 def _without_noise(features: Floats, noisy: Floats, clean: Floats) -> Floats:

@@ -113,11 +113,15 @@ def test_files_of_runs(client: FlaskClient) -> None:
 def test_the_list_of_a_run(client: FlaskClient, runs: Path) -> None:
     folder = RunFolder(runs / "r123456")
     (folder.path / ".result.json.123").write_text("half of")
+    folder.brain.mkdir()
+    (folder.brain / "sounds.json").write_text("{}")
+    (folder.brain / "sounds.npz").write_bytes(b"stays there")
     with folder.lock():
         told = RunFiles.model_validate_json(client.get("/runs/r123456", headers=BEARER).data)
         noted = folder.lock_file.stat().st_size
     assert told.is_training
     assert {file.name: file.size_bytes for file in told.files} == {
+        "brain/sounds.json": 2,
         "figures/confusion.png": 4,
         "lock": noted,
         "result.json": 13,

@@ -36,11 +36,11 @@ from backend.tabs.results import archive_table, results_table
 from backend.tabs.run import run_table, unreadable_run_table
 from backend.tabs.sweeps import FineTuning
 from backend.tabs.usage import usage_table
-from models.brain_result import mapping_names, read_mapping
+from models.brain_result import Contrast, mapping_names, read_mapping
 from models.explanation import Explanation, read_explanations
 from models.program_reader import read_any_run
 from models.result import BrokenFile, ProgramResult
-from models.run_folder import RunFolder
+from models.run_folder import RunFolder, is_run_id
 from models.run_reader import BrokenRunError
 
 if TYPE_CHECKING:
@@ -247,7 +247,22 @@ class Display:
         return table, content.broken
 
     def _mappings(self, run: str) -> list[str]:
-        return mapping_names(RunFolder(self._home.runs / run))
+        """The names of the mappings in the tab of the run."""
+        folder = RunFolder(self._home.runs / run)
+        names = mapping_names(folder)
+        return [name for name in names if not self._is_copy(folder, name)] if names else names
+
+    def _is_copy(self, job: RunFolder, name: str) -> bool:
+        """Whether a job made the mapping, and that run has it here too."""
+        if not job.command_file.exists():
+            return False
+        try:
+            mapping = read_mapping(job, name)
+        except BrokenRunError:
+            return False
+        if mapping is None or isinstance(mapping, Contrast) or not is_run_id(mapping.run):
+            return False
+        return name in mapping_names(RunFolder(self._home.runs / mapping.run))
 
     def _brain_tab(self, run: Result | BrokenResult) -> Table:
         folder = RunFolder(self._home.runs / run.run)

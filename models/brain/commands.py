@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 
 from models.brain.errors import BrainError
-from models.brain_result import Mapping
+from models.brain_result import MAPPING_SUFFIX, Mapping
 from models.command import RUN_VARIABLE
 from models.result import Progress
 from models.run_folder import RunFolder, write_atomically
@@ -114,7 +114,7 @@ def map_command(
         )  # fmt: skip
     drawn = _draw(folder, mapping) if figures else []
     if job:
-        _hand_over(RunFolder(Path(job)), mapping, drawn)
+        _hand_over(RunFolder(Path(job)), folder, mapping, drawn)
     if not quiet:
         click.echo(mapping.model_dump_json(indent=1))
 
@@ -160,14 +160,15 @@ def _draw(folder: RunFolder, mapping: Mapping) -> list[Path]:
         return []
 
 
-def _hand_over(job: RunFolder, mapping: Mapping, drawn: list[Path]) -> None:
-    """Leaves numbers and pictures in the folder of the job too: they come back from other servers with it."""
+def _hand_over(job: RunFolder, folder: RunFolder, mapping: Mapping, drawn: list[Path]) -> None:
+    """Leaves the mapping and its pictures in the folder of the job too: they come back from other servers with it."""
     metrics: dict[str, object] = {f"best layer, {each.title}": each.best for each in mapping.profiles}
     metrics |= {f"finding {number}": finding for number, finding in enumerate(mapping.findings, start=1)}
     metrics |= {"mapped run": mapping.run, "data": mapping.data, "measure": mapping.measure}
+    job.brain.mkdir(exist_ok=True)
     job.figures.mkdir(exist_ok=True)
-    for file in drawn:
-        shutil.copyfile(file, job.figures / file.name.removeprefix("brain_"))
+    for file in (folder.brain / f"{mapping.name}{MAPPING_SUFFIX}", *drawn):
+        shutil.copyfile(file, job.path / file.relative_to(folder.path))
     write_atomically(job.result_file, json.dumps({"metrics": metrics}, ensure_ascii=False))
 
 

@@ -1,6 +1,7 @@
 """The commands about brain data, as people type them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,18 +36,25 @@ def test_a_run_is_mapped_as_a_job_and_gets_a_tab(sheetrack: Sheetrack, tmp_path:
     advance_until(sheetrack, lambda: state(sheetrack, job) is JobState.DONE)
     names = [name for name, _ in sheetrack.workbook.tabs()]
     assert f"Brain {folder.id}" in names
+    assert f"Brain {job.id}" not in names
     table, _ = sheetrack.workbook.table(f"Brain {folder.id}")
     assert table.sections[0].title == "Brain data sounds (simulated)"
     assert len(table.sections[-1].pictures) == 3
     result = json.loads(RunFolder(sheetrack.home.runs / job.id).result_file.read_text())
     assert result["metrics"]["mapped run"] == folder.id
-    assert sorted(file.name for file in (sheetrack.home.runs / job.id / "figures").iterdir()) == [
-        "sounds_map.png",
-        "sounds_profile.png",
-        "sounds_reliability.png",
-    ]
     compared = run_here("brain", "compare", folder.id, folder.id)
     assert "cannot be told apart" in compared.stdout or "too few" in compared.stdout
+    # On another server the folder of the job is all that comes back.
+    shutil.rmtree(folder.path)
+    sheetrack.display.show_results()
+    assert f"Brain {job.id}" in [name for name, _ in sheetrack.workbook.tabs()]
+    copied, _ = sheetrack.workbook.table(f"Brain {job.id}")
+    assert copied.sections[0] == table.sections[0]
+    assert [picture.figure for picture in copied.sections[-1].pictures] == [
+        "brain_sounds_profile",
+        "brain_sounds_map",
+        "brain_sounds_reliability",
+    ]
 
 
 def test_what_is_wrong_is_one_sentence(sheetrack: Sheetrack, tmp_path: Path) -> None:

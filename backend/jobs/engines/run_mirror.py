@@ -32,7 +32,7 @@ _RUN_BYTES = 128 << 20
 _MOST_FILES = 64
 _BUDGET_SECONDS = 2.0
 """Time limit of one call; the next call continues."""
-_FIGURE = re.compile(r"figures/\w{1,60}\.png")
+_FIGURE_OR_MAPPING = re.compile(r"figures/\w{1,60}\.png|brain/\w{1,40}\.json")
 
 
 class Mirror:
@@ -146,7 +146,7 @@ def _wanted(folder: RunFolder, there: RunFiles, *, is_over: bool) -> list[RunFil
     wanted = [
         file
         for file in there.files
-        if folder.path / file.name in names or (is_over and _FIGURE.fullmatch(file.name))
+        if folder.path / file.name in names or (is_over and _FIGURE_OR_MAPPING.fullmatch(file.name))
     ]
     # In the order of writing, in which pictures are shown; last what marks a finished run.
     marks = (folder.result_file.name, folder.exit_file.name)

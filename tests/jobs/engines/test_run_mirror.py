@@ -66,9 +66,10 @@ def test_an_agent_can_write_nothing_but_the_files_of_a_run(
     mirror, job, there = listed(
         "../evil", "/tmp/evil", "figures/../../evil", "figures/a.html", "figures/.png", ".bashrc", "lock",
         "recipe.json", "checkpoint.pt", "figures/a/b.png", "", ".", "figures", "figures/good.png", "analysis.npz",
+        "brain/good.json", "brain/../../evil", "brain/a.npz",
     )  # fmt: skip
     assert mirror.bring(job, there, is_over=True)
-    brought = ("figures/good.png", "analysis.npz", "lock", "checkpoint.elsewhere")
+    brought = ("figures/good.png", "brain/good.json", "analysis.npz", "lock", "checkpoint.elsewhere")
     assert left_in(tmp_path) == {f"runs/r000000/{name}" for name in brought}
 
 
