@@ -1,6 +1,6 @@
 import pytest
 
-from backend.text import listed, plain_text, toml_line, visible
+from backend.text import listed, ordinal, plain_text, toml_line, visible
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,8 @@ agent = 3
 )
 def test_a_setting_has_a_line(location: tuple[str | int, ...], line: int) -> None:
     assert toml_line(TOML, location) == line
+
+
+def test_places_in_words() -> None:
+    words = "1st 2nd 3rd 4th 11th 12th 13th 21st 101st 111th"
+    assert " ".join(map(ordinal, (1, 2, 3, 4, 11, 12, 13, 21, 101, 111))) == words

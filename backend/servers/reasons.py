@@ -18,6 +18,7 @@ from backend.servers.use import (
     is_free,
     is_full,
     is_idle_but_held,
+    is_unused,
     left_fraction,
     memory_is_full,
     working_gpus,
@@ -159,9 +160,7 @@ def _free_gpus(whole: Sequence[GpuReading], count: int) -> str:
     """`whole`: those that work and are not divided, of `count` GPUs."""
     free = [gpu for gpu in whole if is_free(gpu)]
     if not free:
-        left = max((_memory_free_gib(gpu), -gpu.index) for gpu in whole)
-        where = f" on GPU {-left[1]}" if count > 1 else ""
-        return f"no GPU free, {left[0]:.0f} GiB left{where}" if left[0] else "no GPU known to be free"
+        return _none_free(whole, count)
     sizes = sorted({_total_gib(gpu) for gpu in whole}, reverse=True)
     size = ""
     if len(sizes) > 1:
@@ -171,6 +170,23 @@ def _free_gpus(whole: Sequence[GpuReading], count: int) -> str:
     if len(free) < count:
         return f"{len(free)} of {count} GPUs free{size}"
     return {1: "GPU free", 2: "both GPUs free"}.get(count, f"all {count} GPUs free") + size
+
+
+def _none_free(whole: Sequence[GpuReading], count: int) -> str:
+    """`no GPU free; GPU 3, in use, has 40 GiB of memory left`: the most that a job beside others' could get."""
+    resting = [gpu.index for gpu in whole if is_unused(gpu)]
+    if resting and count == 1:
+        return "GPU was in use a moment ago"
+    if resting:
+        return (
+            f"no GPU free; GPU{'s' * (len(resting) > 1)} {listed([*map(str, resting)])} in use a moment ago"
+        )
+    left, index = max((_memory_free_gib(gpu), -gpu.index) for gpu in whole)
+    if not left:
+        return "no GPU known to be free"
+    if count == 1:
+        return f"GPU in use, {left:.0f} GiB of its memory left"
+    return f"no GPU free; GPU {-index}, in use, has {left:.0f} GiB of memory left"
 
 
 def _total_gib(gpu: GpuReading) -> int:

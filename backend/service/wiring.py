@@ -214,6 +214,7 @@ class Sheetrack:
             unreadable=lambda: self.results.broken(),  # noqa: PLW0108 - the results need the display first
             sweeps=self.standings.views,
             marks=self.sheet_notes.marks,
+            takes_jobs=lambda: [server.name for server in self.servers.values() if server.trains],
         )
 
     @cached_property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import NotFoundError
+from backend.jobs import turns
 from backend.jobs.marks import Mark
 from backend.jobs.result import BrokenResult, Result
 from backend.jobs.store import JobStore
@@ -67,15 +68,18 @@ class Display:
         sweeps: Callable[[], Sequence[SweepView]],
         unreadable: Callable[[], Sequence[BrokenResult]] = tuple,
         marks: Callable[[], Mapping[str, Mark]] = dict,
+        takes_jobs: Callable[[], Collection[str]] = tuple,
     ) -> None:
         """`sweeps` returns the same object as before for a sweep that did not change.
 
-        `unreadable` lists the finished runs whose result cannot be read; `marks` returns what people note, by run.
+        `unreadable` lists the finished runs whose result cannot be read; `marks` returns what people note, by run;
+        `takes_jobs` names the servers that jobs for any server may run on.
         """
         self._home = home
         self._fine_tuning = FineTuning(sweeps)
         self._sweeps = sweeps
         self._marks = marks
+        self._takes_jobs = takes_jobs
         self._store = store
         self._publisher = publisher
         self._workbook = workbook
@@ -95,11 +99,15 @@ class Display:
 
     def jobs(self, most_finished: int) -> Table:
         """What the tab Jobs shows: the jobs of the newest sweeps, and of the others the newest that ended."""
-        sweeps = [sweep for sweep in self._sweeps() if not sweep.preparing][:SHOWN_SWEEPS]
+        known = self._sweeps()
+        sweeps = [sweep for sweep in known if not sweep.preparing][:SHOWN_SWEEPS]
         swept = [job for sweep in sweeps for job in self._store.jobs_of(sweep.id) if job.state.is_over]
         single = self._store.finished_jobs(most_finished, swept=False)
         finished = sorted([*single, *swept], key=lambda job: job.ended_at or job.submitted_at, reverse=True)
-        return jobs_table(self._store.unfinished_jobs(), finished, sweeps)
+        unfinished = self._store.unfinished_jobs()
+        paused = {sweep.id for sweep in known if sweep.paused_by}
+        places = turns.places(unfinished, paused, self._takes_jobs())
+        return jobs_table(unfinished, finished, sweeps, places)
 
     def show_results(self, changed: set[str] | None = None) -> None:
         """Publishes the tabs about results. The newest runs have a tab of their own, and those with a star.

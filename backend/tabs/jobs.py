@@ -1,12 +1,14 @@
 """The Jobs tab. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
 
 from backend.jobs.job import Job, JobState
 from backend.jobs.sweep import SweepView
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text, Tone
 from backend.tabs.names import JOBS, Rank, run_tab, sweeps_tab
+from backend.text import ordinal
 from backend.times import iso
 
 _JOB_TONES: dict[JobState, Tone] = {
@@ -22,11 +24,18 @@ _JOB_TONES: dict[JobState, Tone] = {
 }
 
 
-def jobs_table(unfinished: Sequence[Job], finished: Sequence[Job], sweeps: Sequence[SweepView] = ()) -> Table:
-    """Those that run, then those that wait, then those that ended (newest first).
+def jobs_table(
+    unfinished: Sequence[Job],
+    finished: Sequence[Job],
+    sweeps: Sequence[SweepView] = (),
+    places: Mapping[str, int] | None = None,
+) -> Table:
+    """Those that run, then those that wait, the next one first, then those that ended (newest first).
 
-    A sweep of `sweeps` is one row, where the first of its jobs would stand, with its jobs as details.
+    A sweep of `sweeps` is one row, where the first of its jobs would stand, with its jobs as details. `places` are
+    those of waiting jobs in the queue, 1 being next.
     """
+    known = places or {}
     columns = (
         Column(title="Job", width=10),
         Column(title="State", width=44),
@@ -40,18 +49,21 @@ def jobs_table(unfinished: Sequence[Job], finished: Sequence[Job], sweeps: Seque
         Column(title="Submitted", format="time", width=18),
         Column(title="Ended", format="time", width=18),
     )
-    running_first = sorted(unfinished, key=lambda job: not job.state.holds_server)
-    jobs = [*running_first, *finished]
+    in_turn = sorted(unfinished, key=lambda job: -1 if job.state.holds_server else known.get(job.id, inf))
+    jobs = [*in_turn, *finished]
     views = {view.id: view for view in sweeps}
+    swept: dict[str, list[Job]] = {}
+    for job in jobs:
+        swept.setdefault(job.sweep or "", []).append(job)
     rows: list[tuple[Cell, ...]] = []
     levels: list[int] = []
     for job in jobs:
         view = views.get(job.sweep or "")
         if view is None:
-            rows.append(_job_row(job))
+            rows.append(_job_row(job, known))
             levels.append(0)
-        elif job is (theirs := [each for each in jobs if each.sweep == view.id])[0]:
-            rows += [_sweep_row(view, theirs), *map(_job_row, theirs)]
+        elif job is (theirs := swept[view.id])[0]:
+            rows += [_sweep_row(view, theirs, known), *(_job_row(each, known) for each in theirs)]
             levels += [0, *[1] * len(theirs)]
     section = Section(
         columns=columns,
@@ -63,7 +75,7 @@ def jobs_table(unfinished: Sequence[Job], finished: Sequence[Job], sweeps: Seque
     return Table(name=JOBS, rank=Rank.JOBS, sections=(section,))
 
 
-def _sweep_row(sweep: SweepView, jobs: Sequence[Job]) -> tuple[Cell, ...]:
+def _sweep_row(sweep: SweepView, jobs: Sequence[Job], places: Mapping[str, int]) -> tuple[Cell, ...]:
     """How far a sweep is, in one row."""
     done, trainings = sum(len(cell.runs) for cell in sweep.cells), len(sweep.cells) * sweep.grid.seeds
     states = Counter(job.state for job in jobs if job.state is not JobState.DONE)
@@ -71,8 +83,9 @@ def _sweep_row(sweep: SweepView, jobs: Sequence[Job]) -> tuple[Cell, ...]:
     waits = any(not state.is_over for state in states)
     failed = any(state in states for state in (JobState.FAILED, JobState.TIMED_OUT))
     counts = ", ".join(f"{count} {state.value.replace('_', ' ')}" for state, count in states.items())
-    reason = next((job.reason for job in jobs if job.state is JobState.QUEUED and job.reason), "")
-    notes = [f"paused by {sweep.paused_by}" if sweep.paused_by else "", counts, reason]
+    next_one = next((job for job in jobs if job.state is JobState.QUEUED), None)
+    why = (_place(next_one, places), next_one.reason) if next_one else ()
+    notes = [f"paused by {sweep.paused_by}" if sweep.paused_by else "", counts, *why]
     tone: Tone = "busy" if running else "soft" if waits else "bad" if failed else "good"
     ended = [job.ended_at for job in jobs if job.ended_at]
     return (
@@ -92,11 +105,11 @@ def _sweep_row(sweep: SweepView, jobs: Sequence[Job]) -> tuple[Cell, ...]:
     )
 
 
-def _job_row(job: Job) -> tuple[Cell, ...]:
+def _job_row(job: Job, places: Mapping[str, int]) -> tuple[Cell, ...]:
     progress = job.progress
     return (
         Text(text=job.id, tab=run_tab(job.id)),
-        Text(text=job.state.value, tone=_JOB_TONES[job.state], note=_state_note(job)),
+        Text(text=job.state.value, tone=_JOB_TONES[job.state], note=_state_note(job, places)),
         _work(job),
         job.runs_on,
         Text(text=job.gpu_text, note=_gpu_note(job)) if job.assigned else None,
@@ -114,14 +127,22 @@ def _work(job: Job) -> Text:
     return Text(text=job.work.title, note=job.recipe.name if job.recipe else "")
 
 
-def _state_note(job: Job) -> str:
-    """Why it waits or failed, and what people decided about it."""
+def _state_note(job: Job, places: Mapping[str, int]) -> str:
+    """Its place in the queue, why it waits or failed, and what people decided about it."""
     decisions = [
         f"{what} by {decision.by}"
         for what, decision in (("put first", job.put_first), ("reservations overridden", job.override))
         if decision
     ]
-    return "; ".join(filter(None, [job.reason, *decisions]))
+    return "; ".join(filter(None, [_place(job, places), job.reason, *decisions]))
+
+
+def _place(job: Job, places: Mapping[str, int]) -> str:
+    """`2nd in the queue of gpu2`; of a job for several servers the best of its places there."""
+    place = places.get(job.id)
+    if place is None:
+        return ""
+    return f"{ordinal(place)} in the queue{f' of {job.server}' if job.server else ''}"
 
 
 def _gpu_note(job: Job) -> str:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from backend.probe.snapshot import Disk, Failure, GpuProcess, GpuReading, Process, Snapshot
+from backend.servers import reasons
 from backend.servers.past import Past, follow
 from backend.servers.reasons import advice
 from backend.servers.state import Held, KnownGpu, ServerStatus, State, Verdict
@@ -91,7 +92,7 @@ ECC = "GPU 0 has uncorrected ECC errors (2 since the driver started)"
          "30 processes wait for a disk; both GPUs free"),
         (answer(0, FREE, stuck_processes=1), State.IDLE, "both GPUs free"),
         # What is free
-        (answer(0, (gpu(0, 0, 3.5 * GIB, "kim"),)), State.BUSY, "no GPU free, 76 GiB left"),
+        (answer(0, (gpu(0, 0, 3.5 * GIB, "kim"),)), State.BUSY, "GPU in use, 76 GiB of its memory left"),
         (answer(0, (desktop := GpuReading(index=0, utilization_percent=2, memory_used_mib=1300,
                                           memory_total_mib=8192, processes=(
             GpuProcess(pid=1, user="gdm", command="Xorg", memory_mib=700, graphics=True),)),)),
@@ -103,7 +104,7 @@ ECC = "GPU 0 has uncorrected ECC errors (2 since the driver started)"
          "a job is short of memory (memory pressure 60 %); CPU 2 %; 80 GiB of memory free"),
         (answer(0, available=0.0732, total=1 << 20), State.IDLE, "CPU 5 %; 75 GiB of memory free"),
         (answer(0, cpu_some=70, load=1.2, gpus=(gpu(0, 95, 0.5, "lee"),)), State.BUSY,
-         "no GPU free, 40 GiB left"),
+         "GPU in use, 40 GiB of its memory left"),
     ],
 )  # fmt: skip
 def test_one_reading(snapshot: Snapshot, state: State, reason: str) -> None:
@@ -127,13 +128,26 @@ def test_a_gpu_that_has_lost_its_name_is_not_missing() -> None:
     assert told(answer(0, None), known=known(0, 1)).last[1] == "GPUs not read yet"
 
 
+@pytest.mark.parametrize(
+    ("gpus", "reason"),
+    [
+        ((gpu(0, 0, 0, unused_seconds=3),), "GPU was in use a moment ago"),
+        ((gpu(0, 0, 0, unused_seconds=3), gpu(1, 90, 0.5, "lee")), "no GPU free; GPU 0 in use a moment ago"),
+        (tuple(gpu(each, 0, 0, unused_seconds=3) for each in range(2)),
+         "no GPU free; GPUs 0, 1 in use a moment ago"),
+    ],
+)  # fmt: skip
+def test_a_gpu_between_two_programs_is_not_told_as_used(gpus: tuple[GpuReading, ...], reason: str) -> None:
+    assert reasons.use(answer(0, gpus)) == [reason]
+
+
 def test_heat_for_twenty_minutes_is_a_warning() -> None:
     hot = (gpu(0, 100, 0.5, "lee", throttle_reasons=("heat",)),)
     early, late = (told(*(answer(t, hot) for t in range(0, end, 15))) for end in (1200, 1216))
     assert early.faults() == []
-    assert early.last[1] == "no GPU free, 40 GiB left; GPU 0 slowed by heat"
+    assert early.last[1] == "GPU in use, 40 GiB of its memory left; GPU 0 slowed by heat"
     assert late.faults() == ["GPU 0 slowed by heat for 20 min"]
-    assert late.last == (State.BUSY, "GPU 0 slowed by heat for 20 min; no GPU free, 40 GiB left")
+    assert late.last == (State.BUSY, "GPU 0 slowed by heat for 20 min; GPU in use, 40 GiB of its memory left")
 
 
 def test_a_fast_leak_is_told_before_the_death() -> None:

@@ -11,7 +11,7 @@ from backend.jobs.result import Result
 from backend.jobs.store import JobStore
 from backend.settings import Home
 from backend.sheets.google.sheet import GoogleSheet
-from backend.sheets.table import Column, Picture, Section, Table
+from backend.sheets.table import Column, Picture, Section, Table, Text
 from backend.sheets.workbook import Workbook
 from backend.tabs.display import SHOWN_COMPARISONS, Display
 from backend.tabs.names import Rank, comparison_tab
@@ -112,3 +112,27 @@ def test_starred_runs_have_tabs_and_cells_of_sweeps_have_none(
     assert drawn
     assert drawn.name == "Run r004"
     assert display.run_table("r999") is None
+
+
+def test_jobs_that_wait_have_their_true_places(home: Home, database: sa.Engine, workbook: Workbook) -> None:
+    store = JobStore(database)
+    display = Display(
+        home,
+        store,
+        Publisher(Outbox(database), workbook),
+        workbook,
+        1,
+        sweeps=list,
+        takes_jobs=lambda: ["gpu1"],
+    )
+    store.add_job(examples.job("r1", state=JobState.RUNNING))
+    for name, person in (("r2", "kim"), ("r3", "kim"), ("r4", "lee")):
+        store.add_job(examples.job(name, requested_by=person, server="", servers=("any",)))
+    rows = display.jobs(0).sections[0].rows
+    shown = [
+        (str(row[0].text), row[1].note)
+        for row in rows
+        if isinstance(row[0], Text) and isinstance(row[1], Text)
+    ]
+    places = ("", "1st in the queue", "2nd in the queue", "3rd in the queue")
+    assert shown == list(zip(("r1", "r4", "r2", "r3"), places, strict=True))

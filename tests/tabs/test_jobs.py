@@ -39,6 +39,29 @@ def test_running_jobs_stand_before_those_that_wait() -> None:
     )
 
 
+def test_those_that_wait_stand_in_their_turn_with_their_places() -> None:
+    late, early, anywhere, paused = (
+        examples.job("r1", reason="both GPUs in use (kim 2)"),
+        examples.job("r2"),
+        examples.job("r3", server="", servers=("any",)),
+        examples.job("r4", reason="paused by lee"),
+    )
+    places = {"r1": 12, "r2": 2, "r3": 3}
+    section = jobs_table([paused, late, early, anywhere, examples.running("r0")], [], places=places).sections[
+        0
+    ]
+    assert [row[0].text for row in section.rows if isinstance(row[0], Text)] == ["r0", "r2", "r3", "r1", "r4"]
+    assert [named(section, row)["State"] for row in range(1, 5)] == [
+        Text(text="queued", tone="soft", note=note)
+        for note in (
+            "2nd in the queue of gpu1",
+            "3rd in the queue",
+            "12th in the queue of gpu1; both GPUs in use (kim 2)",
+            "paused by lee",
+        )
+    ]
+
+
 def test_the_gpus_of_a_job_and_what_people_decided_are_shown() -> None:
     decision = Decision(by="park", at=examples.NOON)
     gpus = (AssignedGpu(uuid="GPU-a", index=2, name="H100"), AssignedGpu(uuid="GPU-b", index=5))
@@ -77,3 +100,7 @@ def test_a_sweep_is_one_row_with_its_jobs_as_details() -> None:
         text="1 of 2 done", tone="soft", note="1 queued; all 8 GPUs in use (kim 8)"
     )
     assert [row[0].text for row in section.without_details if isinstance(row[0], Text)] == ["r3", "s1", "r0"]
+    placed = jobs_table([waits], [], [sweep], {"r2": 3}).sections[0]
+    assert named(placed, 0)["State"] == Text(
+        text="1 of 2 done", tone="soft", note="1 queued; 3rd in the queue of gpu1; all 8 GPUs in use (kim 8)"
+    )
