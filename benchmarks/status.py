@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sized
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +41,8 @@ from backend.times import now
 
 GPUS = 8
 HANGING = 10
+APART_SECONDS = 1.1
+"""Between readings of GPUs: all programs here but gpustat keep what they read for a second."""
 STUB = Path(__file__).parents[1] / "tests" / "probe" / "fake_nvml.c"
 
 OTHERS = {
@@ -48,12 +50,14 @@ OTHERS = {
     "nvitop": "import nvitop; devices = nvitop.Device.all(); read = lambda: [d.as_snapshot() for d in devices]",
 }
 TIMED = """
-import time
+import sys, time
 spans = []
-for _ in range(60):
-    began = time.perf_counter(); read(); spans.append(time.perf_counter() - began); time.sleep(0.02)
-spans = sorted(spans[5:])
-print(spans[len(spans) // 2] * 1000, spans[int(len(spans) * 0.95)] * 1000)
+for _ in range(31):
+    began = time.perf_counter(); found = read(); spans.append(time.perf_counter() - began)
+    time.sleep(float(sys.argv[1]))
+spans = sorted(spans[1:])
+if len(found) == int(sys.argv[2]):
+    print(spans[len(spans) // 2] * 1000, spans[int(len(spans) * 0.95)] * 1000)
 """
 AGENT = """
 import sys
@@ -65,14 +69,16 @@ serve_agent(Home(home), host="127.0.0.1", port=int(sys.argv[2]), token_file=home
 """
 
 
-def spans_ms(read: Callable[[], object], count: int = 200) -> tuple[float, float]:
-    """Median and 95th percentile, a fiftieth of a second between readings."""
+def spans_ms(
+    read: Callable[[], object], count: int = 200, apart_seconds: float = 0.02
+) -> tuple[float, float]:
+    """Median and 95th percentile."""
     spans = []
     for _ in range(count):
         began = time.perf_counter()
         read()
         spans.append(1000 * (time.perf_counter() - began))
-        time.sleep(0.02)
+        time.sleep(apart_seconds)
     return statistics.median(spans), statistics.quantiles(spans, n=20)[-1]
 
 
@@ -80,22 +86,30 @@ def show(what: str, *figures: str) -> None:
     print(f"| {what} | {' | '.join(figures)} |", flush=True)
 
 
+def wait_for_gpus(read: Callable[[], Sized | None]) -> None:
+    while len(read() or ()) < GPUS:
+        time.sleep(0.1)
+
+
 def sample_cost(folder: Path, others: str | None) -> None:
     host = HostProbe()
     gpu_reader = GpuReader()
     show("host readings", *(f"{span:.2f} ms" for span in spans_ms(host.read)))
     with Sampler("here", folder) as sampler:
-        sampler.sample()
-        show(f"whole snapshot, {GPUS} stand-in GPUs", *(f"{s:.2f} ms" for s in spans_ms(sampler.sample)))
-    gpu_reader.read()
-    show(f"{GPUS} stand-in GPUs, by their process", *(f"{s:.2f} ms" for s in spans_ms(gpu_reader.read)))
+        wait_for_gpus(lambda: sampler.sample().gpus)
+        spans = spans_ms(sampler.sample, 30, APART_SECONDS)
+        show(f"whole snapshot, {GPUS} stand-in GPUs", *(f"{span:.2f} ms" for span in spans))
+    wait_for_gpus(lambda: gpu_reader.read().get("gpus"))
+    spans = spans_ms(gpu_reader.read, 30, APART_SECONDS)
+    show(f"{GPUS} stand-in GPUs, by their process", *(f"{span:.2f} ms" for span in spans))
     gpu_reader.close()
     top = BusiestProcesses(Programs(UserNames())).read
     show(f"busiest of {len(psutil.pids())} processes", *(f"{span:.2f} ms" for span in spans_ms(top)))
     if others is None:
         return
     for name, script in OTHERS.items():
-        done = subprocess.run([others, "-c", script + TIMED], capture_output=True, text=True, check=False)
+        command = [others, "-c", script + TIMED, str(APART_SECONDS), str(GPUS)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         figures = [f"{float(span):.1f} ms" for span in done.stdout.split()] or ["does not run here", ""]
         show(f"{name}, {GPUS} stand-in GPUs", *figures)
     began = time.perf_counter()

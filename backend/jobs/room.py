@@ -70,6 +70,8 @@ class Room:
         self.limits = _limits(server)
         self._verdict = status.verdict if status else None
         self._snapshot = status.snapshot if status else None
+        faults = status.faults if status else ()
+        self._connection_faults = [fault for fault in faults if fault.kind == "connection"]
         self._missing = [gpu.index for gpu in status.missing_gpus] if status else []
         self._running = list(running)
         self._ours = ours
@@ -167,7 +169,8 @@ class Room:
             state = "in maintenance" if self.state is State.MAINTENANCE else self.state
             return f"{name} is {state}: {verdict.reason}"
         host, gpus = self._snapshot and self._snapshot.host, self._snapshot and self._snapshot.gpus
-        is_full = host and (memory_is_full(host) or any(not fault.is_warning for fault in host_faults(host)))
+        faults = [*self._connection_faults, *(host_faults(host) if host else ())]
+        is_full = any(not fault.is_warning for fault in faults) or (host and memory_is_full(host))
         if is_full or (gpus is None and job.gpus != 0):
             return f"{name} is {self.state}: {verdict.reason}"
         return ""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from backend.jobs.job import NO_PROGRESS, Job, JobState
 from backend.jobs.sweep import Sweep
+from backend.servers.faults import texts
 from backend.servers.state import ServerStatus, State
 from backend.settings import NotifySettings
 from backend.times import iso
@@ -107,11 +108,13 @@ def _connection(server: ServerStatus, settings: NotifySettings) -> dict[str, Fin
     """Whether it answers only now and then, and whether it has started again."""
     name, found = server.name, {}
     if "unsteady" in settings.events:
-        faults = [fault.what for fault in server.faults if fault.kind == "connection"]
+        faults = [fault for fault in server.faults if fault.kind == "connection"]
         text = f"{name} answers steadily again." if "back" in settings.events else ""
         found[f"connection {name}"] = Finding(FINE, text, _STEADY)
         if faults:
-            found[f"connection {name}"] = Finding("; ".join(faults), f"{name} {server.verdict.reason}")
+            value, words = "; ".join(fault.what for fault in faults), "; ".join(texts(faults))
+            text = server.verdict.reason if server.verdict.state is State.STALE else words
+            found[f"connection {name}"] = Finding(value, f"{name} {text}")
     if "rebooted" in settings.events and server.rebooted_at:
         found[f"boot {name}"] = Finding(iso(server.rebooted_at), f"{name} has rebooted.")
     return found
@@ -156,7 +159,7 @@ def _faults(server: ServerStatus, settings: NotifySettings) -> dict[str, Finding
         for is_warning in (False, True):
             some = [fault for fault in faults if fault.is_warning is is_warning]
             word = f"{what} {'warning' if is_warning else 'fault'}"
-            text = f"{word[0].upper()}{word[1:]} on {name}: {'; '.join(fault.text for fault in some)}"
+            text = f"{word[0].upper()}{word[1:]} on {name}: {'; '.join(texts(some))}"
             if not some:
                 text = "" if is_warning or "back" not in settings.events else fine
             found[f"{word} {name}"] = Finding("; ".join(fault.what for fault in some), text, hold)

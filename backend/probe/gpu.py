@@ -162,7 +162,7 @@ def _processes(fields: _Fields, nvml: Nvml, handle: Handle) -> list[Reading] | N
 def _gpu_fault(error: Exception) -> str:
     code = error.code if isinstance(error, NvmlError) else None
     if code == codes.GPU_IS_LOST:
-        return "lost: it fell off the bus"
+        return "lost: fell off the bus"
     if code == codes.RESET_REQUIRED:
         return "needs a reset"
     return f"not answering ({error})"
@@ -247,7 +247,7 @@ class _Driver:
                 return self._without_library()
             fault = f"GPU driver not working ({error})"
             if error.code == codes.LIB_RM_VERSION_MISMATCH:
-                fault = "GPU driver was updated: restart the server"
+                fault = "GPU driver not working (updated: restart the server)"
             elif error.code == codes.DRIVER_NOT_LOADED:
                 return {"fault": "GPU driver not loaded", "has_no_driver": True}
             return {"fault": fault}

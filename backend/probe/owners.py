@@ -162,6 +162,7 @@ def _text(file: Path) -> str:
         return ""
 
 
+OWN_CONTAINER = "only processes of its own container are seen"
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
 
 
@@ -170,7 +171,7 @@ def hidden_processes() -> tuple[str, ...]:
     found = []
     try:
         if os.readlink(_PROC / "self" / "ns" / "pid") != _FIRST_PID_NAMESPACE:
-            found.append("only processes of its own container are seen")
+            found.append(OWN_CONTAINER)
     except OSError:
         return ()
     options = [line.split() for line in _text(_PROC / "self" / "mountinfo").splitlines()]

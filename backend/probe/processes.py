@@ -21,6 +21,7 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _IN_KERNEL = 0x00200000  # PF_KTHREAD
 _ENVIRONMENT_BYTES = 1 << 20
 _JOB = re.compile(rb"\0SHEETRACK_JOB=(r[0-9a-f]{6})\0")
+_STAT_BYTES = 4096
 _READ_BYTES = 8192  # of a command line that may be megabytes
 _STUCK_SECONDS = 30.0
 _PROGRAM_KEPT_SECONDS = 60.0  # a process may replace its program, as a shell's `exec` does
@@ -103,8 +104,11 @@ class _Stat(NamedTuple):
 
     @staticmethod
     def of(pid: int) -> _Stat:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - called for thousands of processes
-            fields = file.read().rpartition(b")")[2].split()
+        file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # half the cost of `open`, at thousands of processes
+        try:
+            fields = os.read(file, _STAT_BYTES).rpartition(b")")[2].split()
+        finally:
+            os.close(file)
         return _Stat(
             born=int(fields[19]),
             cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND,

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from backend.database import Moment
+from backend.servers.faults import texts
 from backend.servers.state import ServerStatus, State
 
 GPU_FAULT = "gpu fault"
@@ -116,9 +117,9 @@ def _incidents(server: ServerStatus, at: datetime) -> list[tuple[str, tuple[str,
     """The states that are incidents, each with its reason and its beginning."""
     verdict, found = server.verdict, []
     for state, kind in ((GPU_FAULT, "gpu"), (DISK_FAULT, "disk")):
-        faults = [fault.text for fault in server.faults if fault.kind == kind and not fault.is_warning]
+        faults = [fault for fault in server.faults if fault.kind == kind and not fault.is_warning]
         if faults:
-            found.append((state, ("; ".join(faults), at)))
+            found.append((state, ("; ".join(texts(faults)), at)))
     if server.rebooted_at and timedelta() <= at - server.rebooted_at < _REBOOT_SHOWN:
         found.append((REBOOT, ("it has started again", server.rebooted_at)))
     if verdict.state in _STATES:

@@ -37,7 +37,7 @@ def strain_levels(snapshot: Snapshot) -> dict[str, float]:
         heavy = 3 if _gpus_work(snapshot) else 1.5
         levels[CPU] = min(pressure.cpu_some_percent / 50, load / heavy)
     if load is not None and (not has_pressure(host) or waits_for_disks(host)):
-        levels[LOAD] = load / 2
+        levels[LOAD] = load / (3 if _gpus_work(snapshot) and not waits_for_disks(host) else 2)
     if host.swap_mib_per_second is not None and not has_pressure(host):
         levels[SWAP] = host.swap_mib_per_second / 8
     if left is not None and _is_contended(host):

@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from backend.probe.snapshot import Failure, HostReading, Part, Snapshot
 from backend.servers.overload import CLEARED, strain_levels, urgent_signs
 from backend.servers.state import State
-from backend.servers.use import HELD_MIB, computing, gpu_key, held_mib, is_unused, use_of
+from backend.servers.use import gpu_key, is_held_by_no_process, is_unused, use_of
 
 SUSTAINED_SECONDS = 120
 SILENT = (Failure.UNREACHABLE, Failure.AGENT_DOWN)
 ROUNDS = 20
 """How many of the last rounds are remembered."""
 _FEW_ANSWERS, _RETURNS = ROUNDS // 4, 3
+_MANY_REBOOTS, _MOST_REBOOTS = 3, 20
+_RECENT = timedelta(hours=1)
 _SAME_START = timedelta(minutes=2)  # the start is computed from a clock that is corrected now and then
 
 
@@ -46,6 +48,10 @@ class Past:
     """The GPUs, by index, that are slowed by heat or power, and since when."""
     fault_since: datetime | None = None
     """Since when the GPU driver gives no readings at all."""
+    most_gpus: int = 0
+    """How many GPUs it had at once, in any answer."""
+    reboots: tuple[datetime, ...] = ()
+    """When it was noticed that it had started again, within the last hour."""
     rebooted_at: datetime | None = None
     """When the server started again while it was followed."""
     away_since: datetime | None = None
@@ -56,8 +62,18 @@ class Past:
     @property
     def is_unsteady(self) -> bool:
         """Whether it answers now and then, and fails most of the time."""
+        return self.is_shaky and sum(self.rounds) <= _FEW_ANSWERS
+
+    @property
+    def is_shaky(self) -> bool:
+        """Whether it fails more often than it answers, and comes back again and again."""
         returns = sum(now and not before for before, now in zip(self.rounds, self.rounds[1:], strict=False))
-        return len(self.rounds) == ROUNDS and sum(self.rounds) <= _FEW_ANSWERS and returns >= _RETURNS
+        return len(self.rounds) == ROUNDS and sum(self.rounds) < ROUNDS / 2 and returns >= _RETURNS
+
+    @property
+    def restarts(self) -> bool:
+        """Whether it starts again and again."""
+        return len(self.reboots) >= _MANY_REBOOTS
 
 
 def stale_after(interval_seconds: float) -> timedelta:
@@ -105,6 +121,7 @@ def _answered(past: Past, snapshot: Snapshot, interval_seconds: float) -> Past:
     has_rebooted = before is not None and _has_rebooted(before, snapshot)
     snapshot, used_at = _settled(past, snapshot)
     use = use_of(snapshot, past.use)
+    reboots = (*past.reboots, at) if has_rebooted else past.reboots
     gpus = snapshot.gpus or ()
     return Past(
         read_at=at,
@@ -115,14 +132,14 @@ def _answered(past: Past, snapshot: Snapshot, interval_seconds: float) -> Past:
         is_urgent=is_urgent,
         used_at=used_at,
         unowned_since={
-            gpu.index: past.unowned_since.get(gpu.index, at)
-            for gpu in gpus
-            if gpu.processes is not None and not computing(gpu) and (held_mib(gpu) or 0) >= HELD_MIB
+            gpu.index: past.unowned_since.get(gpu.index, at) for gpu in gpus if is_held_by_no_process(gpu)
         },
         slowed_since={
             gpu.index: past.slowed_since.get(gpu.index, at) for gpu in gpus if gpu.throttle_reasons
         },
         fault_since=_fault_since(past, snapshot),
+        most_gpus=max(past.most_gpus, len(gpus)),
+        reboots=tuple(noticed for noticed in reboots if at - noticed < _RECENT)[-_MOST_REBOOTS:],
         rebooted_at=_booted_at(snapshot) if has_rebooted else past.rebooted_at,
         away_since=before.at if has_rebooted and before else past.away_since,
         use=use,

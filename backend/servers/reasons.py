@@ -6,8 +6,10 @@ Durations are given where they matter ("for 2 min"), otherwise times of day in t
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from backend.probe.owners import OWN_CONTAINER
 from backend.probe.snapshot import GpuReading, HostReading, Snapshot
 from backend.servers import overload as signs_of
+from backend.servers.faults import PROCESSES_WAIT, STUCK_PROCESSES
 from backend.servers.state import Held
 from backend.servers.use import (
     BUSY_CPU_PERCENT,
@@ -58,7 +60,9 @@ def _sign(host: HostReading, sign: str) -> str:
         case signs_of.SWAP:
             return f"{host.swap_mib_per_second or 0:.0f} MiB/s of swap traffic"
         case signs_of.LOAD:
-            why = ", processes wait for a disk" if signs_of.waits_for_disks(host) else ""
+            # Of many that hang in the kernel the faults tell.
+            few = (host.stuck_processes or 0) < STUCK_PROCESSES
+            why = f", {PROCESSES_WAIT} a disk" if few and signs_of.waits_for_disks(host) else ""
             return f"load {load:.1f} per core{why}"
     by = f", most by {most}" if (most := _most_memory(host)) else ""
     return f"{100 * (left_fraction(host) or 0):.0f} % of memory left{by}"
@@ -131,10 +135,11 @@ def other_gpus(answer: Snapshot) -> list[str]:
 
 def _gpu_use(answer: Snapshot, told: Collection[str]) -> list[str]:
     gpus, working = answer.gpus or (), working_gpus(answer)
-    parts = []
+    parts = [f"GPU {gpu.index} has no MIG instances" for gpu in working if gpu.instances == ()]
+    whole_or_divided = [gpu for gpu in working if gpu.instances != ()]
     if not working:
         parts.append("no working GPU")
-    elif all(is_full(gpu) for gpu in working):
+    elif whole_or_divided and all(is_full(gpu) for gpu in whole_or_divided):
         parts.append("GPU memory full")
     else:
         whole = [gpu for gpu in working if gpu.instances is None]
@@ -142,7 +147,7 @@ def _gpu_use(answer: Snapshot, told: Collection[str]) -> list[str]:
             parts.append(_free_gpus(whole, len(gpus)))
         instances = [part for gpu in working for part in gpu.instances or ()]
         free = sum(len(free_instances(gpu)) for gpu in working)
-        if len(whole) < len(working):
+        if instances:
             parts.append(f"{free} of {len(instances)} MIG instances free")
     for gpu in gpus:
         if gpu.throttle_reasons:
@@ -205,11 +210,13 @@ def held(
 ) -> list[str]:
     """`12 GiB held by park, idle for 2 h`, for each GPU; or that no process holds its memory."""
     parts = []
+    sees_own_container = answer.host is not None and OWN_CONTAINER in answer.host.hidden
     for gpu in answer.gpus or ():
         where = f" on GPU {gpu.index}" if len(answer.gpus or ()) > 1 else ""
         if gpu.index in unowned_since:
             if at - unowned_since[gpu.index] >= _UNOWNED:
-                parts.append(f"{held_gib(gpu)} GiB of GPU {gpu.index} held by no process")
+                whose = "processes that cannot be seen" if sees_own_container else "no process"
+                parts.append(f"{held_gib(gpu)} GiB of GPU {gpu.index} held by {whose}")
             continue
         users, span = holders(gpu, idle, at)
         if users and span >= HELD_IDLE:

@@ -38,6 +38,8 @@ class Fault(BaseModel):
     kind: Literal["gpu", "disk", "connection"]
     what: str
     """The same as long as the fault is the same."""
+    part: str = ""
+    """What `what` begins with, such as `GPU 3` or `/home`, where other parts may have the same fault."""
     detail: str = ""
     count: int | None = None
     """How many there are of `what`."""

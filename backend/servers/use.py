@@ -149,7 +149,7 @@ def held_mib(part: GpuInstance) -> float | None:
 
 
 def is_full(gpu: GpuReading) -> bool:
-    if gpu.instances:
+    if gpu.instances is not None:  # without any, a job finds no place either
         return all((part.memory_used_fraction or 0) >= FULL_MEMORY for part in gpu.instances)
     return (gpu.memory_used_fraction or 0) >= FULL_MEMORY
 
@@ -162,6 +162,13 @@ def is_idle_but_held(gpu: GpuReading) -> bool:
 def is_held(gpu: GpuReading) -> bool:
     """Whether a process that computes is on it, or memory is held by nothing that draws."""
     return bool(computing(gpu)) or (held_mib(gpu) or 0) >= HELD_MIB
+
+
+def is_held_by_no_process(gpu: GpuReading) -> bool:
+    """Whether much of its memory is in use, and no process computes on it or on an instance of it."""
+    parts = [gpu, *(gpu.instances or ())]
+    is_known = all(part.processes is not None for part in parts)
+    return is_known and not any(computing(part) for part in parts) and (held_mib(gpu) or 0) >= HELD_MIB
 
 
 def gpu_key(gpu: GpuReading) -> str:

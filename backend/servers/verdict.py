@@ -5,7 +5,7 @@ from datetime import datetime
 
 from backend.probe.snapshot import Failure, Snapshot
 from backend.servers import reasons
-from backend.servers.faults import faults_of
+from backend.servers.faults import faults_of, texts
 from backend.servers.past import ROUNDS, SILENT, Past, stale_after
 from backend.servers.state import Fault, Held, KnownGpu, ServerStatus, State, Verdict
 from backend.servers.use import free_gpus
@@ -56,11 +56,21 @@ def judge(
 def faults(past: Past, at: datetime, known_gpus: Sequence[KnownGpu] = ()) -> list[Fault]:
     """Everything that is wrong with a server, as its newest answer tells."""
     found = []
-    if past.is_unsteady:
-        found.append(Fault(kind="connection", what="answers only now and then", is_warning=True))
+    if past.is_shaky:
+        count = f"({sum(past.rounds)} of {ROUNDS} readings)"
+        what = "answers only now and then"
+        found.append(Fault(kind="connection", what=what, detail=count, is_warning=True))
+    if past.restarts:
+        count = f"({len(past.reboots)} times within an hour)"
+        found.append(Fault(kind="connection", what="starts again and again", detail=count))
     if past.answer:
         found += faults_of(
-            past.answer, at, slowed_since=past.slowed_since, fault_since=past.fault_since, known=known_gpus
+            past.answer,
+            at,
+            slowed_since=past.slowed_since,
+            fault_since=past.fault_since,
+            known=known_gpus,
+            most_gpus=past.most_gpus,
         )
     return found
 
@@ -68,14 +78,15 @@ def faults(past: Past, at: datetime, known_gpus: Sequence[KnownGpu] = ()) -> lis
 def _answering(
     past: Past, answer: Snapshot, at: datetime, found: Sequence[Fault], held: Mapping[str, Held]
 ) -> Verdict:
-    state = past.use or State.BUSY
-    since, parts = past.use_since, []
+    state, since, parts = past.use or State.BUSY, past.use_since, []
+    if past.restarts:
+        state, since = State.FULL, past.rebooted_at
     if past.overloaded:
         state = State.OVERLOADED
         lasting = {sign: since for sign, since in past.strained_since.items() if sign in past.overloaded}
         since = min(lasting.values())
         parts = reasons.overload(answer.host, lasting, at)
-    parts += [fault.text for fault in found]
+    parts += texts(found)
     parts += reasons.use(answer, told=[*past.overloaded, *(fault.what for fault in found)])
     parts += reasons.held(answer, held, past.unowned_since, at)
     parts += reasons.reboot(answer, at)

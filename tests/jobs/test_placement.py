@@ -11,7 +11,7 @@ from backend.jobs.placement import Placement, Start
 from backend.probe.snapshot import GpuReading
 from backend.servers.reservations import OthersHold
 from backend.servers.server import Server
-from backend.servers.state import KnownGpu, ServerStatus, State, Verdict
+from backend.servers.state import Fault, KnownGpu, ServerStatus, State, Verdict
 from tests import examples
 from tests.jobs.gpu_servers import divided, eight, gpu, server
 from tests.jobs.placed import running
@@ -105,6 +105,15 @@ def test_a_closed_server_takes_no_job(state: State) -> None:
     for_gpu, for_cpu = lab.add(), lab.add(gpus=0)
     assert lab.reason(for_gpu) == f"gpu1 is {state}: why"
     assert lab.reason(for_cpu) == f"gpu1 is {state}: why"
+
+
+def test_a_server_that_starts_again_and_again_takes_no_job() -> None:
+    again = Fault(kind="connection", what="starts again and again")
+    for is_warning, starts in ((True, 1), (False, 0)):
+        fault = again.model_copy(update={"is_warning": is_warning})
+        lab = Rounds(server("gpu1", [gpu(0)]).model_copy(update={"faults": (fault,)}))
+        lab.add()
+        assert len(lab.started()) == starts
 
 
 def test_reasons_are_told_in_their_order() -> None:

@@ -99,6 +99,22 @@ def test_a_server_that_answers_now_and_then_is_told_though_its_state_is_unknown(
     assert replay(trace) == [(15, "ada so it is")]
 
 
+def test_faults_of_the_connection_are_told_beside_a_state_that_is_known() -> None:
+    again = Fault(kind="connection", what="starts again and again", detail="(3 times within an hour)")
+    restarts = server(BUSY).model_copy(update={"faults": (again,)})
+    trace = [
+        (0.0, server(BUSY)),
+        (15.0, restarts),
+        (30.0, restarts),
+        (45.0, server(BUSY)),
+        (600.0, server(BUSY)),
+    ]
+    assert replay(trace) == [
+        (15, "ada starts again and again (3 times within an hour)"),
+        (600, "ada answers steadily again."),
+    ]
+
+
 def test_a_reboot_is_told_once() -> None:
     again = server(BUSY).model_copy(update={"rebooted_at": after(20)})
     assert replay([(0.0, server(BUSY)), (30.0, again), (45.0, again)]) == [(30, "ada has rebooted.")]

@@ -1,6 +1,6 @@
 /* A stand-in for the driver's libnvidia-ml.so.1, so that GPUs are read without one.
  *
- * It reads the file named by FAKE_NVML at every call, so a test changes GPUs under a running process.
+ * It reads the file named by FAKE_NVML once at every call, so a test changes GPUs under a running process.
  * Lines are `key=number`; for one GPU `key.index=number`; `key.error=code` makes the field fail.
  *   gpus, init.error, count.error, lost.2=1, generation (part of names and UUIDs)
  *   hang=1 (every call waits until the line is gone), hang.2=1 (every call for that GPU),
@@ -14,6 +14,7 @@
  * Compiled with -DBEFORE_510 it lacks the symbols that drivers got with 510.39; with -DBEFORE_450 also
  * those of 450. Without FAKE_NVML it says that there is no driver.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,19 +45,23 @@ enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6,
 
 static int sessions = 0;
 
+static __thread char said[4096]; /* the file as it is at this thread's call */
+
+static void look(void) {
+  char *path = getenv("FAKE_NVML");
+  int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+  ssize_t length = file < 0 ? -1 : read(file, said + 1, sizeof said - 2);
+  said[0] = '\n';
+  said[length < 0 ? 1 : length + 1] = 0;
+  if (file >= 0) close(file);
+}
+
 static int find(const char *key, long *value) {
-  char line[128], *path = getenv("FAKE_NVML");
-  size_t length = strlen(key);
-  FILE *file = path ? fopen(path, "r") : NULL;
-  int found = 0;
-  if (!file) return 0;
-  while (!found && fgets(line, sizeof line, file))
-    if (!strncmp(line, key, length) && line[length] == '=') {
-      *value = atol(line + length + 1);
-      found = 1;
-    }
-  fclose(file);
-  return found;
+  char line[80];
+  snprintf(line, sizeof line, "\n%s=", key);
+  char *found = strstr(said, line);
+  if (found) *value = atol(found + strlen(line));
+  return found != NULL;
 }
 
 static long of(const char *field, int gpu, const char *suffix, long fallback) {
@@ -74,8 +79,7 @@ static int instance_of(void *device) { return (int)((long)device / INSTANCE) - 1
 static int enter(const char *field, void *device) {
   int gpu = gpu_of(device);
   long value;
-  while (find("hang", &value)) usleep(10000);
-  while (gpu >= 0 && of("hang", gpu, "", 0)) usleep(10000);
+  for (look(); find("hang", &value) || (gpu >= 0 && of("hang", gpu, "", 0)); look()) usleep(10000);
   if (sessions <= 0) return UNINITIALIZED;
   if (gpu >= 0 && of("lost", gpu, "", 0)) return LOST;
   return of(field, gpu, ".error", OK);
@@ -86,16 +90,20 @@ static int enter(const char *field, void *device) {
   (void)gpu; \
   if (error) return error
 
-int nvmlInit_v2(void) {
+int nvmlInitWithFlags(unsigned flags) {
+  (void)flags;
+  look();
   int error = getenv("FAKE_NVML") ? of("init", -1, ".error", OK) : NO_LIBRARY;
   if (!error) sessions++;
   return error;
 }
+int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
 int nvmlShutdown(void) { return sessions > 0 ? (sessions--, OK) : UNINITIALIZED; }
 const char *nvmlErrorString(int code) { return code == 999 ? "Unknown Error" : "Fake Error"; }
 int nvmlDeviceGetCount_v2(unsigned *count) {
+  int error = enter("count", NULL);
   *count = of("gpus", -1, "", 1);
-  return enter("count", NULL);
+  return error;
 }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **handle) {
   *handle = (void *)(long)(index + 1);
@@ -121,6 +129,15 @@ int nvmlDeviceGetUUID(void *device, char *text, unsigned size) {
   else snprintf(text, size, "GPU-fake-%ld", gpu + 100 * of("generation", -1, "", 0));
   return OK;
 }
+typedef struct { char short_id[16]; unsigned domain, bus, device, device_id, subsystem_id; char id[32]; } pci_info;
+int nvmlDeviceGetPciInfo_v3(void *device, pci_info *pci) {
+  FIELD("pci");
+  memset(pci, 0, sizeof *pci);
+  pci->bus = gpu + 1;
+  snprintf(pci->short_id, sizeof pci->short_id, "0000:%02X:00.0", pci->bus);
+  snprintf(pci->id, sizeof pci->id, "00000000:%02X:00.0", pci->bus);
+  return OK;
+}
 int nvmlDeviceGetUtilizationRates(void *device, utilization *use) {
   FIELD("utilization");
   usleep(1000 * of("slow", gpu, "", 0));
@@ -130,6 +147,7 @@ int nvmlDeviceGetUtilizationRates(void *device, utilization *use) {
 }
 int nvmlDeviceGetMemoryInfo(void *device, memory_v1 *memory) {
   if (instance_of(device) >= 0) {
+    look();
     memory->total = (u64)9728 << 20;
     memory->used = instance_of(device) < of("mig_used", gpu_of(device), "", 0) ? (u64)1000 << 20 : 0;
     return OK;
@@ -138,14 +156,18 @@ int nvmlDeviceGetMemoryInfo(void *device, memory_v1 *memory) {
   long total = of("memory_total", gpu, "", 81920), used = of("memory_used", gpu, "", 0);
   memory->total = total < 0 ? (u64)-1 : (u64)total << 20;
   memory->used = used < 0 ? (u64)-1 : (u64)used << 20;
+  memory->free = total < 0 || used < 0 ? (u64)-1 : memory->total - memory->used;
   return OK;
 }
 #ifndef BEFORE_510
 int nvmlDeviceGetMemoryInfo_v2(void *device, memory_v2 *memory) {
   memory_v1 plain = {0, 0, 0};
+  look();
   if (of("old", -1, "", 0)) return NO_FUNCTION;
   int error = nvmlDeviceGetMemoryInfo(device, &plain);
   memory->total = plain.total;
+  memory->free = plain.free;
+  memory->reserved = 0;
   memory->used = plain.used;
   return error;
 }
@@ -173,6 +195,7 @@ int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, u64 *bits) {
 }
 #ifndef BEFORE_510
 int nvmlDeviceGetCurrentClocksEventReasons(void *device, u64 *bits) {
+  look();
   return of("old", -1, "", 0) ? NO_FUNCTION : nvmlDeviceGetCurrentClocksThrottleReasons(device, bits);
 }
 #endif
@@ -189,6 +212,29 @@ int nvmlDeviceGetRemappedRows(void *device, unsigned *corrected, unsigned *uncor
   *failed = of("rows_failed", gpu, "", 0);
   return OK;
 }
+/* What only other programs ask for, so that they can be measured beside ours. */
+#define NUMBER(function, value) \
+  int function(void *device, unsigned *number) { FIELD("more"); *number = (value); return OK; }
+#define NUMBER_OF(function, value) \
+  int function(void *device, int kind, unsigned *number) { FIELD("more"); *number = (value); (void)kind; return OK; }
+#define PAIR(function, first, second) \
+  int function(void *device, unsigned *one, unsigned *two) { FIELD("more"); *one = (first); *two = (second); return OK; }
+NUMBER(nvmlDeviceGetFanSpeed, 30)
+NUMBER(nvmlDeviceGetPowerManagementLimit, 1000 * of("power_limit", gpu, "", 700))
+NUMBER(nvmlDeviceGetDisplayActive, 0)
+NUMBER(nvmlDeviceGetDisplayMode, 0)
+NUMBER(nvmlDeviceGetPersistenceMode, 1)
+NUMBER(nvmlDeviceGetPerformanceState, 0)
+NUMBER(nvmlDeviceGetComputeMode, 0)
+NUMBER(nvmlDeviceIsMigDeviceHandle, instance_of(device) >= 0)
+NUMBER_OF(nvmlDeviceGetClockInfo, 1500)
+NUMBER_OF(nvmlDeviceGetMaxClockInfo, 1980)
+NUMBER_OF(nvmlDeviceGetPcieThroughput, 100)
+PAIR(nvmlDeviceGetEncoderUtilization, 0, 167000)
+PAIR(nvmlDeviceGetDecoderUtilization, 0, 167000)
+PAIR(nvmlDeviceGetCudaComputeCapability, 9, 0)
+int nvmlDeviceGetDriverModel_v2(void) { return NOT_SUPPORTED; } /* of Windows alone */
+
 typedef struct { void *device; u64 type, data; unsigned instance, compute_instance; } event_data;
 typedef struct { int gpu; long told; } event_set;
 int nvmlEventSetCreate(event_set **set) {
@@ -203,6 +249,7 @@ int nvmlDeviceRegisterEvents(void *device, u64 types, event_set *set) {
 }
 int nvmlEventSetWait_v2(event_set *set, event_data *data, unsigned milliseconds) {
   (void)milliseconds;
+  look();
   long xid = of("xid", set->gpu, "", 0);
   if (!xid || xid == set->told) return TIMEOUT;
   data->data = set->told = xid;

@@ -150,7 +150,7 @@ def test_a_lost_gpu_leaves_the_others(gpus: FakeGpus, read: Read) -> None:
     read()
     gpus.become("gpus=3", "lost.1=1", "utilization=7")
     readings = read()
-    assert [gpu["fault"] for gpu in readings] == [None, "lost: it fell off the bus", None]
+    assert [gpu["fault"] for gpu in readings] == [None, "lost: fell off the bus", None]
     assert [gpu.get("utilization_percent") for gpu in readings] == [7, None, 7]
     assert readings[1]["uuid"] == "GPU-fake-1"
 

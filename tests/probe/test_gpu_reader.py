@@ -100,7 +100,7 @@ def test_gpus_that_were_there_do_not_just_vanish(fake_gpus: FakeGpus, sample: Sa
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("init.error=18", "GPU driver was updated: restart the server"),
+        ("init.error=18", "GPU driver not working (updated: restart the server)"),
         ("init.error=999", "GPU driver not working (Unknown Error)"),
         ("count.error=1", "GPU driver not working (Fake Error)"),
     ],

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from backend.probe.owners import OWN_CONTAINER
 from backend.probe.snapshot import Disk, Failure, GpuProcess, GpuReading, Process, Snapshot
 from backend.servers import reasons
 from backend.servers.past import Past, follow
 from backend.servers.reasons import advice
 from backend.servers.state import Held, KnownGpu, ServerStatus, State, Verdict
 from backend.servers.verdict import faults, judge, suggest
-from tests.servers.moments import FREE, HALF, INTERVAL, NO_PRESSURE, answer, failure, gpu, moment
+from tests.servers.moments import FREE, HALF, INTERVAL, NO_PRESSURE, answer, failure, gpu, instances, moment
 
 
 @dataclass
@@ -118,6 +119,11 @@ def test_a_gpu_that_is_missing_after_a_reboot_is_a_fault_until_a_person_confirms
     assert missing.last == (State.IDLE, f"{words}; all 7 GPUs free")
     assert missing.faults(*known(*range(8))) == [words]
     assert told(*trace, known=known(0, 1, 2, 4, 5, 6, 7)).last == (State.IDLE, "all 7 GPUs free")
+    new = answer(
+        15, tuple(gpu(place, 0, 0.005, uuid=f"GPU-{place + 10 * (place == 3)}") for place in range(8))
+    )
+    replaced = told(trace[0], new, known=known(*range(8), 13))
+    assert replaced.last == (State.IDLE, "GPU 3 (GPU-3) replaced by another GPU; all 8 GPUs free")
     back = told(*trace, answer(30, there(*range(8))), known=known(*range(8)))
     assert back.last == (State.IDLE, "all 8 GPUs free")
 
@@ -197,7 +203,18 @@ def test_a_server_that_answers_one_round_in_five_is_told() -> None:
     seen = told(*trace)
     assert {verdict.state for verdict in seen.verdicts[20:]} == {State.STALE}
     assert seen.last[1].startswith("answers only 4 of 20 readings, the last at 14:18; before: CPU 5 %")
-    assert seen.faults()[0] == "answers only now and then"
+    assert seen.faults()[0] == "answers only now and then (4 of 20 readings)"
+
+
+def test_a_server_that_answers_one_round_in_three_is_told_beside_its_readings() -> None:
+    trace = [
+        answer(t, HALF) if t // 15 % 3 == 0 else failure(t, Failure.UNREACHABLE) for t in range(0, 1215, 15)
+    ]
+    seen = told(*trace)
+    assert {verdict.state for verdict in seen.verdicts[20:]} == {State.BUSY}
+    assert seen.last[1] == "answers only now and then (6 of 20 readings); 1 of 2 GPUs free"
+    steady = [answer(t, HALF) if t // 15 % 3 else failure(t, Failure.UNREACHABLE) for t in range(0, 1215, 15)]
+    assert told(*steady).faults() == []
 
 
 def test_one_outage_is_not_answering_now_and_then() -> None:
@@ -212,6 +229,16 @@ def test_a_short_reboot_is_told(start: dict[str, Any]) -> None:
     assert seen.last == (State.IDLE, "both GPUs free; rebooted 10 s ago")
     assert seen.past.rebooted_at == moment(5)
     assert seen.past.away_since == moment(0)
+
+
+def test_a_server_that_starts_again_and_again_is_not_offered() -> None:
+    starts = [answer(180 * count, FREE, boot_id=str(count), booted=180 * count - 30) for count in range(4)]
+    assert told(*starts[:3]).last == (State.IDLE, "both GPUs free; rebooted 30 s ago")
+    seen = told(*starts)
+    words = "starts again and again (3 times within an hour)"
+    assert seen.last == (State.FULL, f"{words}; both GPUs free; rebooted 30 s ago")
+    steady = answer(4000, FREE, boot_id="3", booted=510)
+    assert told(*starts, steady).last == (State.IDLE, "both GPUs free")
 
 
 def test_a_clock_that_is_corrected_is_no_reboot() -> None:
@@ -235,6 +262,53 @@ def test_memory_that_no_process_holds_is_told() -> None:
     trace = [answer(t, unowned) for t in range(0, 61, 15)]
     assert told(*trace[:-1]).last[1] == "1 of 2 GPUs free"
     assert told(*trace).last[1] == "1 of 2 GPUs free; 40 GiB of GPU 0 held by no process"
+
+
+def test_memory_of_a_divided_gpu_is_held_by_the_processes_on_its_instances() -> None:
+    divided = gpu(0, None, 0.5, instances=instances(7, 3))
+    assert told(*(answer(t, (divided,)) for t in range(0, 91, 15))).last[1] == "4 of 7 MIG instances free"
+
+
+def test_an_agent_in_a_container_does_not_say_that_no_process_holds_memory() -> None:
+    trace = [answer(t, (gpu(0, 0, 0.5), FREE[1]), hidden=(OWN_CONTAINER,)) for t in range(0, 61, 15)]
+    held_by = "40 GiB of GPU 0 held by processes that cannot be seen"
+    assert told(*trace).last[1] == f"1 of 2 GPUs free; {OWN_CONTAINER}; {held_by}"
+
+
+def test_data_loaders_are_no_overload_where_the_kernel_has_no_pressure() -> None:
+    busy = (gpu(0, 95, 0.5, "lee"),)
+    for load, state in ((2.4, State.BUSY), (3.1, State.OVERLOADED)):
+        trace = [answer(t, busy, cpu=70, load=load, **NO_PRESSURE) for t in range(0, 151, 15)]
+        assert told(*trace).last[0] is state
+
+
+def test_a_hung_network_disk_is_told_in_few_words() -> None:
+    words = (
+        "disk pressure 90 % for 3 min; load 5.0 per core for 3 min; /home, /data not answering for 3 min; "
+        "30 processes wait for a disk; CPU 1 %; 80 GiB of memory free"
+    )
+    hung: dict[str, Any] = {"cpu": 1, "load": 5, "stuck_processes": 30, "io_full": 90}
+    silent = {"disk /home": 180.0, "disk /data": 180.0}
+    seen = told(*(answer(t, **hung, not_answering=silent) for t in range(0, 181, 15)))
+    assert seen.last == (State.OVERLOADED, words)
+
+
+def test_processes_that_hang_beside_a_silent_gpu_do_not_wait_for_a_disk() -> None:
+    silent = gpu(1, None, None, fault="not answering", fault_seconds=120)
+    gpus = "GPU 1 not answering for 2 min; 8 processes wait for a GPU; 1 of 2 GPUs free"
+    assert told(answer(0, (FREE[0], silent), stuck_processes=8)).last == (State.FULL, gpus)
+    both = answer(0, (FREE[0], silent), stuck_processes=8, not_answering={"disk /home": 120})
+    assert "8 processes wait for a disk" in told(both).last[1]
+
+
+def test_gpus_with_the_same_fault_are_named_together() -> None:
+    fallen = [gpu(index, None, None, fault="lost: fell off the bus") for index in range(8)]
+    assert told(answer(0, tuple(fallen))).last[1] == "GPU 0-7 lost: fell off the bus; no working GPU"
+    some = (*fallen[:2], gpu(2, 0, 0.005), fallen[3], gpu(4, 0, 0.005, ecc_uncorrected=1))
+    assert (
+        told(answer(0, some)).last[1].startswith("GPU 0-1, 3 lost: fell off the bus; GPU 4 has uncorrected")
+    )
+    assert len(told(answer(0, some)).faults()) == 4
 
 
 def test_two_small_gpus_do_not_come_before_a_large_one() -> None:
