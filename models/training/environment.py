@@ -27,7 +27,7 @@ def prepare_torch() -> torch.device:
         torch.set_num_threads(len(os.sched_getaffinity(0)))
     # cuBLAS is repeatable only with its own workspace; it reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")
     # Which is for programs that read it, and takes time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

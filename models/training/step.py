@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from models.data.augment import augment
 from models.recipe import Recipe
 from models.training.batches import Batches
+from models.training.optimizer import Adam, one_cycle
 from models.training.team import Team
 
 _EAGER_STEPS = 3
@@ -31,23 +31,17 @@ class Step:
         self._team = team
         self._batches = batches
         self._device = batches.labels.device
-        self._on_gpu: dict[str, Any] = {}
-        if self._device.type == "cuda":
-            self._on_gpu = {"fused": True, "capturable": True}
+        self._on_gpu = self._device.type == "cuda"
+        if self._on_gpu:
             torch.cuda.synchronize(self._device)
             # Only work of one and the same stream, not the default one, can be captured.
             torch.cuda.set_stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
         self.network = team.joined(network)
-        self._optimizer = torch.optim.Adam(
-            network.parameters(), self._rate(recipe.learning_rate), **self._on_gpu
-        )
-        self._schedule: LRScheduler | None = None
         # A cycle of a single step would be its end, where the learning rate is almost 0.
-        if recipe.schedule == "one-cycle" and total_steps > 1:
-            # Adam's own momentum stays as published; only the learning rate moves.
-            self._schedule = OneCycleLR(
-                self._optimizer, recipe.learning_rate, total_steps, cycle_momentum=False
-            )
+        self._cycle_steps = total_steps if recipe.schedule == "one-cycle" and total_steps > 1 else 0
+        self._done = 0
+        self._optimizer = Adam(network.parameters(), recipe.learning_rate, self._device)
+        self._set_rate()
         self._graph: torch.cuda.CUDAGraph | None = None
         self._eager_steps = _EAGER_STEPS if self._on_gpu and team.size == 1 else math.inf
         self._chosen = torch.zeros(recipe.batch_size, dtype=torch.int64, device=self._device)
@@ -55,24 +49,23 @@ class Step:
 
     @property
     def learning_rate(self) -> float:
-        return float(self._optimizer.param_groups[0]["lr"])
+        return self._optimizer.learning_rate
+
+    def _set_rate(self) -> None:
+        if self._cycle_steps:
+            self._optimizer.learning_rate = one_cycle(
+                self._done, self._cycle_steps, self._recipe.learning_rate
+            )
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Of the optimizer and of the schedule, for a checkpoint."""
-        return self._optimizer.state_dict(), self._schedule.state_dict() if self._schedule else {}
+        return self._optimizer.state(), {"last_epoch": self._done}
 
     def go_on(self, optimizer: dict[str, Any], schedule: dict[str, Any]) -> None:
         """From the state in a checkpoint, maybe of another kind of device; without `schedule` from its beginning."""
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": optimizer["state"], "param_groups": groups})
-        if self._schedule and schedule:
-            self._schedule.load_state_dict(schedule)
-            for group, saved in zip(self._optimizer.param_groups, optimizer["param_groups"], strict=True):
-                group["lr"] = self._rate(float(saved["lr"]))
-
-    def _rate(self, value: float) -> float | Tensor:
-        """On a GPU a tensor, because a replayed step reads the learning rate from the GPU's memory."""
-        return torch.tensor(value, device=self._device) if self._on_gpu else value
+        self._optimizer.go_on(optimizer)
+        self._done = schedule.get("last_epoch", 0)
+        self._set_rate()
 
     def __call__(self, chosen: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Trains on clips; returns the summed loss and the right predictions of this process's part of them.
@@ -89,8 +82,8 @@ class Step:
             self._eager_steps -= 1
             if not self._eager_steps:
                 self._capture()
-        if self._schedule:
-            self._schedule.step()
+        self._done += 1
+        self._set_rate()
         return outputs
 
     def _capture(self) -> None:
