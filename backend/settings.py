@@ -6,7 +6,6 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -298,6 +297,8 @@ def _fault(fault: Mapping[str, Any], model: type[BaseModel] | None = None) -> st
     what = fault["msg"].removeprefix("Value error, ")
     where = ".".join(map(str, fault["loc"]))
     if fault["type"] == "extra_forbidden" and model:
+        from difflib import get_close_matches  # noqa: PLC0415 - only mistakes pay for it
+
         near = get_close_matches(str(fault["loc"][-1]), _names(model, fault["loc"][:-1]), 1)
         what = "there is no such setting" + (f", did you mean {near[0]}" if near else "")
     return what if fault["type"] == "value_error" and not where else f"{where or 'value'}: {what}"

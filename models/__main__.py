@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 from pydantic import TypeAdapter
 
+from models.analyses import WHAT
 from models.architecture_table import NetworkSize
 from models.brain.commands import brain
 from models.brain.errors import BrainError
@@ -18,7 +19,6 @@ from models.compare import CompareError
 from models.compare import compare as compare_sides
 from models.data.commands import data
 from models.data.errors import DataError
-from models.explanation import WHAT
 from models.limits import LimitError, keep_limits
 from models.own_files import unpacked
 from models.places import data_sets, home

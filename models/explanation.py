@@ -5,23 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from models.analyses import WHAT
 from models.result import Line
 from models.run_folder import RunFolder, write_atomically
 from models.run_reader import BrokenRunError, parsed
-
-WHAT = {
-    "filters": "Filters",
-    "response": "Response",
-    "tuning": "Tuning",
-    "strf": "STRF",
-    "maps": "Maps",
-    "ablate": "Ablation",
-    "where": "Where",
-    "likes": "Likes",
-    "same": "Same",
-    "words": "Words",
-}
-"""Every analysis, in the order in which they are shown, and the first word of its tab."""
 
 Kind = Literal["text", "integer", "number", "share", "points", "curve", "moment"]
 """How a column is written; `share` and `points` are fractions, `moment` is a place in a test clip."""

@@ -3,12 +3,14 @@
 import os
 from pathlib import Path
 
-import platformdirs
-
 
 def home() -> Path:
     """SHEETRACK_HOME, or the platform's folder for user data."""
-    chosen = os.environ.get("SHEETRACK_HOME") or platformdirs.user_data_dir("sheetrack", appauthor=False)
+    chosen = os.environ.get("SHEETRACK_HOME")
+    if not chosen:
+        import platformdirs  # noqa: PLC0415 - most homes are named
+
+        chosen = platformdirs.user_data_dir("sheetrack", appauthor=False)
     return expanded(chosen).absolute()
 
 

@@ -8,7 +8,8 @@ from backend.errors import InvalidError, NotFoundError
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from backend.tabs.explain import explanation_table
-from models.explanation import WHAT, read_explanations
+from models.analyses import WHAT
+from models.explanation import read_explanations
 from models.run_folder import RunFolder, is_run_id
 
 

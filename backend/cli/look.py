@@ -65,7 +65,9 @@ def jobs(*, limit: int, is_json: bool) -> None:
     if is_json:
         show_json([*store.unfinished_jobs(), *store.finished_jobs(limit)])
     else:
-        show_table(sheetrack.display.jobs(limit))
+        from backend.tabs.jobs_tab import jobs_tab  # noqa: PLC0415 - the other commands do not pay for it
+
+        show_table(jobs_tab(store, sheetrack.standings.views(), sheetrack.takes_jobs(), limit))
 
 
 @click.command()

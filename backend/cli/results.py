@@ -21,7 +21,7 @@ def results(*, limit: int, shape: Shape | None, sort: str | None, columns: str |
         return
     table = results_table(found, sheetrack.results.broken(), marks=sheetrack.marks.all())
     print_table(table, shape, sort=sort, columns=columns, limit=limit)
-    if (count := len(sheetrack.jobs.result_ids())) > limit:
+    if (count := sheetrack.jobs.count_results()) > limit:
         say(f"{limit} of {count:,} runs; more with --limit", err=True)
 
 

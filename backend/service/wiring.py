@@ -214,8 +214,12 @@ class Sheetrack:
             unreadable=lambda: self.results.broken(),  # noqa: PLW0108 - the results need the display first
             sweeps=self.standings.views,
             marks=self.sheet_notes.marks,
-            takes_jobs=lambda: [server.name for server in self.servers.values() if server.trains],
+            takes_jobs=self.takes_jobs,
         )
+
+    def takes_jobs(self) -> list[str]:
+        """The servers that jobs can run on."""
+        return [server.name for server in self.servers.values() if server.trains]
 
     @cached_property
     def sheet_notes(self) -> SheetNotes:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import NotFoundError
-from backend.jobs import turns
 from backend.jobs.marks import Mark
 from backend.jobs.result import BrokenResult, Result
 from backend.jobs.store import JobStore
@@ -20,7 +19,7 @@ from backend.sheets import StoredSheet
 from backend.sheets.table import Picture, Table
 from backend.tabs.brain import brain_table
 from backend.tabs.explain import explanation_table
-from backend.tabs.jobs import jobs_table
+from backend.tabs.jobs_tab import jobs_tab
 from backend.tabs.leaderboard import leaderboard_table
 from backend.tabs.names import (
     ARCHIVE,
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
 
 SHOWN_FINISHED_JOBS = 100
 SHOWN_COMPARISONS = 10
-SHOWN_SWEEPS = 20
 SHOWN_STARRED = 100
 SHOWN_EXPLANATIONS = 40
 
@@ -98,16 +96,8 @@ class Display:
             self._publisher.publish([self.jobs(SHOWN_FINISHED_JOBS), *self.fine_tuning()])
 
     def jobs(self, most_finished: int) -> Table:
-        """What the tab Jobs shows: the jobs of the newest sweeps, and of the others the newest that ended."""
-        known = self._sweeps()
-        sweeps = [sweep for sweep in known if not sweep.preparing][:SHOWN_SWEEPS]
-        swept = [job for sweep in sweeps for job in self._store.jobs_of(sweep.id) if job.state.is_over]
-        single = self._store.finished_jobs(most_finished, swept=False)
-        finished = sorted([*single, *swept], key=lambda job: job.ended_at or job.submitted_at, reverse=True)
-        unfinished = self._store.unfinished_jobs()
-        paused = {sweep.id for sweep in known if sweep.paused_by}
-        places = turns.places(unfinished, paused, self._takes_jobs())
-        return jobs_table(unfinished, finished, sweeps, places)
+        """What the tab Jobs shows."""
+        return jobs_tab(self._store, self._sweeps(), self._takes_jobs(), most_finished)
 
     def show_results(self, changed: set[str] | None = None) -> None:
         """Publishes the tabs about results. The newest runs have a tab of their own, and those with a star.

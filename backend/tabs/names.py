@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import IntEnum
 
-from models.explanation import WHAT
+from models.analyses import WHAT
 
 SERVERS = "Servers"
 JOBS = "Jobs"

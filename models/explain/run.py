@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from models.analyses import WHAT
 from models.explain import ablate, filters, likes, maps, response, same, strf, tuning, where, words
 from models.explain.finding import Finding, UnfitError, clean
 from models.explain.subject import Report, Subject, open_subject
-from models.explanation import WHAT, Explanation, write_explanation
+from models.explanation import Explanation, write_explanation
 from models.explanation_report import write_report
 from models.figures.style import write
 from models.run_folder import RunFolder

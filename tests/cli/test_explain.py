@@ -8,7 +8,8 @@ import backend.cli.explain as explain_module
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from backend.tabs.names import is_explanation_tab
-from models.explanation import WHAT, write_explanation
+from models.analyses import WHAT
+from models.explanation import write_explanation
 from models.run_folder import RunFolder
 from tests import examples
 from tests.cli.command_line import complaint, data, run_here

@@ -81,3 +81,15 @@ print([name for name in sys.modules if name.startswith("backend.cli.") or name i
     shown = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True).stdout
     assert "  confirm-gpus   Confirms that missing GPUs of a server are gone.\n" in shown
     assert shown.endswith("[]\n")
+
+
+def test_listing_jobs_imports_neither_other_tabs_nor_the_queue(home: Home) -> None:
+    listed = """
+import sys
+from backend.cli import sheetrack
+sheetrack.main(["jobs"], standalone_mode=False)
+heavy = ("backend.tabs.display", "backend.tabs.leaderboard", "backend.jobs.queue", "backend.sheets.workbook")
+print([name for name in sys.modules if name in heavy or name.startswith("models.expl")])
+"""
+    shown = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines() == ["No job has been launched yet.", "[]"]

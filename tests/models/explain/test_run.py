@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.explanation import WHAT, read_explanation, read_explanations
+from models.analyses import WHAT
+from models.explanation import read_explanation, read_explanations
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.models.forked import Forked
