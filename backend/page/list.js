@@ -10,8 +10,9 @@ import { make, numberIn, wordsOf } from './cells.js';
  * @typedef {Section & { lines: Line[], view: View, same: string, found: number, all: number }} Arranged
  */
 
-const SHOWN_AT_FIRST = 200;
-const SHOWN_MORE = 400;
+/** Rows that are drawn at first: more than a screen has room for. */
+const SHOWN_AT_FIRST = Math.max(80, Math.ceil(screen.height / 16));
+const SHOWN_MORE = 200;
 
 /** The rows whose details are shown, and the runs that are chosen to be compared; as long as the page is open. */
 export const opened = new Set();
@@ -102,11 +103,13 @@ function groupsOf({ rows, levels }) {
 /** @param {Cell} cell @returns {string} the run that it leads to; empty where it leads to none */
 const runOf = (cell) => (cell instanceof Object && /^Run [\w-]+$/.test(cell.tab ?? '') ? cell.tab.slice('Run '.length) : '');
 
+const byWords = new Intl.Collator('en', { numeric: true });
+
 /** @param {Cell} one @param {Cell} other @param {boolean} isDown */
 function order(one, other, isDown) {
   const [a, b] = [sortable(one), sortable(other)];
   if (a === null || b === null) return Number(a === null) - Number(b === null); // what is not known stands last
-  const less = typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b), 'en', { numeric: true });
+  const less = typeof a === 'number' && typeof b === 'number' ? a - b : byWords.compare(String(a), String(b));
   return isDown ? -less : less;
 }
 
@@ -128,11 +131,20 @@ function columnsShown({ columns }, view, rows) {
   const told = [];
   const places = [];
   for (const [place, column] of columns.entries()) {
-    const values = column.is_choice ? new Set(rows.map((row) => wordsOf(row[place], column)).filter(Boolean)) : null;
-    if (!values || values.size > 1) places.push(place);
-    else for (const value of values) told.push(`${column.title.toLowerCase()} ${value}`);
+    const known = column.is_choice ? differing(rows, place) : null;
+    if (!known || known.length > 1) places.push(place);
+    else for (const cell of known) told.push(`${column.title.toLowerCase()} ${wordsOf(cell, column)}`);
   }
   return { places, same: told.length ? `All rows shown: ${told.join(' · ')}.` : '' };
+}
+
+/** The first cell of a column that is known, and the first that differs from it: of thousands no more are looked at.
+ * @param {Cell[][]} rows @param {number} place */
+function differing(rows, place) {
+  const first = rows.find((row) => sortable(row[place]) !== null)?.[place];
+  if (first === undefined) return [];
+  const other = rows.find((row) => ![null, sortable(first)].includes(sortable(row[place])))?.[place];
+  return other === undefined ? [first] : [first, other];
 }
 
 /** The box above the lists of a tab. @param {Section[]} sections of the table @param {Arranged[]} lists @param {View} view */
@@ -212,3 +224,12 @@ export function drawLineStart({ key, details, isOpen, isDetail, run }, words) {
   }
   return parts;
 }
+
+// A long list is drawn in part, so the browser's own search would miss most of it; typed there, the keys are the browser's.
+addEventListener('keydown', (event) => {
+  const search = /** @type {HTMLInputElement | null} */ (document.getElementById('search'));
+  if (event.key !== 'f' || !(event.ctrlKey || event.metaKey) || !search || document.activeElement === search) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});

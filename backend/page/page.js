@@ -1,31 +1,32 @@
 // The workbook: one tab at a time, or one server. It is updated while it is visible.
 
 import { act, onAsk, asked } from './actions.js';
+import { get } from './backend.js';
 import { make, serverAddress } from './cells.js';
 import { drawComparison } from './compare.js';
 import { ago } from './formats.js';
 import { addressOf, opened, picked, showFirst, showMore, turned, viewIn } from './list.js';
+import './person.js';
+import { comparedRuns, comparesRuns, wantedRun, wantedServer, wantedTab } from './place.js';
 import { canPredict, onPrediction, predictFiles, predictWord } from './predict.js';
 import { drawRun } from './run.js';
 import { drawServer, since } from './server.js';
 import { drawTable, morphChildren } from './table.js';
+import { drawTabs, open } from './tabs.js';
 
 const REFRESH_MS = 2000;
 const HISTORY_MS = 10_000;
-const TIMEOUT_MS = 10_000;
-
-const SERVER = serverAddress('');
-const JOB = '#job/'; // as links of earlier releases name the page of a run
-const COMPARE = '#compare/';
 
 /** @param {string} id @returns {any} */
 const at = (id) => document.getElementById(id);
 
-/** @type {{ name: string, label: string, updated_at: string }[]} */
+/** @type {import('./tabs.js').Tab[]} */
 let tabs = [];
 let shown = { name: '', updatedAt: '' };
 /** The table that is shown. @type {any} */
 let table = null;
+/** The answer with a tab that was asked for ahead. @type {{ name: string, answer: Promise<any> | null }} */
+let ahead = { name: '', answer: null };
 /** The run that is shown. @type {{ run: string, stamp: string, page: any }} */
 let lookedRun = { run: '', stamp: '', page: null };
 /** The runs that are compared. @type {{ address: string, content: any }} */
@@ -39,53 +40,14 @@ let asksAgain = 0;
 const player = new Audio();
 const sidebar = /** @type {HTMLIFrameElement & { contentWindow: Window }} */ (document.querySelector('iframe'));
 
-/** @param {string} path */
-async function get(path) {
-  const response = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => null);
-  if (!response) throw new Error('The backend does not answer. Start it with "sheetrack up"; this page then continues.');
-  const content = await response.json().catch(() => null);
-  if (response.ok && content) return content;
-  const { message = `The backend answers with status ${response.status}.`, hint = 'Reload this page.' } = content?.error ?? {};
-  throw Object.assign(new Error(`${message} ${hint}`.trim()), { code: content?.error?.code });
-}
-
-/** @param {string} part of an address, which people may have typed @returns {string} empty where it is malformed */
-function decoded(part) {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return '';
-  }
-}
-
-const namesServer = () => location.hash.startsWith(SERVER);
-
-/** The server that the address names, if any. */
-const wantedServer = () => (namesServer() && decoded(location.hash.slice(SERVER.length))) || null;
-
-/** The run that the address names, if any. */
-function wantedRun() {
-  if (location.hash.startsWith(JOB)) return decoded(location.hash.slice(JOB.length)) || null;
-  return /^Run ([\w-]{1,64})$/.exec(decoded(location.hash.slice(1).split('?')[0]))?.[1] ?? null;
-}
-
-const comparesRuns = () => location.hash.startsWith(COMPARE);
-
-/** The tab that the address names; the first one where it names none, or something else. */
-function wanted() {
-  if (namesServer()) return tabs[0]?.name || '';
-  if (comparesRuns()) return 'Results';
-  const run = wantedRun();
-  return run === null ? decoded(location.hash.slice(1).split('?')[0]) || tabs[0]?.name || '' : `Run ${run}`;
-}
-
 async function refresh() {
   clearTimeout(asksAgain);
   try {
+    if (!tabs.length) askAhead();
     const workbook = await get('/api/tables');
     tabs = workbook.tables;
     document.title = at('title').textContent = workbook.title;
-    drawTabs();
+    drawTabs(tabs, wantedTab(tabs));
     const [server, run] = [wantedServer(), wantedRun()];
     if (run !== null) await lookAtRun(run);
     else if (comparesRuns()) await lookAtComparison();
@@ -96,20 +58,33 @@ async function refresh() {
     notice(`Not updated since ${new Date(answeredAt).toLocaleTimeString()}. ${/** @type {Error} */ (error).message}`);
   }
   tick();
+  if (!sidebar.src) sidebar.src = '/sidebar'; // what the address names comes first
   clearTimeout(asksAgain);
   asksAgain = setTimeout(() => document.visibilityState === 'visible' && refresh(), REFRESH_MS);
 }
 
+/** Asks for the tab that the address names while the list of tabs is on its way. */
+function askAhead() {
+  const name = wantedTab(tabs);
+  if (!name || wantedRun() !== null || comparesRuns()) return;
+  ahead = { name, answer: get(tableAddress(name)).catch(() => null) };
+}
+
+/** @param {string} name */
+const tableAddress = (name) => `/api/tables/${encodeURIComponent(name)}`;
+
 async function drawSheet() {
-  const name = wanted();
+  const name = wantedTab(tabs);
   const tab = tabs.find((known) => known.name === name);
   if (!tab) {
     shown = { name, updatedAt: '' };
     const words = tabs.length ? `There is no tab called ${name}.` : 'Nothing here yet. The first tab appears as soon as the servers have been read.';
     morphChildren(at('sheet'), [make('p', words, 'empty')]);
   } else if (shown.name !== name || shown.updatedAt !== tab.updated_at) {
-    const { table: fresh, updated_at: updatedAt } = await get(`/api/tables/${encodeURIComponent(name)}`);
-    if (name !== wanted() || wantedServer() !== null || wantedRun() !== null || comparesRuns()) return;
+    const early = ahead.name === name ? await ahead.answer : null;
+    ahead = { name: '', answer: null };
+    const { table: fresh, updated_at: updatedAt } = early ?? await get(tableAddress(name));
+    if (name !== wantedTab(tabs) || wantedServer() !== null || wantedRun() !== null || comparesRuns()) return;
     const isOther = shown.name !== name;
     table = fresh;
     shown = { name, updatedAt };
@@ -191,8 +166,7 @@ function drawLookedRun(address) {
 async function lookAtComparison() {
   const address = location.hash;
   if (compared.address !== address) {
-    const runs = address.slice(COMPARE.length).split(',').map(decoded);
-    const content = await get(`/api/comparisons?${new URLSearchParams(runs.map((run) => ['run', run]))}`);
+    const content = await get(`/api/comparisons?${new URLSearchParams(comparedRuns().map((run) => ['run', run]))}`);
     if (address !== location.hash) return;
     compared = { address, content };
   }
@@ -208,31 +182,6 @@ function drawLooked() {
     ? drawServer(server, history, looked.range, at('sheet').clientWidth, Boolean(at('numbers')?.open))
     : [make('p', `There is no server called ${name}.`, 'empty')];
   morphChildren(at('sheet'), drawn);
-}
-
-function drawTabs() {
-  const now = wanted();
-  const place = Math.max(0, tabs.findIndex(({ name }) => name === now));
-  morphChildren(at('tabs'), tabs.map(({ name, label }, index) => {
-    const tab = make('button', name);
-    if (label) {
-      tab.append(make('span', ` ${label}`, 'soft'));
-      tab.title = `${name} ${label}`;
-    }
-    tab.type = 'button';
-    tab.id = name === now ? 'tab-now' : `tab-${index}`;
-    tab.setAttribute('role', 'tab');
-    tab.setAttribute('aria-controls', 'sheet');
-    tab.setAttribute('aria-selected', String(name === now));
-    tab.tabIndex = index === place ? 0 : -1;
-    tab.dataset.name = name;
-    return tab;
-  }));
-}
-
-/** @param {string} tab */
-function open(tab) {
-  location.hash = `#${encodeURIComponent(tab)}`;
 }
 
 /** @param {string} words */
@@ -260,7 +209,7 @@ addEventListener('resize', () => {
 addEventListener('hashchange', () => {
   show('workbook');
   at('sheet').setAttribute('aria-busy', 'true');
-  drawTabs();
+  drawTabs(tabs, wantedTab(tabs));
   document.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   refresh();
 });
@@ -339,39 +288,6 @@ at('skip').addEventListener('click', (/** @type {Event} */ event) => {
   sidebar.contentWindow.postMessage({ form: true }, location.origin);
 });
 
-/** Who asks, entered once in this browser. */
-function showPerson() {
-  const name = localStorage.getItem('sheetrack-person');
-  at('person').textContent = name ? `You are ${name}` : 'Who are you?';
-}
-
-/** Turns the button into a field, and what is typed there back. */
-function askPerson() {
-  const field = make('input');
-  field.id = 'person-name';
-  field.maxLength = 40;
-  field.value = localStorage.getItem('sheetrack-person') ?? '';
-  field.setAttribute('aria-label', 'Your name');
-  field.placeholder = 'Your name';
-  const end = (/** @type {boolean} */ takes) => {
-    if (takes) localStorage.setItem('sheetrack-person', field.value.trim());
-    field.replaceWith(at('person') ?? button);
-    showPerson();
-  };
-  const button = at('person');
-  field.addEventListener('blur', () => field.isConnected && end(true));
-  field.addEventListener('keydown', (/** @type {KeyboardEvent} */ { key }) => {
-    if (key === 'Enter' || key === 'Escape') {
-      if (key === 'Escape') field.value = localStorage.getItem('sheetrack-person') ?? '';
-      field.blur();
-    }
-  });
-  button.replaceWith(field);
-  field.focus();
-}
-at('person').addEventListener('click', askPerson);
-showPerson();
-
 /** @param {any} button */
 async function copy(button) {
   const words = button.textContent;
@@ -393,20 +309,5 @@ const redrawRun = () => wantedRun() !== null && wantedRun() === lookedRun.run &&
 onAsk(redrawRun);
 onPrediction(redrawRun);
 
-at('tabs').addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
-  const all = [...at('tabs').children];
-  const here = all.indexOf(document.activeElement);
-  const places = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: all.length - 1 };
-  const next = /** @type {Record<string, number>} */ (places)[event.key];
-  if (next === undefined) return;
-  event.preventDefault();
-  const tab = all[(next + all.length) % all.length];
-  tab.focus();
-  location.replace(`#${encodeURIComponent(tab.dataset.name)}`); // arrows would fill the history
-});
-at('tabs').addEventListener('click', (/** @type {any} */ { target }) => {
-  const tab = target.closest('[data-name]'); // the short title in it may have been hit
-  if (tab) open(tab.dataset.name);
-});
 setInterval(tick, 1000);
 refresh();

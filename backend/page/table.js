@@ -68,8 +68,18 @@ export function drawGrid(section, caption) {
   body.append(...(section.rows.length ? drawRows(section, classes) : [drawEmpty(section)]));
   table.append(make('caption', caption), make('thead'), body);
   table.tHead.append(head);
+  if ('lines' in section) countRows(table, section);
   box.append(table);
   return box;
+}
+
+/** Tells a screen reader how many rows there are, where not all are drawn.
+ * @param {any} table @param {import('./list.js').Arranged} section */
+function countRows(table, { found, lines }) {
+  const details = lines.filter(({ isDetail }) => isDetail).length;
+  if (lines.length - details === found) return;
+  table.setAttribute('aria-rowcount', found + details + 1);
+  [...table.rows].forEach((row, place) => row.setAttribute('aria-rowindex', place + 1));
 }
 
 /** @param {any} cell @param {string} title @param {boolean} isNumber @param {import('./list.js').View} view */

@@ -79,5 +79,12 @@ class StoredSheet(Sheet, Protocol):
             UnavailableError: it cannot be read.
         """
 
+    def table_json(self, tab: str) -> tuple[str, datetime]:
+        """A tab of Sheetrack's as JSON, and when it last changed.
+
+        Raises:
+            NotFoundError: there is no such tab.
+        """
+
     def contents(self, tabs: Iterable[str]) -> dict[str, str]:
         """The tables of Sheetrack's own tabs among `tabs` as JSON, by name."""

@@ -37,6 +37,8 @@ class Workbook:
         """`lookup` names the tab whose columns `annotate` shows; its first column names the rows."""
         self._peoples_tabs = peoples_tabs
         self._lookup = lookup
+        self._written: dict[str, int] = {}
+        """The hash of the JSON of each tab that this process wrote: it can be read."""
         self._beside: dict[str, tuple[str, tuple[str, ...], Mapping[str, str]]] = {}
         self._database = database
         self._reading = database.execution_options(reading=True)
@@ -54,6 +56,7 @@ class Workbook:
                         "updated_at": at,
                         "rank": table.rank,
                     }
+                    self._written[table.name] = hash(row["content"])
                     changed = _TABS.c.content != row["content"]
                     connection.execute(
                         insert(_TABS).values(row).on_conflict_do_update(["name"], set_=row, where=changed)
@@ -140,6 +143,19 @@ class Workbook:
                 "is published again; a comparison, once `sheetrack compare` is run again.",
             )
         return table, _moment(row.updated_at)
+
+    def table_json(self, tab: str) -> tuple[str, datetime]:
+        """A tab of Sheetrack's as JSON, and when it last changed; what this process wrote is not read again.
+
+        Raises:
+            NotFoundError: there is no such tab.
+        """
+        with self._reading.connect() as connection:
+            row = connection.execute(sa.select(_TABS).where(_TABS.c.name == tab)).one_or_none()
+        if row is not None and self._written.get(tab) == hash(row.content):
+            return row.content, _moment(row.updated_at)
+        table, at = self.table(tab)
+        return table.model_dump_json(), at
 
     def tables(self) -> list[Table]:
         """Every tab's table, in the order in which they are shown; one that cannot be read says why."""
