@@ -268,6 +268,8 @@ class Snapshot(_Reading):
     gpu_fault: Words = None
     gpu_fault_seconds: Seconds = None
     """How long the driver has not answered, where that is its fault."""
+    clock_ahead_seconds: Annotated[float | None, _number(-1e10, 1e10)] = None
+    """How far its agent's clock is ahead of the monitor's, where that is over a minute; below 0: behind."""
     failure: Failure | None = None
     failure_text: Words = None
 

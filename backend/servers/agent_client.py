@@ -18,6 +18,7 @@ from backend.probe.snapshot import Failure, Snapshot
 from backend.servers.server import Server, read_agent_token
 from backend.times import now
 
+_WRONG_CLOCK_SECONDS = 60
 ATTEMPT_SECONDS = 1.5
 _CONNECT_SECONDS = 1.2  # less, so that a machine that is off is not taken for an agent that hangs
 _KEPT_SECONDS = 60  # connections are kept between rounds
@@ -121,8 +122,11 @@ class RemoteAgent:
             # httpcore loses some connections of requests that are cut off: they would stay open for ever.
             await self.close()
             return self._failed(Failure.AGENT_DOWN, "agent not answering")
+        at = now()
+        ahead = (snapshot.at - at).total_seconds()
+        told = {"clock_ahead_seconds": round(ahead) if abs(ahead) > _WRONG_CLOCK_SECONDS else None}
         return snapshot.model_copy(
-            update={"server": self._server.name, "at": now(), "failure": None, "failure_text": None}
+            update={"server": self._server.name, "at": at, "failure": None, "failure_text": None, **told}
         )
 
     async def _get(

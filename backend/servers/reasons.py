@@ -111,6 +111,8 @@ def use(answer: Snapshot, told: Collection[str] = ()) -> list[str]:
         for what, seconds in host.not_answering.items()
         if not what.startswith("disk")
     ]
+    if ahead := answer.clock_ahead_seconds:
+        parts.append(f"clock {duration(abs(ahead))} {'ahead' if ahead > 0 else 'behind'}")
     parts += other_gpus(answer)
     if memory_is_full(host) and signs_of.MEMORY not in told:
         parts.append(f"{100 * (host.memory_used_fraction or 0):.0f} % of memory in use")

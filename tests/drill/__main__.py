@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=50, help="how many at most")
     parser.add_argument("--gpus", type=int, default=4)
     parser.add_argument("--ray", action="store_true", help="with two more servers, on a real Ray")
-    parser.add_argument("--minutes", type=float, default=8, help="after which it ends as failed")
+    parser.add_argument("--minutes", type=float, default=15, help="after which it ends as failed")
     parser.add_argument("--keep", type=Path, help="an empty folder for all files, which are kept")
     options = parser.parse_args()
     if options.seed is None:

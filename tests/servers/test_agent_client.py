@@ -21,9 +21,11 @@ from backend.servers import agent_client
 from backend.servers.agent_client import RemoteAgent
 from backend.servers.poller import Poller
 from backend.servers.server import Server
+from backend.servers.state import State
 from backend.times import now
 from tests.patience import PATIENCE_SECONDS
 from tests.servers.agents import Answer, answering, say, token_file
+from tests.servers.moments import START, verdict_of
 
 
 def asked(folder: Path, answer: Answer) -> Snapshot:
@@ -79,13 +81,29 @@ def test_names_from_an_agent_are_shown_as_text(tmp_path: Path) -> None:
     assert snapshot.model_dump_json().isprintable()
 
 
+@pytest.mark.parametrize(
+    ("minutes", "told"), [(-10, "clock 10 min behind"), (10, "clock 10 min ahead"), (0, "")]
+)
+def test_a_clock_that_is_wrong_is_told_and_changes_nothing_else(
+    tmp_path: Path, minutes: int, told: str
+) -> None:
+    body = content(host={"cpu_percent": 5}, gpus=[])
+    body["at"] = (now() + timedelta(minutes=minutes)).isoformat()
+    snapshot = asked(tmp_path, say(json.dumps(body).encode()))
+    assert abs(now() - snapshot.at) < timedelta(minutes=3)
+    verdict = verdict_of(snapshot, at=(snapshot.at - START).total_seconds())
+    assert (verdict.state, verdict.reason) == (State.IDLE, "; ".join(filter(None, [told, "CPU 5 %"])))
+
+
 def test_a_packed_answer_is_not_unpacked(tmp_path: Path) -> None:
+    body = gzip.compress(b" " * 50_000_000)
+
     def packed(request: BaseHTTPRequestHandler) -> None:
         assert request.headers["Accept-Encoding"] == "identity"
         request.send_response(200)
         request.send_header("Content-Encoding", "gzip")
         request.end_headers()
-        request.wfile.write(gzip.compress(b" " * 50_000_000))
+        request.wfile.write(body)
 
     assert asked(tmp_path, packed).failure is Failure.BROKEN
 
