@@ -37,6 +37,9 @@ PATH = click.Path(path_type=Path)
 @click.group()
 def main() -> None:
     """Trains networks that recognise words, and prepares data for them."""
+    # Threads sleep while they wait for each other. On a shared machine the default, spinning, takes several
+    # times as long; the library reads this once, when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_limits()
 
 
@@ -56,9 +59,6 @@ def main() -> None:
 )
 def train(run_folder: Path, *, progress: bool, figures: bool, processes: int) -> None:
     """Trains the recipe in RUN_FOLDER, from its checkpoint where it has one."""
-    # Threads sleep while they wait for each other. On a shared machine the default, spinning, trains several
-    # times slower; the library reads this once, when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _say_where()
     folder = RunFolder(run_folder.absolute())
     if not folder.recipe_file.exists():
@@ -91,7 +91,6 @@ def _say_where() -> None:
 @click.argument("meeting", type=PATH)
 def train_part(run_folder: Path, rank: int, size: int, meeting: Path) -> None:
     """Trains as process RANK of SIZE, which meet by the file MEETING. `train` starts it."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     end_with_parent()
     from models.training.team import Team  # noqa: PLC0415
     from models.training.train import take_part  # noqa: PLC0415
@@ -253,7 +252,6 @@ def explain(
     clip: str | None,
 ) -> None:
     """Makes the analyses WHAT of a finished run and leaves them in its folder."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in a training, before torch is imported
     from models.explain.run import explain as explain_run  # noqa: PLC0415
 
     with progress_bar() as progress:

@@ -89,7 +89,6 @@ def map_command(
     quiet: bool,
 ) -> None:
     """Maps the layers of a run to a data set; goes on where an earlier try of the same was stopped."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from models.brain.mapping import CONTROLS, map_run  # noqa: PLC0415
 
     folder, job = RunFolder(run_folder.absolute()), os.environ.get(RUN_VARIABLE)

@@ -27,7 +27,6 @@ _CONTEXT.set_forkserver_preload(
         "models.training.train",
     ]
 )
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `train` sets it before torch is imported
 
 
 class Forked:
