@@ -1,6 +1,7 @@
 """All GPUs that each server ever had, so that one that is missing is told as missing."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -26,14 +27,22 @@ class KnownGpus:
     def __init__(self, database: sa.Engine) -> None:
         self._database = database
         self._reading = database.execution_options(reading=True)
+        self.changes = 0
+        """How often this object changed them; what another process changes shows in `by_server` alone."""
+        self._read: tuple[Sequence[sa.Row[Any]], dict[str, list[KnownGpu]]] = ([], {})
 
     def by_server(self) -> dict[str, list[KnownGpu]]:
-        """The GPUs of each server that had any, by their index."""
+        """The GPUs of each server that had any, by their index. Not to be changed."""
         query = sa.select(_KNOWN_GPUS).order_by(_KNOWN_GPUS.c.index)
-        found: dict[str, list[KnownGpu]] = {}
         with self._reading.connect() as connection:
-            for row in connection.execute(query).mappings():
-                found.setdefault(row["server"], []).append(KnownGpu.model_validate(dict(row)))
+            rows = connection.execute(query).all()
+        before, found = self._read
+        if rows != before:  # they seldom change, and are asked for at every request
+            found = {}
+            for row in rows:
+                gpu = KnownGpu(index=row.index, uuid=row.uuid, name=row.name)
+                found.setdefault(row.server, []).append(gpu)
+            self._read = rows, found
         return found
 
     def note(self, snapshots: Iterable[Snapshot]) -> None:
@@ -49,6 +58,7 @@ class KnownGpus:
         newest = {"index": added.excluded.index, "name": added.excluded.name}
         with self._database.begin() as connection:
             connection.execute(added.on_conflict_do_update(["server", "uuid"], set_=newest), rows)
+        self.changes += 1
 
     def forget(self, server: str, gpus: Sequence[KnownGpu]) -> None:
         """Forgets GPUs that a person confirmed to be gone."""
@@ -57,6 +67,7 @@ class KnownGpus:
             connection.execute(
                 sa.delete(_KNOWN_GPUS).where(_KNOWN_GPUS.c.server == server, _KNOWN_GPUS.c.uuid.in_(uuids))
             )
+        self.changes += 1
 
 
 def _row(server: str, gpu: GpuReading, known: dict[str, KnownGpu]) -> dict[str, object] | None:

@@ -40,6 +40,20 @@ def test_all_gpus_ever_seen_are_remembered_until_a_person_confirms(database: sa.
     assert missing_gpus(later, known.by_server()["ada"]) == []
 
 
+def test_what_is_asked_at_every_request_is_made_again_only_after_a_change(database: sa.Engine) -> None:
+    known, elsewhere = KnownGpus(database), KnownGpus(database)
+    known.note([snapshot("a", "b")])
+    found, changes = known.by_server(), known.changes
+    known.note([snapshot("a", "b")])
+    assert known.by_server() is found
+    assert known.changes == changes
+    elsewhere.forget("ada", found["ada"][:1])
+    assert [gpu.uuid for gpu in known.by_server()["ada"]] == ["b"]
+    known.forget("ada", found["ada"])
+    assert known.by_server() == {}
+    assert known.changes > changes
+
+
 def test_without_a_change_nothing_is_written(database: sa.Engine) -> None:
     known, writes = KnownGpus(database), []
     known.note([snapshot("a", "b")])

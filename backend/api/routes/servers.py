@@ -66,7 +66,7 @@ def routes(refresh: Refresh, maintenances: Maintenances, known_gpus: KnownGpus) 
     def shown() -> Response:
         # A round of readings that is in progress shows when it has ended.
         stamp = refresh.stamp()
-        return kept.response(None if stamp is None else (stamp, maintenances.known(), known_gpus.by_server()))
+        return kept.response(None if stamp is None else (stamp, maintenances.known(), known_gpus.changes))
 
     @blueprint.get("/servers", responses={200: ServersReply, 304: _NOT_CHANGED})
     def list_servers() -> Response:
