@@ -170,11 +170,11 @@ def check_complete(root: Path, words: Iterable[str], files: Iterable[ClipFile]) 
             raise DataError(
                 f"the word '{word}' has no training clip in {root}; add some or remove its folder"
             )
+    has_lists = any((root / name).exists() for name in LISTS)
+    other = "remove both lists to split by speaker" if has_lists else "add recordings of other speakers"
     for split in ("validation", "testing"):
         if not any(counts[split, word] for word in words):
-            raise DataError(
-                f"{root} has no {split} clip; name some in {split}_list.txt, or remove both lists to split by speaker"
-            )
+            raise DataError(f"{root} has no {split} clip; name some in {split}_list.txt, or {other}")
 
 
 def hashed_split(path: str) -> Split:

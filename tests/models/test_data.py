@@ -131,6 +131,17 @@ def remove(folder: Path, *words: str) -> None:
         shutil.rmtree(folder / word)
 
 
+def only_one_speaker(folder: Path) -> None:
+    """Leaves one clip of each word, without the lists."""
+    for word in ("low", "middle", "high"):
+        first, *others = sorted((folder / word).iterdir())
+        for other in others:
+            other.unlink()
+        first.rename(folder / word / "a_nohash_0.wav")
+    for list_file in folder.glob("*_list.txt"):
+        list_file.unlink()
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
@@ -143,7 +154,14 @@ def remove(folder: Path, *words: str) -> None:
             lambda folder: [file.unlink() for file in (folder / "low").glob("training*")],
             "'low' has no training clip",
         ),
-        (lambda folder: (folder / "testing_list.txt").write_text(""), "has no testing clip"),
+        (
+            lambda folder: (folder / "testing_list.txt").write_text(""),
+            "has no testing clip; name some in testing_list.txt, or remove both lists",
+        ),
+        (
+            only_one_speaker,
+            "no validation clip; name some in validation_list.txt, or add recordings of other",
+        ),
         (lambda folder: (folder / "synthetic.json").write_text("{"), "synthetic.json cannot be read"),
         (
             lambda folder: [file.write_bytes(b"") for file in (folder / "low").glob("training*")],
