@@ -19,6 +19,8 @@ def test_the_wheel_carries_everything_that_is_not_python(tmp_path: Path) -> None
         *(ROOT / "backend" / "migrations" / "versions").glob("*.py"),
         *(ROOT / "models" / "published_tables").iterdir(),
         ROOT / "models" / "architectures" / "fused.c",
+        ROOT / "models" / "architectures" / "bands.c",
+        ROOT / "models" / "architectures" / "loops.h",
     ]
     assert {str(file.relative_to(ROOT)) for file in needed} <= inside
     assert not [name for name in inside if name.startswith(("tests/", "deploy/", "benchmarks/"))]

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from models.architectures.convolution import Block, Network, need
+from models.architectures.fused import channel_filters, fits, fits_channels, normed
+from models.architectures.fused_bands import bands_norm, fits_bands, join
 from models.architectures.separable import FRAME, GaborBank
 
 _STAGES = ((2, 1), (2, 2), (4, 2), (4, 1))
@@ -74,6 +76,19 @@ class _Image(Block):
         self.layers = nn.Sequential(convolution, _norm(outputs, batch_norm=batch_norm), nn.ReLU())
 
     def forward(self, bands: Tensor) -> Tensor:
+        convolution, norm = self.layers[0], self.layers[1]
+        if (
+            isinstance(convolution, nn.Conv2d)
+            and isinstance(norm, nn.BatchNorm2d)
+            and _fits(bands, convolution)
+        ):
+            # As a convolution over time of five bands, for each second band with its neighbours.
+            clips, channels = len(bands), convolution.out_channels
+            near = nn.functional.pad(bands[:, :, 0], (0, 0, 2, 2)).unfold(1, 5, 2)  # (clips, rows, time, 5)
+            signal = near.flatten(0, 1).transpose(1, 2)[:, :, None]
+            weight = convolution.weight.transpose(1, 2)
+            out = normed(signal, weight, None, norm, padding=2)
+            return out.reshape(clips, -1, channels, out.shape[-1]).transpose(1, 2)
         image: Tensor = self.layers(bands.transpose(1, 2))
         return image
 
@@ -107,6 +122,13 @@ class Broadcast(Block):
         self.is_residual = inputs == outputs and step == 1
 
     def forward(self, signal: Tensor) -> Tensor:
+        if fits_bands(signal, self.over_bands) and fits_channels(signal, self.over_time):
+            mixed = _mixed(signal, self.mix)
+            bands = bands_norm(
+                mixed, self.over_bands, self.norm_of_parts, parts=_PARTS, around=self.is_residual
+            )
+            told = self.then(channel_filters(bands.mean, _apart(self.over_time)))
+            return join(bands, told, mixed if self.is_residual else None)
         found = self.over_bands(self.mix(signal))
         if self.norm_of_parts is not None:
             batch, channels, bands, frames = found.shape
@@ -114,6 +136,32 @@ class Broadcast(Block):
             found = self.norm_of_parts(parts).reshape(found.shape)
         found = found + self.then(self.over_time(found.mean(2, keepdim=True)))
         return torch.relu(found + signal if self.is_residual else found)
+
+
+def _fits(signal: Tensor, convolution: nn.Conv2d) -> bool:
+    return convolution.out_channels % 16 == 0 and fits(signal, convolution, 1)
+
+
+def _mixed(signal: Tensor, mix: nn.Sequential) -> Tensor:
+    """`_mix` of a signal."""
+    if not len(mix):
+        return signal
+    convolution, norm = mix[0], mix[1]
+    if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and _fits(signal, convolution):
+        clips, _, bands, frames = signal.shape
+        flat = signal.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1).flatten(1, 2)
+        out = normed(flat.transpose(1, 2)[:, :, None], convolution.weight, convolution.bias, norm, padding=0)
+        return out.reshape(clips, -1, bands, frames)
+    mixed: Tensor = mix(signal)
+    return mixed
+
+
+def _apart(kernel: nn.Conv2d) -> Tensor:
+    """The taps of a filter over time with the frames between them, where it has zeros."""
+    apart = int(kernel.dilation[1])
+    taps = kernel.weight.new_zeros(*kernel.weight.shape[:3], 2 * apart + 1)
+    taps[..., ::apart] = kernel.weight
+    return taps
 
 
 def _norm(channels: int, *, batch_norm: bool) -> nn.Module:

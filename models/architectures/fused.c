@@ -8,27 +8,12 @@
 
    Sums over clips go through a fixed number of parts, so that results do not depend on the number of threads.
    cc -O3 -march=native -fopenmp -shared -fPIC */
-#include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "loops.h"
 
-#if defined __AVX512F__
-#define LANES 16
-#elif defined __AVX__
-#define LANES 8
-#else
-#define LANES 4 /* NEON, SSE */
-#endif
 #define WIDE 32    /* outputs that are computed together */
 #define PARTS 16   /* partial sums over clips */
 #define WINDOWS 32 /* pool windows whose part of x stays in the first cache */
 #define NONE (-1)
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float V __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef int32_t I __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef int8_t B __attribute__((vector_size(LANES), aligned(1), may_alias));
 
 typedef struct {
     long clips;
@@ -38,10 +23,6 @@ typedef struct {
     int threads;
 } Shape;
 
-INLINE V load(const float *from) { return *(const V *)from; }
-INLINE void store(float *to, V value) { *(V *)to = value; }
-INLINE V same(float value) { return value - (V){}; }
-INLINE V choose(I where, V yes, V no) { return (V)((where & (I)yes) | (~where & (I)no)); }
 static int rows_of(const Shape *s) { return s->length + 2 * s->padding - s->taps + 1; }
 static int up(int n, int step) { return (n + step - 1) / step * step; }
 
@@ -81,8 +62,9 @@ INLINE void products(const float *x, int inputs, int block, const float *w, int 
                 a[r][v] += x[l + r * inputs] * load(w + (long)l * WIDE + v * LANES);
 }
 
-INLINE void clip_forward(const float *x, const Shape *s, const float *w, const float *bias, int pool, int vectors,
-                         int from, float *out, int8_t *won, float *buffer)
+/* The sums begin with the bias, or with `start` (rows, outputs), where that is given. */
+INLINE void clip_forward(const float *x, const Shape *s, const float *w, const float *bias, const float *start, int pool,
+                         int vectors, int from, float *out, int8_t *won, float *buffer)
 {
     int block = s->taps * s->inputs, rows = pool < 2 ? 4 : pool, count = rows_of(s);
     int steps = pool < 2 ? (s->places + 3) / 4 : s->places;
@@ -90,8 +72,11 @@ INLINE void clip_forward(const float *x, const Shape *s, const float *w, const f
         int first = p * rows - s->skipped;
         const float *at = rows_at(x, s, first - s->padding, rows + s->taps - 1, buffer);
         V a[4][WIDE / LANES];
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < vectors; v++) a[r][v] = load(bias + v * LANES);
+        for (int r = 0; r < rows; r++) {
+            const float *begin = bias;
+            if (start && first + r >= 0 && first + r < count) begin = start + (long)(first + r) * s->outputs + from;
+            for (int v = 0; v < vectors; v++) a[r][v] = load(begin + v * LANES);
+        }
         products(at, s->inputs, block, w, rows, vectors, a);
         if (first < 0 || first + rows > count) /* rows of "same" pooling that do not exist never win */
             for (int r = 0; r < rows; r++)
@@ -123,12 +108,12 @@ INLINE void clip_forward(const float *x, const Shape *s, const float *w, const f
 }
 
 /* The same with everything known to the compiler that is worth it. */
-static void clip_block(const float *x, const Shape *s, const float *w, const float *bias, int vectors, int from,
-                       float *out, int8_t *won, float *buffer)
+static void clip_block(const float *x, const Shape *s, const float *w, const float *bias, const float *start, int vectors,
+                       int from, float *out, int8_t *won, float *buffer)
 {
 #define CASE(POOL, VECTORS)                                                                                       \
     if (s->pool == POOL && vectors == VECTORS) {                                                                  \
-        clip_forward(x, s, w, bias, POOL, VECTORS, from, out, won, buffer);                                        \
+        clip_forward(x, s, w, bias, start, POOL, VECTORS, from, out, won, buffer);                                 \
         return;                                                                                                   \
     }
     CASE(0, WIDE / LANES) CASE(1, WIDE / LANES) CASE(2, WIDE / LANES) CASE(3, WIDE / LANES) CASE(4, WIDE / LANES)
@@ -137,12 +122,16 @@ static void clip_block(const float *x, const Shape *s, const float *w, const flo
     CASE(0, 2) CASE(1, 2) CASE(2, 2) CASE(3, 2) CASE(4, 2)
 #endif
 #undef CASE
-    clip_forward(x, s, w, bias, s->pool, vectors, from, out, won, buffer);
+    clip_forward(x, s, w, bias, start, s->pool, vectors, from, out, won, buffer);
 }
 
-/* `outputs` is a multiple of LANES; `won` may be null where no gradient is wanted. */
-void forward(const Shape *s, const float *x, const float *w, const float *bias, float *out, int8_t *won)
+/* `outputs` is a multiple of LANES; `won` may be null where no gradient is wanted. `start` (clips, rows, outputs), which
+   may be null, is taken instead of the bias. */
+void forward(const Shape *s, const float *x, const float *w, const float *bias, const float *start, float *out,
+             int8_t *won)
 {
+    long begun = (long)rows_of(s) * s->outputs;
+    int together = s->pool < 2 && LANES == 8 ? WIDE / 2 : WIDE; /* four rows of all would not fit into the registers */
     int block = s->taps * s->inputs;
     float *packed = in_blocks(w, s->outputs, block);
 #pragma omp parallel num_threads(s->threads)
@@ -150,10 +139,11 @@ void forward(const Shape *s, const float *x, const float *w, const float *bias, 
         float *buffer = malloc(4l * (s->taps + 4) * s->inputs + 4 * LANES);
 #pragma omp for schedule(static)
         for (long n = 0; n < s->clips; n++)
-            for (int from = 0; from < s->outputs; from += WIDE) {
-                int left = s->outputs - from, vectors = (left < WIDE ? left : WIDE) / LANES;
-                clip_block(x + n * s->length * s->inputs, s, packed + (long)from * block, bias + from, vectors, from,
-                           out + n * s->places * s->outputs, won ? won + n * s->places * s->outputs : 0, buffer);
+            for (int from = 0; from < s->outputs; from += together) {
+                int left = s->outputs - from, vectors = (left < together ? left : together) / LANES;
+                clip_block(x + n * s->length * s->inputs, s, packed + (long)(from / WIDE) * WIDE * block + from % WIDE,
+                           bias + from, start ? start + n * begun : 0, vectors, from, out + n * s->places * s->outputs,
+                           won ? won + n * s->places * s->outputs : 0, buffer);
             }
         free(buffer);
     }
@@ -315,6 +305,36 @@ void pool_forward(const Shape *s, const float *y, const float *scale, const floa
             }
 }
 
+INLINE I open_at(const int8_t *won) { return __builtin_convertvector(*(const B *)won, I) != NONE; }
+
+/* The sums over all places of y and of its squares, (outputs) each; here `length` is that of y. */
+void moments(const Shape *s, const float *y, double *sum, double *squares)
+{
+    long size = 2l * s->outputs;
+    double *sums = calloc(s->clips * size, sizeof(double));
+#pragma omp parallel for schedule(static) num_threads(s->threads)
+    for (long n = 0; n < s->clips; n++)
+        for (int t0 = 0; t0 < s->length; t0 += WINDOWS)
+            for (int o = 0; o < s->outputs; o += LANES) {
+                D one = {}, two = {};
+                for (int t = t0; t < s->length && t < t0 + WINDOWS; t++) {
+                    D value = twice(load(y + (n * s->length + t) * s->outputs + o));
+                    one += value;
+                    two += value * value;
+                }
+                add_to(sums + n * size + o, one);
+                add_to(sums + n * size + s->outputs + o, two);
+            }
+    for (int o = 0; o < s->outputs; o++) {
+        sum[o] = squares[o] = 0;
+        for (long n = 0; n < s->clips; n++) {
+            sum[o] += sums[n * size + o];
+            squares[o] += sums[n * size + s->outputs + o];
+        }
+    }
+    free(sums);
+}
+
 /* The sums over all winners of g and of g * y, (outputs) each. */
 void winner_sums(const Shape *s, const float *g, const int8_t *won, const float *y, double *sum_g, double *sum_gy)
 {
@@ -322,6 +342,19 @@ void winner_sums(const Shape *s, const float *g, const int8_t *won, const float 
 #pragma omp parallel for schedule(static) num_threads(s->threads)
     for (long n = 0; n < s->clips; n++) {
         double *of_g = sums + 2 * n * s->outputs, *of_gy = of_g + s->outputs;
+        for (int p0 = 0; s->pool == 1 && p0 < s->places; p0 += WINDOWS)
+            for (int o = 0; o < s->outputs; o += LANES) {
+                D one = {}, two = {};
+                for (int p = p0; p < s->places && p < p0 + WINDOWS; p++) {
+                    long at = (n * s->places + p) * s->outputs + o;
+                    D value = twice(choose(open_at(won + at), load(g + at), same(0)));
+                    one += value;
+                    two += value * twice(load(y + at));
+                }
+                add_to(of_g + o, one);
+                add_to(of_gy + o, two);
+            }
+        if (s->pool == 1) continue;
         for (int p = 0; p < s->places; p++)
             for (int o = 0; o < s->outputs; o++) {
                 long at = (n * s->places + p) * s->outputs + o;
@@ -349,6 +382,13 @@ void norm_backward(const Shape *s, const float *g, const int8_t *won, const floa
     for (long n = 0; n < s->clips; n++) {
         const float *yn = y + n * s->length * s->outputs;
         float *dn = dy + n * s->length * s->outputs;
+        for (int p = 0; s->pool == 1 && p < s->places; p++)
+            for (int o = 0; o < s->outputs; o += LANES) {
+                long in = (long)p * s->outputs + o, at = n * s->places * s->outputs + in;
+                V winner = choose(open_at(won + at), load(scale + o) * load(g + at), same(0));
+                store(dn + in, load(alpha + o) + load(beta + o) * load(yn + in) + winner);
+            }
+        if (s->pool == 1) continue;
         for (int t = 0; t < s->length; t++)
             for (int o = 0; o < s->outputs; o += LANES)
                 store(dn + (long)t * s->outputs + o, load(alpha + o) + load(beta + o) * load(yn + (long)t * s->outputs + o));

@@ -11,6 +11,7 @@ import os
 import platform
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,8 @@ from models.process import NO_COMPILER, c_compiler
 
 log = logging.getLogger(__name__)
 
-_SOURCE = Path(__file__).with_name("fused.c")
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("fused.c", "bands.c"))
+_HEADER = Path(__file__).with_name("loops.h")
 _FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 _MOST_OUTPUTS = 1024
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
@@ -60,8 +62,9 @@ def library() -> ctypes.CDLL | None:
 
 
 def _compiled(compiler: str) -> Path:
-    """The library of this source for this processor, compiled once for all processes and homes of a user."""
-    facts = f"{_SOURCE.read_text()}{_FLAGS}{compiler}{platform.machine()}{_processor_flags()}"
+    """The library of these sources for this processor, compiled once for all processes and homes of a user."""
+    text = "".join(file.read_text() for file in (*_SOURCES, _HEADER))
+    facts = f"{text}{_FLAGS}{compiler}{platform.machine()}{_processor_flags()}"
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sheetrack"
     file = folder / f"fused-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.so"
     if not file.exists():
@@ -69,7 +72,7 @@ def _compiled(compiler: str) -> Path:
         with tempfile.TemporaryDirectory(dir=folder) as draft:
             made = Path(draft) / "fused.so"
             subprocess.run(
-                [compiler, *_FLAGS, str(_SOURCE), "-o", str(made)],
+                [compiler, *_FLAGS, *map(str, _SOURCES), "-o", str(made)],
                 check=True, capture_output=True, timeout=120,
             )  # fmt: skip
             made.replace(file)
@@ -123,8 +126,73 @@ def fused(signal: Tensor, weight: Tensor, bias: Tensor, *, padding: int, pool: i
     Returns:
         (batch, outputs, 1, places), channels last in memory.
     """
+    if not torch.is_grad_enabled():
+        return _forward(signal, weight, bias, None, padding=padding, pool=pool, pool_all=pool_all)
     out: Tensor = _Fused.apply(signal, weight, bias, padding, pool, pool_all)  # type: ignore[no-untyped-call]
     return out
+
+
+def _forward(
+    signal: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    start: Tensor | None,
+    *,
+    padding: int,
+    pool: int,
+    pool_all: bool,
+) -> Tensor:
+    """As `fused`, without gradients; `start` (batch, rows, outputs) is taken instead of the bias."""
+    x = signal.contiguous(memory_format=torch.channels_last)
+    w = _in_order(weight)
+    shape, out = _pooled(x, w, padding, pool, pool_all=pool_all)
+    loops().forward(
+        ctypes.byref(shape), at(x), at(w), at(bias.contiguous()),
+        None if start is None else at(start), at(out), None,
+    )  # fmt: skip
+    return out.permute(0, 3, 2, 1)
+
+
+class Silencing:
+    """A layer's output when some of its inputs are silent, of which only their share is computed again.
+
+    Without gradients. For a layer and a signal that `fits` takes.
+    """
+
+    def __init__(
+        self,
+        signal: Tensor,
+        kernel: torch.nn.Conv2d,
+        norm: torch.nn.Module,
+        *,
+        pool: int,
+        pool_all: bool,
+    ) -> None:
+        """Args: as of `fused_norm`; `norm` may be one that does nothing."""
+        weight, bias = kernel.weight.detach(), kernel.bias
+        if bias is None:
+            raise ValueError("a Convolution has a bias")
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            weight, bias = _folded(kernel.weight, bias, norm)
+        self._signal = signal
+        self._weight, self._bias = weight.detach(), bias.detach()
+        self._padding, self._pool, self._pool_all = int(kernel.padding[1]), pool, pool_all
+        x = signal.contiguous(memory_format=torch.channels_last)
+        self._sums = _plain(x, _in_order(weight), self._padding) + self._bias
+
+    def __call__(self, silent: Sequence[int]) -> Tensor:
+        """Without the inputs `silent`; as `fused` gives it."""
+        inputs = list(silent) or [0]  # the loops need one
+        share = self._weight[:, inputs] if silent else torch.zeros_like(self._weight[:, inputs])
+        return _forward(
+            self._signal[:, inputs],
+            -share,
+            self._bias,
+            self._sums,
+            padding=self._padding,
+            pool=self._pool,
+            pool_all=self._pool_all,
+        )
 
 
 class _Fused(torch.autograd.Function):
@@ -133,20 +201,11 @@ class _Fused(torch.autograd.Function):
         context: Any, signal: Tensor, weight: Tensor, bias: Tensor, padding: int, pool: int, pool_all: bool
     ) -> Tensor:
         x = signal.contiguous(memory_format=torch.channels_last)
-        w = weight.detach().permute(0, 3, 2, 1).contiguous()  # (outputs, taps, 1, inputs)
-        clips, inputs, _, length = x.shape
-        outputs, taps = w.shape[:2]
-        rows = length + 2 * padding - taps + 1
-        missing = -rows % pool if pool_all else 0
-        places = (rows + missing) // pool
-        shape = _Shape(
-            clips, length, inputs, outputs, taps, padding,
-            pool, missing // 2, places, torch.get_num_threads(),
-        )  # fmt: skip
-        out = torch.empty((clips, places, 1, outputs))
-        won = torch.empty((clips, places, outputs), dtype=torch.int8)
-        _loops().forward(
-            ctypes.byref(shape), _at(x), _at(w), _at(bias.detach().contiguous()), _at(out), _at(won)
+        w = _in_order(weight)
+        shape, out = _pooled(x, w, padding, pool, pool_all=pool_all)
+        won = torch.empty((shape.clips, shape.places, shape.outputs), dtype=torch.int8)
+        loops().forward(
+            ctypes.byref(shape), at(x), at(w), at(bias.detach().contiguous()), None, at(out), at(won)
         )
         context.save_for_backward(x, w, won)
         context.shape = shape
@@ -160,9 +219,9 @@ class _Fused(torch.autograd.Function):
         g = gradient.permute(0, 3, 2, 1).contiguous()
         dx = torch.empty_like(x.permute(0, 3, 2, 1)) if context.needs_input_grad[0] else None
         dw, db = torch.empty_like(w), torch.empty(w.shape[0])
-        _loops().backward(
-            ctypes.byref(shape), _at(x), _at(g), _at(won), _at(w),
-            None if dx is None else _at(dx), _at(dw), _at(db),
+        loops().backward(
+            ctypes.byref(shape), at(x), at(g), at(won), at(w),
+            None if dx is None else at(dx), at(dw), at(db),
         )  # fmt: skip
         return None if dx is None else dx.permute(0, 3, 2, 1), dw.permute(0, 3, 2, 1), db, None, None, None
 
@@ -179,26 +238,56 @@ def fused_norm(
         pool: width and stride of the max pool, 1 for none.
         pool_all: pool the incomplete windows at the ends too.
     """
-    padding, bias, mean, variance = int(kernel.padding[1]), kernel.bias, norm.running_mean, norm.running_var
-    if bias is None or mean is None or variance is None:
-        raise ValueError("a Convolution has a bias and running moments")
+    padding, bias = int(kernel.padding[1]), kernel.bias
+    return normed(signal, kernel.weight, bias, norm, padding=padding, pool=pool, pool_all=pool_all)
+
+
+def normed(
+    signal: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    norm: torch.nn.BatchNorm2d,
+    *,
+    padding: int,
+    pool: int = 1,
+    pool_all: bool = False,
+) -> Tensor:
+    """As `fused_norm`, of weights (outputs, inputs, 1, taps)."""
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        raise ValueError("this batch norm keeps no running moments")
     if not norm.training:
-        scale = norm.weight * (variance + norm.eps).rsqrt()
-        folded = kernel.weight * scale[:, None, None, None]
-        shift = (bias - mean) * scale + norm.bias
+        folded, shift = _folded(weight, bias, norm)
         return fused(signal, folded, shift, padding=padding, pool=pool, pool_all=pool_all)
     out, batch_mean, batch_variance = _FusedNorm.apply(  # type: ignore[no-untyped-call]
-        signal, kernel.weight, norm.weight, norm.bias, norm.eps, padding, pool, pool_all
+        signal, weight, norm.weight, norm.bias, norm.eps, padding, pool, pool_all
     )
+    count = signal.shape[0] * (signal.shape[-1] + 2 * padding - weight.shape[-1] + 1)
     with torch.no_grad():
-        count = signal.shape[0] * (signal.shape[-1] + 2 * padding - kernel.kernel_size[1] + 1)
-        if norm.num_batches_tracked is not None:
-            norm.num_batches_tracked.add_(1)
-        momentum = norm.momentum or 0.0
-        mean.lerp_((batch_mean + bias).float(), momentum)
-        variance.lerp_((batch_variance * (count / max(1, count - 1))).float(), momentum)
-    normed: Tensor = out
-    return normed
+        counts(norm, batch_mean if bias is None else batch_mean + bias, batch_variance, count)
+    pooled: Tensor = out
+    return pooled
+
+
+def counts(norm: torch.nn.BatchNorm2d, mean: Tensor, variance: Tensor, values: int) -> None:
+    """Has the running moments heed a batch, with its mean and its variance among so many values of each channel."""
+    if norm.running_mean is None or norm.running_var is None:
+        return
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
+    momentum = norm.momentum or 0.0
+    norm.running_mean.lerp_(mean.float(), momentum)
+    norm.running_var.lerp_((variance * (values / max(1, values - 1))).float(), momentum)
+
+
+def _folded(weight: Tensor, bias: Tensor | None, norm: torch.nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Weights and bias of a convolution with the running moments of its batch norm in them."""
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        raise ValueError("this batch norm keeps no running moments")
+    scale = norm.weight * (variance + norm.eps).rsqrt()
+    shift = (mean.neg() if bias is None else bias - mean) * scale + norm.bias
+    return weight * scale[:, None, None, None], shift
 
 
 class _FusedNorm(torch.autograd.Function):
@@ -220,7 +309,13 @@ class _FusedNorm(torch.autograd.Function):
         w = weight.detach().permute(0, 3, 2, 1).contiguous()
         y = _plain(x, w, padding)
         clips, rows, outputs = y.shape
-        variance, mean = (moment.double() for moment in torch.var_mean(y, (0, 1), correction=0))
+        shape = _Shape(
+            clips, rows, x.shape[1], outputs, w.shape[1], padding, 1, 0, rows, torch.get_num_threads()
+        )
+        total, squares = (torch.empty(outputs, dtype=torch.float64) for _ in range(2))
+        loops().moments(ctypes.byref(shape), at(y), at(total), at(squares))
+        mean = total / (clips * rows)
+        variance = (squares / (clips * rows) - mean.square()).clamp(min=0)
         inverse = (variance + epsilon).rsqrt()
         scale = (gain.detach() * inverse).float()
         shift = (offset.detach() - mean * gain.detach() * inverse).float()
@@ -232,7 +327,7 @@ class _FusedNorm(torch.autograd.Function):
         )  # fmt: skip
         out = torch.empty((clips, places, 1, outputs))
         won = torch.empty((clips, places, outputs), dtype=torch.int8)
-        _loops().pool_forward(ctypes.byref(shape), _at(y), _at(scale), _at(shift), _at(out), _at(won))
+        loops().pool_forward(ctypes.byref(shape), at(y), at(scale), at(shift), at(out), at(won))
         context.save_for_backward(x, w, y, won, mean, inverse, scale)
         context.shape = shape
         context.mark_non_differentiable(mean, variance)
@@ -247,14 +342,14 @@ class _FusedNorm(torch.autograd.Function):
         shape.threads = torch.get_num_threads()
         g = gradient.permute(0, 3, 2, 1).contiguous()
         sum_g, sum_gy = (torch.empty(shape.outputs, dtype=torch.float64) for _ in range(2))
-        _loops().winner_sums(ctypes.byref(shape), _at(g), _at(won), _at(y), _at(sum_g), _at(sum_gy))
+        loops().winner_sums(ctypes.byref(shape), at(g), at(won), at(y), at(sum_g), at(sum_gy))
         count = shape.clips * shape.length
         d_gain = (sum_gy - mean * sum_g) * inverse
         alpha = (scale.double() * (mean * inverse * d_gain - sum_g) / count).float()
         beta = (-scale.double() * inverse * d_gain / count).float()
         dy = torch.empty_like(y)
-        _loops().norm_backward(
-            ctypes.byref(shape), _at(g), _at(won), _at(y), _at(scale), _at(alpha), _at(beta), _at(dy)
+        loops().norm_backward(
+            ctypes.byref(shape), at(g), at(won), at(y), at(scale), at(alpha), at(beta), at(dy)
         )
         taps, inputs = w.shape[1], w.shape[3]
         plain = _Shape(
@@ -262,7 +357,7 @@ class _FusedNorm(torch.autograd.Function):
             0, 0, shape.length, torch.get_num_threads(),
         )  # fmt: skip
         dw = torch.empty_like(w)
-        _loops().dense_weights(ctypes.byref(plain), _at(x), _at(dy), _at(dw))
+        loops().dense_weights(ctypes.byref(plain), at(x), at(dy), at(dw))
         dx = None
         if context.needs_input_grad[0]:
             turned = w.flip(1).permute(3, 1, 2, 0).contiguous()  # (inputs, taps, 1, outputs)
@@ -308,14 +403,14 @@ class _ChannelFilters(torch.autograd.Function):
         x, w = context.saved_tensors
         g = gradient.contiguous(memory_format=torch.channels_last)
         dw = torch.empty_like(w)
-        _loops().channel_weights(ctypes.byref(_channel_shape(x, w)), _at(x), _at(g), _at(dw))
+        loops().channel_weights(ctypes.byref(_channel_shape(x, w)), at(x), at(g), at(dw))
         dx = _filter_channels(g, w.flip(0)) if context.needs_input_grad[0] else None
         return dx, dw.T[:, None, None]
 
 
 def _filter_channels(x: Tensor, w: Tensor) -> Tensor:
     out = torch.empty_like(x, memory_format=torch.channels_last)
-    _loops().channel_forward(ctypes.byref(_channel_shape(x, w)), _at(x), _at(w), _at(out))
+    loops().channel_forward(ctypes.byref(_channel_shape(x, w)), at(x), at(w), at(out))
     return out
 
 
@@ -337,15 +432,36 @@ def _plain(x: Tensor, w: Tensor, padding: int) -> Tensor:
     )
     out = torch.empty((clips, rows, outputs + missing))
     zeros = torch.zeros(outputs + missing)
-    _loops().forward(ctypes.byref(shape), _at(x), _at(w), _at(zeros), _at(out), None)
+    loops().forward(ctypes.byref(shape), at(x), at(w), at(zeros), None, at(out), None)
     return out[..., :outputs].contiguous() if missing else out
 
 
-def _loops() -> ctypes.CDLL:
-    if loops := library():
-        return loops
+def _in_order(weight: Tensor) -> Tensor:
+    """(outputs, inputs, 1, taps) as the loops take it, (outputs, taps, 1, inputs)."""
+    return weight.detach().permute(0, 3, 2, 1).contiguous()
+
+
+def _pooled(x: Tensor, w: Tensor, padding: int, pool: int, *, pool_all: bool) -> tuple[_Shape, Tensor]:
+    """The shape of a layer with its pool, and room for its output, (clips, places, 1, outputs)."""
+    clips, inputs, _, length = x.shape
+    outputs, taps = w.shape[:2]
+    rows = length + 2 * padding - taps + 1
+    missing = -rows % pool if pool_all else 0
+    places = (rows + missing) // pool
+    shape = _Shape(
+        clips, length, inputs, outputs, taps, padding,
+        pool, missing // 2, places, torch.get_num_threads(),
+    )  # fmt: skip
+    return shape, torch.empty((clips, places, 1, outputs))
+
+
+def loops() -> ctypes.CDLL:
+    """The compiled loops, where `fits` said that there are any."""
+    if compiled := library():
+        return compiled
     raise RuntimeError("`fits` says whether there are loops to call")
 
 
-def _at(tensor: Tensor) -> ctypes.c_void_p:
+def at(tensor: Tensor) -> ctypes.c_void_p:
+    """Where the values of a tensor begin."""
     return ctypes.c_void_p(tensor.data_ptr())

@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from models.architecture_table import ARCHITECTURES
+from models.architectures import broadcast as broadcast_module
 from models.architectures import build
 from models.architectures import convolution as convolution_module
 from models.architectures import separable as separable_module
+from models.architectures.broadcast import Broadcast
 from models.architectures.convolution import Convolution
 from models.architectures.fused import channel_filters, fits_channels, library
+from models.architectures.fused_bands import bands_norm, join
 from models.process import NO_COMPILER
 
 pytestmark = pytest.mark.skipif(library() is None, reason="needs a C compiler: apt-get install gcc")
@@ -36,6 +39,8 @@ def without_loops(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def turn_off() -> None:
         monkeypatch.setattr(convolution_module, "fits", lambda *_: False)
         monkeypatch.setattr(separable_module, "fits_channels", lambda *_: False)
+        for name in ("fits", "fits_bands", "fits_channels"):
+            monkeypatch.setattr(broadcast_module, name, lambda *_: False)
 
     return turn_off
 
@@ -69,6 +74,34 @@ def test_a_layer_is_as_near_to_float64_as_the_torch_form(
     # Under batch norm the bias of the convolution has no gradient but rounding.
     for mine, wanted in zip(ours, [t for t in exact if t.abs().max() > 1e-9], strict=True):
         assert (mine - wanted).abs().max() <= 4e-6 * wanted.abs().max()
+
+
+BLOCKS = [
+    (3, 32, 32, 20, 1, 1),
+    (5, 64, 48, 20, 2, 2),
+    (2, 48, 48, 10, 1, 4),
+    (4, 32, 64, 5, 1, 8),
+    (1, 16, 16, 5, 1, 1),
+]
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_over_bands_is_as_near_to_float64_as_the_torch_form(
+    block: tuple[int, ...], *, batch_norm: bool, without_loops: Callable[[], None]
+) -> None:
+    clips, inputs, outputs, bands, step, apart = block
+    torch.manual_seed(0)
+    layer = Broadcast(inputs, outputs, step=step, apart=apart, dropout=0.0, batch_norm=batch_norm)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    signal = torch.randn(clips, inputs, bands, 21)
+    ours = outcome(layer, signal)
+    without_loops()
+    exact, theirs = outcome(layer, signal.double()), outcome(layer, signal)
+    wanted = [(t, other) for t, other in zip(exact, theirs, strict=True) if t.abs().max() > 1e-9]
+    for mine, (true, other) in zip(ours, wanted, strict=True):
+        assert (mine - true).abs().max() <= 4e-6 * true.abs().max() + 3 * (other - true).abs().max()
 
 
 def gradients(name: str, dtype: torch.dtype, *, batch_norm: bool) -> Tensor:
@@ -148,6 +181,17 @@ class ChannelFilters(torch.nn.Module):
         return channel_filters(signal, self.weight)
 
 
+class OverBands(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = torch.nn.Conv2d(32, 32, (3, 1), padding=(1, 0), groups=32, bias=False)
+        self.norm = torch.nn.BatchNorm2d(32 * 5)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        bands = bands_norm(signal, self.kernel, self.norm, parts=5, around=True)
+        return join(bands, bands.mean, signal)
+
+
 def test_any_number_of_threads_gives_the_same_bits() -> None:
     before = torch.get_num_threads()
     try:
@@ -155,10 +199,11 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
             Convolution(32, 64, 5, pool=3),
             Convolution(32, 64, 5, pool=3, batch_norm=True),
             ChannelFilters(),
+            OverBands(),
         ]
         for layer in layers:
             torch.manual_seed(0)
-            signal = torch.randn(37, 32, 1, 100)
+            signal = torch.randn(37, 32, 10 if isinstance(layer, OverBands) else 1, 100)
             found = []
             for threads in (1, 2, 3, 1):
                 torch.set_num_threads(threads)
