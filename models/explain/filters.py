@@ -13,7 +13,7 @@ from models.architectures.convolution import Convolution
 from models.data.audio import RATE_HZ
 from models.explain.finding import Finding, UnfitError
 from models.explain.layers import Layer
-from models.explain.removal import channel_losses
+from models.explain.removal import tried
 from models.explain.subject import Subject
 from models.explanation import Quantity
 from models.figures.style import ACCENT, CONTRAST, NULL, SOFT, picture, quiet
@@ -25,6 +25,8 @@ GRID = 8192
 _HALF_POWER = math.sqrt(0.5)
 _SHOWN_POINTS = 48
 _SYMMETRIC = 0.9
+_SECONDS = 20.0
+"""How long the channels may be silenced, one after the other."""
 _WIDE_Q = 1.5
 """A difference of samples is a derivative, not a band-pass, below this Q."""
 
@@ -143,7 +145,13 @@ def explain(subject: Subject) -> Finding:
     before = first_filters(subject.start, subject.layers) if subject.start else None
     starts = [describe(each) for each in before] if before is not None else [None] * len(shapes)
     way = moved(taps, before) if before is not None else [None] * len(shapes)
-    losses = channel_losses(subject, subject.layers[0])
+    first = subject.layers[0]
+    (losses,) = tried(
+        subject,
+        [(first, [[channel] for channel in range(first.channels)])],
+        seconds=_SECONDS,
+        report=subject.doing("channels"),
+    )
     order = sorted(range(len(shapes)), key=lambda place: shapes[place].centre_hz or math.inf)
     points = np.linspace(0, GRID - 1, _SHOWN_POINTS).astype(int)
     rows: list[list[Any]] = []
@@ -160,6 +168,7 @@ def explain(subject: Subject) -> Finding:
                 shape.symmetry,
                 None if before is None else float(way[place]),  # type: ignore[arg-type]
                 float(losses.accuracy[place]),
+                float(losses.errors[place]),
                 float(losses.nats[place]),
                 start.centre_hz if start else None,
                 shape.type,
@@ -182,7 +191,7 @@ def explain(subject: Subject) -> Finding:
         read="One row a filter: which band it passes, how it is shaped, how far training turned it, and what is lost "
         "without it.",
         null="Grey: the same filter before training. Without it: the channel is silenced; a loss "
-        f"within {2 * losses.error:.2%} of 0 is chance.",
+        "within two standard errors of 0 is chance.",
         columns=(
             Quantity(title="Channel", kind="integer"),
             Quantity(title="Centre", unit="Hz", kind="integer"),
@@ -193,6 +202,7 @@ def explain(subject: Subject) -> Finding:
             Quantity(title="Symmetry", unit="-1 to 1"),
             Quantity(title="Moved", unit="1 - cosine"),
             Quantity(title="Accuracy lost without it", kind="points"),
+            Quantity(title="Standard error", kind="points"),
             Quantity(title="Loss without it", unit="nats"),
             Quantity(title="Centre at start", unit="Hz", kind="integer"),
             Quantity(title="Type", kind="text"),

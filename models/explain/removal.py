@@ -1,22 +1,27 @@
 """Networks and sound with a part removed, and what that costs."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.architectures.cost import counted, mflop_per_clip
+from models.architectures.convolution import Convolution
+from models.architectures.fused import Silencing, fits
 from models.data.audio import RATE_HZ
 from models.explain.layers import Layer
-from models.explain.subject import Subject, scores
+from models.explain.subject import Subject, in_turn, scores
 
-MOST_CLIPS = 192
-_BUDGET_TFLOP = 1.0
-"""Of arithmetic for the parts of one kind, such as the channels of a layer: fewer clips for larger networks."""
-_BATCH = 64
+SECONDS = 45.0
+"""How long the parts of a network may be tried: on as many clips as that allows, however large the network is."""
+_ROUND = 32
+"""Clips that are tried together."""
+_VALUES = 2_000_000
+"""About so many values of a layer are computed together: parts of small layers, several at a time."""
 
 
 @dataclass(frozen=True)
@@ -27,105 +32,141 @@ class Losses:
         accuracy: (n,) share of the clips that are no longer right, those newly right taken off.
         nats: (n,) rise of the mean cross entropy.
         by_word: (n, words) as accuracy, of the clips of each word.
-        error: standard error of the largest of `accuracy` by chance: of paired differences.
+        errors: (n,) standard errors of `accuracy`, which are those of paired differences.
         clips: how many were tested.
     """
 
     accuracy: Tensor
     nats: Tensor
     by_word: Tensor
-    error: float
+    errors: Tensor
     clips: int
 
 
-def channel_losses(
-    subject: Subject, layer: Layer, report: Callable[[float], None] = lambda _: None
-) -> Losses:
-    """What is lost when each channel of a layer is silenced."""
-    return group_losses(subject, layer, [[channel] for channel in range(layer.channels)], report)
+Groups = Sequence[Sequence[int]]
+"""Channels of a layer that are silenced together."""
 
 
-def group_losses(
+def tried(
     subject: Subject,
-    layer: Layer,
-    groups: Sequence[Sequence[int]],
+    silent: Sequence[tuple[Layer, Groups]],
+    bands_hz: Sequence[tuple[float, float]] = (),
+    *,
+    seconds: float = SECONDS,
     report: Callable[[float], None] = lambda _: None,
-) -> Losses:
-    """What is lost when the channels of each group are silenced together."""
-    mflop = Rest(subject.network, layer, subject.sound[:1]).mflop
-    chosen = clips_within(subject, mflop * len(groups))
-    rest = Rest(subject.network, layer, subject.sound[chosen])
-    without = []
-    for number, group in enumerate(groups, start=1):
-        without.append(rest.scores(group))
-        report(number / len(groups))
-    return losses(rest.scores(), without, subject.labels[chosen], len(subject.words))
+) -> list[Losses]:
+    """What is lost without each group of channels, for each layer; last, without each band of the sound.
+
+    All parts are tried on the same clips: in turn one of each word, as many as `seconds` allow, all if they do.
+    """
+    network = subject.network.eval()
+    order = in_turn(subject.labels)
+    began = time.monotonic()
+    rests = [Rest(network, layer, subject.sound[order[:2]]) for layer, _ in silent]
+    whole: list[Tensor] = []
+    without: list[list[Tensor]] = [[] for _ in range(len(silent) + bool(bands_hz))]
+    count = 0
+    for some in torch.split(order, _ROUND):
+        sound = subject.sound[some]
+        outputs, given = run(network, [layer for layer, _ in silent], sound)
+        whole.append(given)
+        for place, (layer, groups) in enumerate(silent):
+            without[place].append(rests[place].scores(sound, outputs.get(layer.name), groups))
+        if bands_hz:
+            heard = [scores(network, without_band(sound, *edges)) for edges in bands_hz]
+            without[-1].append(torch.stack(heard))
+        count += len(some)
+        passed = time.monotonic() - began
+        report(max(count / len(order), min(1.0, passed / seconds)))
+        # The first round is the slowest: memory and threads are new.
+        if passed * (1 + _ROUND / count) > seconds:
+            break
+    labels = subject.labels[order[:count]]
+    return [losses(torch.cat(whole), torch.cat(each, 1), labels, len(subject.words)) for each in without]
 
 
-def clips_within(subject: Subject, mflop: float) -> Tensor:
-    """The clips to test, where one costs `mflop`: so many that wide networks take no longer."""
-    affordable = int(_BUDGET_TFLOP * 1e6 / max(mflop, 1e-9))
-    return subject.a_few(max(4 * len(subject.words), min(MOST_CLIPS, affordable)))
+@torch.inference_mode()
+def run(network: nn.Module, layers: Sequence[Layer], sound: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """The first output of each layer by its name, and the scores (clips, words)."""
+    outputs: dict[str, Tensor] = {}
+
+    def keep(layer: Layer, _part: nn.Module, _inputs: object, output: Tensor) -> None:
+        outputs.setdefault(layer.name, output)
+
+    hooks = [layer.module.register_forward_hook(partial(keep, layer)) for layer in layers]
+    try:
+        return outputs, network(sound).float()
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
-def losses(whole: Tensor, without: Sequence[Tensor], labels: Tensor, words: int) -> Losses:
-    """Compares scores (clips, words) with those without each part."""
+def losses(whole: Tensor, without: Tensor, labels: Tensor, words: int) -> Losses:
+    """Compares scores (clips, words) with those without each part, (parts, clips, words)."""
     right = (whole.argmax(1) == labels).float()
     nats = functional.cross_entropy(whole, labels)
-    lost = [right - (each.argmax(1) == labels).float() for each in without]
+    lost = right - (without.argmax(2) == labels).float()
     member = functional.one_hot(labels, words).float()
-    counts = member.sum(0).clamp(min=1)
-    deviation = max((float(each.std()) for each in lost), default=0.0) if len(labels) > 1 else 0.0
+    risen = [functional.cross_entropy(each, labels) - nats for each in without]
     return Losses(
-        accuracy=torch.stack([each.mean() for each in lost]),
-        nats=torch.stack([functional.cross_entropy(each, labels) - nats for each in without]),
-        by_word=torch.stack([each @ member / counts for each in lost]),
-        error=deviation / len(labels) ** 0.5,
+        accuracy=lost.mean(1),
+        nats=torch.stack(risen),
+        by_word=lost @ member / member.sum(0).clamp(min=1),
+        errors=lost.std(1) / len(labels) ** 0.5 if len(labels) > 1 else lost.new_zeros(len(lost)),
         clips=len(labels),
     )
 
 
 class Rest:
-    """A network from a layer's output on; what comes before it, and the layer, are computed once.
+    """A network from a layer's output on.
 
     Where the layer is no part of a sequence, or the parts do not simply follow each other, all runs again.
-
-    Attributes:
-        mflop: what `scores` costs for one clip.
     """
 
     def __init__(self, network: nn.Module, layer: Layer, sound: Tensor) -> None:
-        self._network, self._layer, self._sound = network.eval(), layer, sound
-        self._outputs: Tensor | None = None
-        self._after = nn.Sequential()
-        self.mflop = mflop_per_clip(network)
+        """Args: sound: a few clips to see by whether the parts follow each other."""
+        self._network, self._layer = network.eval(), layer
+        self._after: nn.Sequential | None = None
         parts = list(network) if isinstance(network, nn.Sequential) else []
         if layer.module not in parts:
             return
-        kept: list[Tensor] = []
-        hook = layer.module.register_forward_hook(lambda _part, _inputs, output: kept.append(output))
-        try:
-            whole = scores(network, sound)
-        finally:
-            hook.remove()
         self._after = nn.Sequential(*parts[parts.index(layer.module) + 1 :]).eval()
-        self._outputs = torch.cat(kept)
-        if not torch.allclose(self.scores(), whole, atol=1e-4, rtol=1e-3):
-            self._outputs = None
-            return
-        self.mflop = counted(self._after, self._outputs[:1])[0]
+        outputs, whole = run(network, [layer], sound)
+        again = self.scores(sound, outputs[layer.name], [[]])[0]
+        if not torch.allclose(again, whole, atol=1e-4, rtol=1e-3):
+            self._after = None
 
     @torch.inference_mode()
-    def scores(self, silent: Sequence[int] = ()) -> Tensor:
-        """(clips, words), where some channels of the layer give 0 at every moment."""
-        if self._outputs is None:
-            with silenced(self._layer.module, silent):
-                return scores(self._network, self._sound)
+    def scores(self, sound: Tensor, output: Tensor | None, groups: Groups) -> Tensor:
+        """(groups, clips, words), where the channels of each group give 0 at every moment.
+
+        Args:
+            sound: (clips, samples).
+            output: what the layer gives for it.
+            groups: see `Groups`; an empty one silences nothing.
+        """
+        if self._after is None or output is None:
+            return torch.stack([self._again(sound, group) for group in groups])
+        first = self._after[0] if len(self._after) else None
+        after: nn.Module = self._after
+        silence: Callable[[Sequence[int]], Tensor] = partial(without_channels, output)
+        # Without one input, the next layer is what it was less the share of that input.
+        if type(first) is Convolution and fits(output, first.convolution, first.pool):
+            after = self._after[1:]
+            silence = Silencing(
+                output, first.convolution, first.norm, pool=first.pool, pool_all=first.pool_all
+            )
         given = []
-        for some in torch.split(self._outputs, _BATCH):
-            signal = without_channels(some, silent) if silent else some
-            given.append(self._after(signal).float())
+        together = max(1, _VALUES // max(1, output.numel()))
+        for start in range(0, len(groups), together):
+            some = groups[start : start + together]
+            signal = torch.cat([silence(group) for group in some])
+            given.append(after(signal).float().unflatten(0, (len(some), len(output))))
         return torch.cat(given)
+
+    def _again(self, sound: Tensor, group: Sequence[int]) -> Tensor:
+        with silenced(self._layer.module, group):
+            return scores(self._network, sound)
 
 
 def without_channels(output: Tensor, channels: Sequence[int]) -> Tensor:

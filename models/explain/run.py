@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from models.analyses import WHAT
+from models.architectures.fused import keep_memory
 from models.explain import ablate, filters, likes, maps, response, same, strf, tuning, where, words
 from models.explain.finding import Finding, UnfitError, clean
 from models.explain.subject import Report, Subject, open_subject
@@ -41,6 +42,7 @@ def explain(
     Raises:
         TrainingError, DataError, BrokenRunError: the run, its checkpoint or its data cannot be used.
     """
+    keep_memory()
     subject = open_subject(folder, pair=pair, clip=clip, report=report)
     second = open_subject(other, report=report) if other else None
     made, refused = [], []

@@ -86,13 +86,16 @@ class Subject:
 
 def spread(labels: Tensor, most: int) -> Tensor:
     """Indices of at most so many clips, taken in turn from each word, in their order."""
-    if len(labels) <= most:
-        return torch.arange(len(labels))
+    return in_turn(labels)[:most].sort().values
+
+
+def in_turn(labels: Tensor) -> Tensor:
+    """Indices of all clips, the first of each word, then the second of each, and so on."""
     turn = torch.zeros(len(labels), dtype=torch.long)
-    for word in range(int(labels.max()) + 1):
+    for word in range(int(labels.max()) + 1) if len(labels) else ():
         own = labels == word
         turn[own] = torch.arange(int(own.sum()))
-    return torch.argsort(turn, stable=True)[:most].sort().values
+    return torch.argsort(turn, stable=True)
 
 
 @torch.inference_mode()

@@ -8,9 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from models.data.audio import RATE_HZ
-from models.explain import ablate, filters
+from models.explain import ablate, filters, removal
 from models.explain.filters import describe, moved
-from models.explain.removal import channel_losses
 from tests.models.explain import known
 
 
@@ -105,7 +104,7 @@ def test_a_channel_that_nobody_heeds_cannot_matter() -> None:
         torch.tensor([[1.0, 0, 0], [0, 1, 0]]),
     )
     subject = known.subject(network)
-    lost = channel_losses(subject, subject.layers[0])
+    (lost,) = removal.tried(subject, [(subject.layers[0], [[0], [1], [2]])])
     assert lost.accuracy.tolist() == [0.5, 0.5, 0]
     assert lost.nats[2] == 0
     assert lost.by_word.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
@@ -124,3 +123,15 @@ def test_only_the_bands_that_a_network_passes_matter() -> None:
     assert set(lost.values()) == {(0, 0)}
     groups = [row for row in found.rows if "filters of type" in str(row[columns["Removed"]])]
     assert [row[columns["Removed"]] for row in groups] == ["all 2 filters of type band"]
+
+
+def test_a_short_time_tries_a_few_clips_of_each_word() -> None:
+    subject = known.subject(known.two_bands(), count=100)
+    layer = subject.layers[0]
+    lost, bands = removal.tried(subject, [(layer, [[0], [1]])], [(100.0, 200.0)], seconds=1e-9)
+    assert lost.clips == bands.clips == 32
+    # 16 of the 32 are of the word that goes.
+    assert lost.accuracy.tolist() == [0.5, 0.5]
+    assert lost.errors.tolist() == pytest.approx([math.sqrt(0.25 * 32 / 31 / 32)] * 2)
+    assert not bands.accuracy.any()
+    assert removal.tried(subject, [(layer, [[0]])])[0].clips == 100

@@ -11,7 +11,7 @@ from models.architectures.convolution import Convolution
 from models.explain.filters import first_filters
 from models.explain.layers import find_layers, measured
 from models.explain.mels import at_frames
-from models.explain.removal import Rest, silenced
+from models.explain.removal import Rest, run, silenced
 from models.explain.subject import scores, settle
 
 
@@ -94,17 +94,26 @@ def test_a_network_without_known_layers_has_none() -> None:
 
 @pytest.mark.parametrize(
     "network",
-    [build("ch32", 3, 4, 0.5, batch_norm=True), build("bc64", 3, 2, 0.5, batch_norm=True), Branches()],
+    [
+        build("ch32", 3, 4, 0.5, batch_norm=True),
+        build("base", 3, 5, 0.5, batch_norm=False),
+        build("bc64", 3, 2, 0.5, batch_norm=True),
+        Branches(),
+    ],
 )
 def test_the_rest_of_a_network_gives_the_scores_of_the_whole(network: nn.Module) -> None:
     sound = torch.randn(5, 16000, generator=torch.Generator().manual_seed(0))
+    network.train()(sound)  # batch norms have moments of their own
     network.eval()
     for layer in find_layers(network):
-        rest = Rest(network, layer, sound)
-        torch.testing.assert_close(rest.scores(), scores(network, sound))
+        outputs, whole = run(network, [layer], sound)
         ends = [1, layer.channels - 1]
-        with silenced(layer.module, ends):
-            torch.testing.assert_close(rest.scores(ends), scores(network, sound))
+        rest = Rest(network, layer, sound).scores(sound, outputs[layer.name], [[], ends, [0]])
+        torch.testing.assert_close(whole, scores(network, sound))
+        torch.testing.assert_close(rest[0], whole)
+        for place, group in enumerate((ends, [0]), start=1):
+            with silenced(layer.module, group):
+                torch.testing.assert_close(rest[place], scores(network, sound))
         (output,) = measured(network, sound, [layer], lambda _, output: output)
         assert output.shape == (5, layer.channels, layer.length)
         with silenced(layer.module, [1]):
