@@ -80,9 +80,12 @@ def _ask(sheetrack: Sheetrack, add_on: AddOn, stop_signal: socket.socket) -> boo
 
 @contextmanager
 def _single_keys() -> Iterator[None]:
-    """Keys come at once, without Enter."""
+    """Keys come at once, without Enter, and reading waits for none: Ctrl-C throws away those before it."""
     before = termios.tcgetattr(sys.stdin)
     tty.setcbreak(sys.stdin)
+    mode = termios.tcgetattr(sys.stdin)
+    mode[6][termios.VMIN] = 0
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, mode)
     try:
         yield
     finally:

@@ -119,7 +119,8 @@ class TestUp:
             terminal.see("settings.toml is read again.")
             assert self.ask(port, accounts.token(aud=OTHER)) == 200
             assert self.ask(port, accounts.token(aud="789.apps.googleusercontent.com")) == 403
-            terminal.type("client ID 789.apps.googleusercontent.com", "n")
+            terminal.see("client ID 789.apps.googleusercontent.com")
+            terminal.type("Let it in? y or n", "n")  # keys that come before the question are no answer to it
             terminal.type("", "\x03")
             terminal.see("Stopped. Trainings continue.")
             assert terminal.end() == 0
