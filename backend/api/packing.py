@@ -17,11 +17,13 @@ def accepts_gzip() -> bool:
 def packed(answer: Response) -> Response:
     """The answer, packed if it is a large text and the client takes it so. Pictures and sounds are packed already.
 
-    What is sent in parts stays as it is: it may be larger than the memory.
+    What is sent in parts, as files are, stays as it is: it may be larger than the memory.
     """
     kind = answer.mimetype or ""
     is_text = kind == "application/json" or kind.startswith("text/")
-    if not is_text or answer.is_streamed or "Content-Encoding" in answer.headers or not accepts_gzip():
+    # Waitress wraps files in a buffer that knows its length, so that they do not look streamed.
+    in_parts = answer.is_streamed or answer.direct_passthrough
+    if not is_text or in_parts or "Content-Encoding" in answer.headers or not accepts_gzip():
         return answer
     content = answer.get_data()
     if len(content) >= _SMALLEST_BYTES:

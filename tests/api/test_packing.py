@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
+from waitress.buffers import ReadOnlyFileBasedBuffer
 
 from backend.api.app import create_app
 from backend.api.identity import Person, Role
+from backend.api.routes.pages import WEB
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 
@@ -42,3 +44,11 @@ def test_what_gains_nothing_stays_as_it_is(client: FlaskClient, path: str, heade
     with client.get(path, headers=headers) as answer:
         assert answer.status_code == 200
         assert "Content-Encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/web/page.js", "/web/page.css"])
+def test_files_reach_colleagues_also_through_the_server_that_up_runs(client: FlaskClient, path: str) -> None:
+    wrapper = {"wsgi.file_wrapper": ReadOnlyFileBasedBuffer}
+    with client.get(path, headers=PUBLIC, environ_overrides=wrapper) as answer:
+        assert answer.status_code == 200
+        assert answer.data == (WEB / path.rsplit("/", maxsplit=1)[1]).read_bytes()
