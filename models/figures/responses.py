@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from models.figures.analysis import Analysis, Layer
 from models.figures.facts import Facts
-from models.figures.style import CONTRAST, HALO, INTENSITY, RULE, SOFT, picture, quiet
+from models.figures.style import CONTRAST, INTENSITY, RULE, SOFT, halo, picture, quiet
 from models.mel import mel
 
 _WIDTH_PX, _HEIGHT_PX = 1000, 980
@@ -62,7 +62,7 @@ def _panel(axes: Axes, analysis: Analysis, layer: Layer) -> None:
     )
     axes.plot(
         [0.5, layer.channels + 0.5], [low, high],
-        color=CONTRAST, linestyle="--", linewidth=1.5, path_effects=HALO,
+        color=CONTRAST, linestyle="--", linewidth=1.5, path_effects=halo(),
     )  # fmt: skip
     axes.set_title(f"layer {layer.number}: {layer.channels} channels")
     axes.set_yticks(mel(_TICKS_HZ), labels=[f"{hz / 1000:g}" for hz in _TICKS_HZ])

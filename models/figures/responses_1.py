@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from models.figures.facts import Facts
 from models.figures.spectra import magnitude_response, mel_spaced
-from models.figures.style import CONTRAST, HALO, INK, INTENSITY, picture, quiet
+from models.figures.style import CONTRAST, INK, INTENSITY, halo, picture, quiet
 
 _WIDTH_PX, _HEIGHT_PX = 1000, 760
 _RANGE_DB = 30
@@ -48,7 +48,7 @@ def draw(facts: Facts) -> Figure | None:
     ranks = np.arange(1, count + 1)
     axes.plot(
         ranks, mel_spaced(count, highest_hz) / 1000,
-        color=CONTRAST, linestyle="--", path_effects=HALO, label=f"mel scale: {count} equal steps",
+        color=CONTRAST, linestyle="--", path_effects=halo(), label=f"mel scale: {count} equal steps",
     )  # fmt: skip
     axes.plot(
         ranks, centres_hz[order] / 1000,

@@ -4,7 +4,10 @@ import io
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.collections import Collection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -30,8 +33,11 @@ INTENSITY = "cividis"
 DIVERGING = LinearSegmentedColormap.from_list("diverging", ["#6b2000", CONTRAST, "white", ACCENT, "#06275e"])
 """From negative, vermillion, over white zero to positive, blue."""
 
-HALO = [patheffects.withStroke(linewidth=3.5, foreground="white")]
-"""Lifts a line off a heat map."""
+
+def halo(share: float = 1.0) -> list[patheffects.AbstractPathEffect]:
+    """Lifts a line off a heat map; `share` of the full size of a picture."""
+    return [patheffects.withStroke(linewidth=3.5 * share, foreground="white")]
+
 
 PIXEL_LIMIT = 1_000_000
 """Google Sheets takes only pictures with fewer pixels."""
@@ -40,6 +46,8 @@ _DPI = 100
 _MARGIN_PX = 16
 _TITLE_PX = 26
 _LINE_PX = 22
+_HEAD = "head"
+"""Marks the title and its lines among the texts of a picture."""
 
 quiet = mpl.rc_context(
     {
@@ -86,14 +94,17 @@ def picture(width_px: int, height_px: int, title: str, *lines: str) -> Figure:
         figsize=(width_px / _DPI, height_px / _DPI), dpi=_DPI, layout=ConstrainedLayoutEngine(rect=below)
     )
     left = _MARGIN_PX / width_px
-    figure.text(left, 1 - _MARGIN_PX / height_px, title, size=14, weight="bold", va="top")
+    figure.text(left, 1 - _MARGIN_PX / height_px, title, size=14, weight="bold", va="top", label=_HEAD)
     for number, line in enumerate(lines):
         top_px = _MARGIN_PX + _TITLE_PX + _LINE_PX * number
-        figure.text(left, 1 - top_px / height_px, line, color=SOFT, va="top")
+        figure.text(left, 1 - top_px / height_px, line, color=SOFT, va="top", label=_HEAD)
     return figure
 
 
 _SMALLEST_TEXT_PT = 6.0
+_SMALLEST_NUMBER_PT = 5.0
+"""Of numbers inside axes, as in the cells of a confusion matrix, which have the least room."""
+
 _MM_AN_INCH = 25.4
 _PRINT_DPI = 300
 
@@ -102,23 +113,77 @@ _PRINT_DPI = 300
 def write_for_print(figure: Figure, file: Path, *, width_mm: float | None, with_title: bool) -> None:
     """Writes a picture for a paper: PNG, PDF or SVG by the name of the file.
 
-    `width_mm` is the width on paper. Lines and texts shrink with the picture, texts to no less than 6 pt.
+    `width_mm` is the width on paper. Lines, markers and texts shrink with the picture, texts to no less than
+    6 pt, numbers inside axes to no less than 5 pt.
     """
     if not with_title:
-        for text in list(figure.texts):
-            text.remove()
-        figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0.008, 0.008, 0.984, 0.984)))
+        _remove_head(figure)
     if width_mm:
         width, height = figure.get_size_inches()
         share = width_mm / _MM_AN_INCH / width
         figure.set_size_inches(width * share, height * share)
-        for drawn in figure.findobj(match=Text):
-            drawn.set_fontsize(max(_SMALLEST_TEXT_PT, drawn.get_fontsize() * share))
-        for line in figure.findobj(match=Line2D):
-            line.set_linewidth(line.get_linewidth() * share)
+        _shrink(figure, share)
     data = io.BytesIO()
     figure.savefig(data, format=file.suffix[1:], dpi=_PRINT_DPI)
     write_atomically(file, data.getvalue())
+
+
+def _remove_head(figure: Figure) -> None:
+    """Without the title and its lines; labels that all axes share stay."""
+    for text in [text for text in figure.texts if text.get_label() == _HEAD]:
+        text.remove()
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0.008, 0.008, 0.984, 0.984)))
+        return
+    # Axes with places of their own keep their size, and the picture ends above them.
+    width, height = figure.get_size_inches()
+    top = max(axes.get_position().y1 for axes in figure.axes) + 0.01
+    figure.set_size_inches(width, height * top)
+    for axes in figure.axes:
+        box = axes.get_position()
+        axes.set_position((box.x0, box.y0 / top, box.width, box.height / top))
+
+
+def _shrink(figure: Figure, share: float) -> None:
+    numbers = {text for axes in figure.axes for text in axes.texts}
+    for text in figure.findobj(match=Text):
+        smallest = _SMALLEST_NUMBER_PT if text in numbers else _SMALLEST_TEXT_PT
+        text.set_fontsize(max(smallest, float(text.get_fontsize()) * share))
+    for line in figure.findobj(match=Line2D):
+        line.set_linewidth(line.get_linewidth() * share)
+        line.set_markersize(line.get_markersize() * share)
+        line.set_markeredgewidth(line.get_markeredgewidth() * share)
+        if line.get_path_effects():
+            line.set_path_effects(halo(share))
+    for collection in figure.findobj(match=Collection):
+        collection.set_linewidth([width * share for width in np.atleast_1d(collection.get_linewidth())])
+    for axes in figure.axes:
+        _replace_legend(axes)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        for label, room in (
+            (axes.xaxis.label, axes.get_window_extent().width),
+            (axes.yaxis.label, axes.get_window_extent().height),
+        ):
+            box = label.get_window_extent()
+            if max(box.width, box.height) > room:
+                label.set_text(label.get_text().replace(" (", "\n(", 1))
+
+
+def _replace_legend(axes: Axes) -> None:
+    """A legend keeps the room that it first took, which may leave none for its axes: a new one above them."""
+    legend = axes.get_legend()
+    if legend is None:
+        return
+    texts = legend.get_texts()
+    is_short = sum(len(text.get_text()) for text in texts) < 30
+    axes.legend(
+        fontsize=texts[0].get_fontsize(),
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0.2,
+        ncols=2 if is_short else 1,
+    )
 
 
 @quiet

@@ -3,6 +3,7 @@
 import struct
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +140,18 @@ def test_a_picture_for_print_has_its_width_and_no_title(tmp_path: Path) -> None:
     )
     assert titled.read_bytes().startswith(b"%PDF")
     assert not folder.figures.exists()
+
+
+def test_a_narrow_picture_leaves_room_for_its_axes_and_keeps_their_labels(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    names = ["mistakes", "filters_2", "responses_1", "responses"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns where a legend leaves no room
+        files = draw_for_print(folder, tmp_path, "svg", width_mm=84, with_title=False, names=names)
+    drawn = {file.stem.split("-")[1]: file.read_text() for file in files}
+    assert set(drawn) == set(names)
+    assert "channel, by centre frequency" in drawn["responses"]
+    assert "Which tones" not in drawn["responses"]
+    assert 'id="legend_1"' in drawn["mistakes"]
+    heights = [float(svg.split('height="')[1].split("pt")[0]) for svg in drawn.values()]
+    assert min(heights) > 84 / 25.4 * 72 / 3
