@@ -79,8 +79,11 @@ def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def open_page(new_page: Callable[..., Page], address: str) -> Callable[..., Page]:
-    """Opens a path of the lab's page, with a clock that the test may move."""
+def open_page(address: str, new_page: Callable[..., Page]) -> Callable[..., Page]:
+    """Opens a path of the lab's page, with a clock that the test may move.
+
+    Windows close before the server that they still load from, which is made first.
+    """
 
     def opened(path: str = "/", **size: int) -> Page:
         page = new_page(**size)

@@ -275,7 +275,7 @@ def test_a_phone_switches_between_workbook_and_sidebar(open_page: Open) -> None:
 
 
 def test_a_browser_without_the_token_is_asked_for_it_and_then_for_a_name(
-    new_page: Callable[..., Page], address: str, lab: Lab
+    address: str, new_page: Callable[..., Page], lab: Lab
 ) -> None:
     page = new_page()
     page.goto(address)
