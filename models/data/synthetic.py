@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -131,8 +132,14 @@ def _voices(root: Path, clips_a_word: int, seed: int) -> list[Voice]:
 
 def _speak_all(voices: list[Voice], report: Callable[[int, int], None]) -> dict[Split, list[str]]:
     spoken: dict[Split, list[str]] = {split: [] for split in SPLITS}
-    # spawn: a forked process would inherit a synthesizer's state, and maxtasksperchild makes each one fresh.
-    workers = multiprocessing.get_context("spawn").Pool(os.cpu_count(), maxtasksperchild=1)
+    # Ctrl-C reaches every process of a terminal: workers that do not take it are ended by this one, which does.
+    # The pool's threads start the later ones, and keep this mask.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        # spawn: a forked process would inherit a synthesizer's state, and maxtasksperchild makes each one fresh.
+        workers = multiprocessing.get_context("spawn").Pool(os.cpu_count(), maxtasksperchild=1)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     with workers:
         for done, (voice, files) in enumerate(
             zip(voices, workers.imap(_speak, voices, chunksize=1), strict=True)

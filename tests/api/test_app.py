@@ -249,17 +249,26 @@ def test_hostile_text_comes_back_as_text(api: httpx.Client) -> None:
     api.post(f"/api/jobs/{job['id']}/cancel")
 
 
-def test_only_tested_clips_are_served(api: httpx.Client, sheetrack: Sheetrack) -> None:
+def test_only_tested_clips_are_served(api: httpx.Client, sheetrack: Sheetrack, tmp_path: Path) -> None:
     data = sheetrack.home.data / "tones"
     run = RunFolder.create(sheetrack.home.runs, Recipe(data=str(data)))
     (data / "cat" / "secret.wav").symlink_to(sheetrack.home.token_file)
-    tested = ["bed/testing01_nohash_0.wav", "cat/secret.wav", "cat/gone.wav", "../token.wav"]
+    (tmp_path / "elsewhere.wav").write_bytes(b"a sound")
+    (data / "cat" / "linked.wav").symlink_to(tmp_path / "elsewhere.wav")
+    tested = [
+        "bed/testing01_nohash_0.wav",
+        "cat/linked.wav",
+        "cat/secret.wav",
+        "cat/gone.wav",
+        "../token.wav",
+    ]
     rows = "".join(f"{clip},16000,bed,cat,0.9\n" for clip in tested)
     run.predictions_file.write_text(f"clip,frames,actual,heard,probability\n{rows}")
     answer = api.get(f"/api/runs/{run.id}/clips/{tested[0]}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "audio/wav")
     assert answer.content == (data / tested[0]).read_bytes()
-    for clip in (*tested[1:], "..%2Ftoken.wav", "bed/training02_nohash_0.wav", "bed/..%2F..%2Ftoken.wav"):
+    assert api.get(f"/api/runs/{run.id}/clips/{tested[1]}").content == b"a sound"
+    for clip in (*tested[2:], "..%2Ftoken.wav", "bed/training02_nohash_0.wav", "bed/..%2F..%2Ftoken.wav"):
         assert api.get(f"/api/runs/{run.id}/clips/{clip}").status_code == 404
 
 

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from models.result import BrokenFile, Epoch, MetricLine, ProgramResult, RunConte
 from models.run_folder import RunFolder, is_run_id
 
 _SOUNDS = {
+    ".wav": "audio/wav",
     ".flac": "audio/flac",
     ".mp3": "audio/mpeg",
     **dict.fromkeys((".ogg", ".oga", ".opus"), "audio/ogg"),
@@ -120,18 +122,19 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
             raise NotFoundError(
                 f"Run {folder.id} has no clip {name!r} here.", "Its data may be on another server."
             )
-        return send_file(sound, mimetype=_SOUNDS.get(sound.suffix.lower(), "audio/wav"), max_age=3600)
+        return send_file(sound, mimetype=_SOUNDS[sound.resolve().suffix.lower()], max_age=3600)
 
     return blueprint
 
 
 def _sound(content: RunContent, clip: str) -> Path | None:
-    """The file of a clip, None where it is not below the run's data."""
+    """The file of a clip, None where it is not below the run's data; a link there may lead to any sound."""
     data = content.result.data.folder if isinstance(content.result, RunResult) else ""
     data = data or (content.recipe.data if content.recipe else "")
     try:
-        folder = Path(data).resolve()
-        sound = (folder / clip).resolve()
-        return sound if data and sound.is_relative_to(folder) and sound.is_file() else None
+        folder = Path(data).absolute()
+        sound = Path(os.path.normpath(folder / clip))
+        is_sound = sound.is_file() and sound.resolve().suffix.lower() in _SOUNDS
+        return sound if data and sound.is_relative_to(folder) and is_sound else None
     except (OSError, RuntimeError, ValueError):  # a path that no file can have, or links in a circle
         return None
