@@ -40,7 +40,7 @@ def test_files_and_a_word_from_the_microphone_are_predicted(
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(100, abs=0.2)
 
-    # The browser without windows asks nobody, and lets every page use its microphone.
+    # The browser without windows asks no person, and lets every page use its microphone.
     page.evaluate(
         "() => { const devices = navigator.mediaDevices;"
         " devices.getUserMedia = () => { delete devices.getUserMedia;"
