@@ -216,9 +216,8 @@ class JobStore:
 
     def result_ids(self) -> set[str]:
         with self._reading.connect() as connection:
-            return set(
-                connection.scalars(sa.select(RESULTS.c.run)).all()
-            )  # one by one takes three times as long
+            # All at once: one by one takes three times as long.
+            return set(connection.scalars(sa.select(RESULTS.c.run)).all())
 
     def count_results(self) -> int:
         with self._reading.connect() as connection:

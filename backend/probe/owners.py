@@ -162,7 +162,7 @@ def _text(file: Path) -> str:
         return ""
 
 
-OWN_CONTAINER = "only processes of its own container are seen"
+OWN_CONTAINER = "only processes in the container of the agent are seen"
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
 
 

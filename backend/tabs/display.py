@@ -251,7 +251,7 @@ class Display:
         return [name for name in names if not self._is_copy(folder, name)] if names else names
 
     def _is_copy(self, job: RunFolder, name: str) -> bool:
-        """Whether a job made the mapping, and that run has it here too."""
+        """Whether a job made the mapping, and the run that it maps has it here too."""
         if not job.command_file.exists():
             return False
         try:

@@ -306,7 +306,7 @@ class _FusedNorm(torch.autograd.Function):
         pool_all: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         x = signal.contiguous(memory_format=torch.channels_last)
-        w = weight.detach().permute(0, 3, 2, 1).contiguous()
+        w = _in_order(weight)
         y = _plain(x, w, padding)
         clips, rows, outputs = y.shape
         shape = _Shape(

@@ -1,6 +1,6 @@
 """Adam and the learning rate of one cycle, in the arithmetic of torch.optim.
 
-Not its classes: they import torch's compiler, which takes every training two seconds before its first step.
+Not its classes: they import torch's compiler, which takes every training 1.5 s of processor before its first step.
 """
 
 import math

@@ -149,7 +149,7 @@ HIDING = ["unshare", "--mount", "sh", "-c", HIDE]
 @pytest.mark.parametrize(
     ("around", "told"),
     [
-        (ALONE, "only processes of its own container are seen"),
+        (ALONE, "only processes in the container of the agent are seen"),
         (HIDING, "processes of other people are hidden (hidepid)"),
     ],
     ids=["own-namespace", "hidepid"],
