@@ -31,7 +31,11 @@ def command(*arguments: str, python: str = sys.executable) -> list[str]:
 def lower_priority(pid: int) -> None:
     """Lets other processes go first, and be spared where memory runs out; raises nothing."""
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, pid)))
+        niceness = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, pid))
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+        # Linux divides the processors among sessions first: in one of its own, a process gives way to no other.
+        if os.getsid(pid) == pid:
+            Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
     score = Path(f"/proc/{pid}/oom_score_adj")
     with suppress(OSError):
         score.write_text(str(max(_OOM_SCORE, int(score.read_text()))))

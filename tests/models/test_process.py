@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from models.process import lower_priority
 
@@ -23,6 +24,22 @@ def test_a_lowered_process_stays_lowered() -> None:
         assert psutil.Process(process.pid).nice() == 15
         assert not score.exists() or score.read_text().strip() == "900"
         process.kill()
+
+
+def autogroup(pid: int) -> str:
+    return Path(f"/proc/{pid}/autogroup").read_text().split(" ", 1)[1].strip()
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="the kernel knows no groups by session")
+def test_a_session_is_lowered_with_the_process_that_leads_it_and_with_no_other() -> None:
+    ours = autogroup(os.getpid())
+    for leads, expected in ((True, "nice 10"), (False, ours)):
+        with subprocess.Popen(
+            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=leads
+        ) as process:
+            lower_priority(process.pid)
+            assert autogroup(process.pid) == expected
+            process.kill()
 
 
 def test_a_process_that_has_ended_is_no_error() -> None:
