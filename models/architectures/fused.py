@@ -28,6 +28,8 @@ _SOURCES = tuple(Path(__file__).with_name(name) for name in ("fused.c", "bands.c
 _HEADER = Path(__file__).with_name("loops.h")
 _FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 _MOST_OUTPUTS = 1024
+ONE_VALUE = "more than 1 value per channel"
+"""What batch norm expects, in the words of torch."""
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
@@ -270,14 +272,19 @@ def normed(
 
 
 def counts(norm: torch.nn.BatchNorm2d, mean: Tensor, variance: Tensor, values: int) -> None:
-    """Has the running moments heed a batch, with its mean and its variance among so many values of each channel."""
+    """Has the running moments heed a batch, with its mean and its variance among so many values of each channel.
+
+    Raises: ValueError: there is one value, as torch raises it.
+    """
+    if values == 1:
+        raise ValueError(f"Expected {ONE_VALUE} when training")
     if norm.running_mean is None or norm.running_var is None:
         return
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
     momentum = norm.momentum or 0.0
     norm.running_mean.lerp_(mean.float(), momentum)
-    norm.running_var.lerp_((variance * (values / max(1, values - 1))).float(), momentum)
+    norm.running_var.lerp_((variance * (values / (values - 1))).float(), momentum)
 
 
 def _folded(weight: Tensor, bias: Tensor | None, norm: torch.nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

@@ -204,8 +204,13 @@ def _build(folder: WordFolder, draft: Path, report: Report, rate_hz: int, sample
             report(done, len(folder.files))
         audio.flush()
         os.fsync(audio.fileno())
+    notices = [_notice(change, files) for change, files in changed.items()]
     if not folder.is_for_testing:
-        check_complete(folder.root, folder.words, kept)
+        try:
+            check_complete(folder.root, folder.words, kept)
+        except DataError as error:
+            left_out = [notice for notice in notices if "left out" in notice]
+            raise DataError(". ".join([str(error), *left_out])) from None
     elif not kept:
         raise DataError(f"none of the {len(folder.files)} files in {folder.root} can be read as sound")
     index: dict[str, Any] = {
@@ -214,7 +219,7 @@ def _build(folder: WordFolder, draft: Path, report: Report, rate_hz: int, sample
         "frames": frames,
         "windows": counts,
         "hash": digest.hexdigest(),
-        "notices": [_notice(change, files) for change, files in changed.items()],
+        "notices": notices,
     }
     (draft / "index.json").write_text(json.dumps(index))
 

@@ -44,7 +44,7 @@ class Loop:
         self._reporter = reporter
         self._training, _ = batches.clips.windows(training_clips(batches.clips, recipe))
         self._validation = batches.clips.of("validation", full_length_only=recipe.full_length_only)
-        self._steps = math.ceil(len(self._training) / recipe.batch_size)
+        self._steps = steps_in(len(self._training), recipe.batch_size)
         self._checkpoint = Checkpoint.read(folder, batches.clips.hash, recipe)
         is_begun = self._checkpoint.epoch > self._checkpoint.parents_epochs
         if self._checkpoint.epoch:
@@ -111,7 +111,8 @@ class Loop:
         right = torch.zeros_like(losses)
         began = time.monotonic()
         for step in range(self._steps):
-            chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+            is_last = step == self._steps - 1
+            chosen = order[step * recipe.batch_size : None if is_last else (step + 1) * recipe.batch_size]
             loss, hits = self._step(chosen)
             losses += loss
             right += hits
@@ -162,6 +163,11 @@ def training_clips(clips: Clips, recipe: Recipe) -> NDArray[np.int64]:
         return chosen
     drawn = np.random.default_rng(recipe.seed).choice(chosen, recipe.training_clips, replace=False)
     return np.sort(drawn)
+
+
+def steps_in(clips: int, batch_size: int) -> int:
+    """The batches of an epoch: one clip that is left over joins the last, for one alone has no variance to norm by."""
+    return max(1, math.ceil((clips - (batch_size > 1)) / batch_size))
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

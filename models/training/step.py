@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.architectures.fused import ONE_VALUE
 from models.data.augment import augment
 from models.recipe import Recipe
 from models.training.batches import Batches
+from models.training.errors import TrainingError
 from models.training.optimizer import Adam, one_cycle
 from models.training.team import Team
 
@@ -71,6 +73,9 @@ class Step:
         """Trains on clips; returns the summed loss and the right predictions of this process's part of them.
 
         The next call may overwrite what is returned.
+
+        Raises:
+            TrainingError: batch norm cannot be computed of this batch.
         """
         if self._graph and len(chosen) == len(self._chosen):
             self._chosen.copy_(torch.from_numpy(chosen))
@@ -97,7 +102,15 @@ class Step:
         sound, labels = self._batches.get(chosen)
         sound = augment(sound, self._recipe.augmentation, self._recipe.sample_rate)
         with torch.autocast(sound.device.type, torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
-            scores = self.network(sound).float()
+            try:
+                scores = self.network(sound).float()
+            except ValueError as error:
+                if ONE_VALUE not in str(error):
+                    raise
+                raise TrainingError(
+                    f"batch norm sees a single value in a batch of {len(sound)}; start a new run with a larger "
+                    "batch_size, more clips, or no batch_norm"
+                ) from None
         loss = functional.cross_entropy(scores, labels, label_smoothing=self._recipe.label_smoothing)
         self._optimizer.zero_grad()
         (loss * weight).backward()  # type: ignore[no-untyped-call]

@@ -15,7 +15,7 @@ from models.architectures import convolution as convolution_module
 from models.architectures import separable as separable_module
 from models.architectures.broadcast import Broadcast
 from models.architectures.convolution import Convolution
-from models.architectures.fused import channel_filters, fits_channels, library
+from models.architectures.fused import ONE_VALUE, channel_filters, fits_channels, library
 from models.architectures.fused_bands import bands_norm, join
 from models.process import NO_COMPILER
 
@@ -74,6 +74,18 @@ def test_a_layer_is_as_near_to_float64_as_the_torch_form(
     # Under batch norm the bias of the convolution has no gradient but rounding.
     for mine, wanted in zip(ours, [t for t in exact if t.abs().max() > 1e-9], strict=True):
         assert (mine - wanted).abs().max() <= 4e-6 * wanted.abs().max()
+
+
+def test_batch_norm_of_a_single_value_is_refused_as_in_the_torch_form(
+    without_loops: Callable[[], None],
+) -> None:
+    layer, signal = Convolution(16, 8, 3, batch_norm=True), torch.randn(1, 16, 1, 1)
+    with pytest.raises(ValueError, match=ONE_VALUE):
+        layer(signal)
+    assert layer.eval()(signal).isfinite().all()
+    without_loops()
+    with pytest.raises(ValueError, match=ONE_VALUE):
+        layer.train()(signal)
 
 
 BLOCKS = [

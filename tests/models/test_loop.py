@@ -15,7 +15,7 @@ from models.run_folder import RunFolder
 from models.training.batches import Batches
 from models.training.checkpoint import Checkpoint
 from models.training.errors import TrainingError
-from models.training.loop import Loop
+from models.training.loop import Loop, steps_in
 from models.training.progress import Silent
 from models.training.team import Team
 from tests.models.tone_words import write_tones
@@ -53,11 +53,34 @@ def test_fewer_clips_than_a_batch_and_of_equal_epochs_the_first_is_the_best(
     assert done.best_accuracy == max(accuracies)
 
 
-@pytest.mark.parametrize("architecture", ["ch32", "sep96"])
-def test_a_last_batch_of_one_clip_is_a_batch(tmp_path: Path, architecture: str) -> None:
-    done = run(tmp_path, ("low", "high"), (13, 4, 1), epochs=3, batch_size=5, architecture=architecture)
+def normed() -> nn.Module:
+    """A network of the lab's own whose batch norm needs more than one clip."""
+    return nn.Sequential(nn.Linear(16000, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
+
+
+@pytest.mark.parametrize("architecture", ["ch32", "sep96", "bc64", "own"])
+def test_one_clip_that_is_left_over_is_trained_on(tmp_path: Path, architecture: str) -> None:
+    choices: dict[str, Any] = (
+        {"network": normed(), "augmentation": "none"}
+        if architecture == "own"
+        else {"architecture": architecture}
+    )
+    done = run(tmp_path, ("low", "high"), (13, 4, 1), epochs=3, batch_size=5, **choices)
     assert [entry["epoch"] for entry in done.history] == [1, 2, 3]
     assert done.history[-1]["loss"] < done.history[0]["loss"]
+
+
+@pytest.mark.parametrize(
+    ("clips", "batch_size", "last"),
+    [(1, 64, 1), (2, 64, 2), (64, 64, 64), (65, 64, 65), (66, 64, 2), (3, 2, 3), (3, 1, 1), (129, 64, 65)],
+)
+def test_no_batch_is_one_clip_where_it_need_not_be(clips: int, batch_size: int, last: int) -> None:
+    assert clips - (steps_in(clips, batch_size) - 1) * batch_size == last
+
+
+def test_batches_of_one_clip_that_batch_norm_cannot_take_end_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"single value in a batch of 1; start a new run with a larger"):
+        run(tmp_path, ("low", "high"), (2, 1, 1), normed(), batch_size=1)
 
 
 def test_the_only_step_of_a_training_is_a_step(tmp_path: Path) -> None:

@@ -242,10 +242,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_numbers(
     assert_same_training(finished, broken)
 
 
+@pytest.mark.parametrize("architecture", ["ch32", "sep96", "bc64"])
 def test_a_constant_learning_rate_and_strong_variation_go_on_to_the_same_numbers(
-    tmp_path: Path, tones: Path
+    tmp_path: Path, tones: Path, architecture: str
 ) -> None:
-    choice = {"schedule": "constant", "augmentation": "strong"}
+    choice = {"architecture": architecture, "schedule": "constant", "augmentation": "strong"}
     unbroken, broken = new_run(tmp_path, tones, **choice), new_run(tmp_path, tones, **choice)
     assert train(unbroken).returncode == 0
     assert interrupt(broken, signal.SIGINT, after_epochs=1).returncode == 130
