@@ -1,19 +1,16 @@
 """Tables and data on a terminal."""
 
+import os
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 
 import click
 from pydantic import BaseModel, TypeAdapter
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table as Grid
-from rich.text import Text as Words
 
+from backend.cli.grid import BOLD, DIM, FIXED, PLAIN, Columns, Shown, Style, styled, wrapped
 from backend.sheets.formats import SIGNS, spread_in_words
 from backend.sheets.table import Bars, Cell, Column, Format, Number, Section, Spark, Table, Text, Tone
 from backend.text import visible
@@ -21,21 +18,21 @@ from backend.times import duration
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Data for programs, on stdout.")
 
-_STYLES: dict[Tone, str] = {
-    "idle": "green",
-    "busy": "blue",
-    "full": "yellow",
-    "overloaded": "bright_red",
-    "stale": "dim",
-    "down": "red",
-    "maintenance": "dim",
-    "good": "green",
-    "bad": "red",
-    "soft": "dim",
+_STYLES: dict[Tone, Style] = {
+    "idle": {"fg": "green"},
+    "busy": {"fg": "blue"},
+    "full": {"fg": "yellow"},
+    "overloaded": {"fg": "bright_red"},
+    "stale": DIM,
+    "down": {"fg": "red"},
+    "maintenance": DIM,
+    "good": {"fg": "green"},
+    "bad": {"fg": "red"},
+    "soft": DIM,
 }
 """The terminal's own colours, which suit its background."""
-_GAP = 2
-"""Columns of the terminal after each column of a table."""
+_BARS_BESIDE = 4
+"""How many bars of a cell always stand side by side."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _NOT_PRINTING = re.compile(r"[^\x20-\x7e\n]")
 
@@ -53,14 +50,8 @@ def say(text: str, *, err: bool = False) -> None:
     lines = [visible(line) for line in text.split("\n")]
     if (sys.stderr if err else sys.stdout).isatty():
         width = shutil.get_terminal_size().columns
-        lines = [part for line in lines for part in _wrapped(line, width)]
+        lines = [part for line in lines for part in wrapped(line, width)]
     click.echo("\n".join(lines), err=err)
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    if cell_len(line) <= width:
-        return [line]
-    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [line]
 
 
 def show_json(content: object) -> None:
@@ -72,112 +63,74 @@ def show_json(content: object) -> None:
 
 def show_table(table: Table) -> None:
     """What the tab of the same name shows. Outside a terminal every column is shown, however wide that is."""
-    terminal = Console()
     for section in table.sections:
-        width = terminal.width
-        if not terminal.is_terminal:
-            width = max(shutil.get_terminal_size().columns, 200, _least_width(section))
-        console = Console(width=width, highlight=False, emoji=False, markup=False)
         if section.title:
-            console.print(visible(section.title), style="bold")
+            _print(styled(visible(section.title), BOLD))
         if not section.rows:
-            console.print(visible(section.empty), style="dim")
+            _print(styled(visible(section.empty), DIM))
             continue
-        grid, left_out = _grid(section, width)
-        console.print(grid)
-        if left_out:
-            console.print(f"Not shown for want of width: {', '.join(left_out)}", style="dim")
-        if section.note:
-            console.print(visible(section.note), style="dim")
+        columns, titles = _columns(section)
+        width = shutil.get_terminal_size().columns
+        if not sys.stdout.isatty():
+            width = max(width, 200, columns.least_width)
+        lines, count = columns.drawn(width)
+        _print("\n".join(lines))
+        notes = [f"Not shown for want of width: {', '.join(titles[count:])}"] if titles[count:] else []
+        for note in (*notes, *([visible(section.note)] if section.note else [])):
+            _print("\n".join(styled(line, DIM) for line in wrapped(note, width)))
 
 
-def _least_width(section: Section) -> int:
-    """The width in which every column has room for its longest word."""
-    columns = [
-        [column.title, *(_words(row[place], column).plain for row in section.without_details)]
-        for place, column in enumerate(section.columns)
-    ]
-    return sum(max(map(_longest_word, texts)) + _GAP for texts in columns)
+def _print(text: str) -> None:
+    """Prints text that may have colours; they are left out where people or the terminal want none."""
+    is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    click.echo(text, color=False if is_plain else None)
 
 
-def _grid(section: Section, width: int) -> tuple[Grid, list[str]]:
-    """The table in a terminal of that width, and the titles of the columns that have no room.
-
-    The first columns tell most. A column is never narrower than its longest word or number.
-    """
-    titles = [visible(column.title) for column in section.columns]
-    shown = [place for place, column in enumerate(section.columns) if column.title != "Again"]
-    rows = [
-        {place: _words(row[place], section.columns[place]) for place in shown}
-        for row in section.without_details
-    ]
-    least = {
-        place: max(map(_longest_word, [titles[place], *(row[place].plain for row in rows)]))
-        for place in shown
-    }
-    while len(shown) > 1 and sum(least[place] + _GAP for place in shown) > width:
-        shown.pop()
-    most = {
-        place: max(map(_longest_line, [titles[place], *(row[place].plain for row in rows)]))
-        for place in shown
-    }
-    widths = _shared(width - _GAP * len(shown), [(least[place], most[place]) for place in shown])
-    grid = Grid(box=None, padding=(0, _GAP, 0, 0), header_style="dim")
-    for place, given in zip(shown, widths, strict=True):
-        is_number = section.columns[place].format not in ("text", "time")
-        grid.add_column(titles[place], justify="right" if is_number else "left", overflow="fold", width=given)
-    for row in rows:
-        grid.add_row(*(row[place] for place in shown))
-    return grid, [title for place, title in enumerate(titles) if place not in shown and title != "Again"]
+def _columns(section: Section) -> tuple[Columns, list[str]]:
+    """The section as it is drawn on a terminal, and the titles of its columns."""
+    places = [place for place, column in enumerate(section.columns) if column.title != "Again"]
+    titles = [visible(section.columns[place].title) for place in places]
+    return Columns(
+        header=[Shown(title, DIM) for title in titles],
+        numbers=[section.columns[place].format not in ("text", "time") for place in places],
+        rows=[
+            [_shown(row[place], section.columns[place]) for place in places]
+            for row in section.without_details
+        ],
+    ), titles
 
 
-def _shared(width: int, needs: Sequence[tuple[int, int]]) -> list[int]:
-    """The width of each column, which has at least its longest word; those that need least more get it first."""
-    given = [least for least, _ in needs]
-    left = max(0, width - sum(given))
-    by_need = sorted(range(len(needs)), key=lambda place: needs[place][1] - needs[place][0])
-    for number, place in enumerate(by_need):
-        least, most = needs[place]
-        more = min(most - least, left // (len(needs) - number))
-        given[place] += more
-        left -= more
-    return [max(1, min(each, width)) for each in given]
-
-
-def _longest_line(text: str) -> int:
-    """Columns of the terminal that it takes."""
-    return max(map(cell_len, text.split("\n")), default=0)
-
-
-def _longest_word(text: str) -> int:
-    """Columns of the terminal that it takes."""
-    return max(map(cell_len, text.split()), default=0)
-
-
-def _words(cell: Cell, column: Column) -> Words:
+def _shown(cell: Cell, column: Column) -> Shown:
     match cell:
         case None:
-            return Words("")
+            return Shown("")
         case Text():
             sign = SIGNS.get(cell.tone) if cell.tone else None
-            style = "bold" if cell.bold else _STYLES[cell.tone] if cell.tone else ""
-            words = Words(f"{sign} {visible(cell.text)}" if sign else visible(cell.text), style=style)
-            return words.append(f" {visible(cell.note)}", style="dim") if cell.note else words
+            style = BOLD if cell.bold else _STYLES[cell.tone] if cell.tone else PLAIN
+            text = f"{sign}{FIXED}{visible(cell.text)}" if sign else visible(cell.text)
+            return Shown(text, style, visible(cell.note))
         case Number():
             text = "" if cell.value is None else formatted(cell.value, cell.format)
             if spread := spread_in_words(cell):
                 text = f"{text} {spread}"
-            return Words(text, style="bold" if cell.bold else "")
+            return Shown(_fixed(text), BOLD if cell.bold else PLAIN)
         case Bars():
-            return Words(" ".join("?" if share is None else f"{share:.0%}" for share in cell.fractions))
+            shares = ["?" if share is None else f"{share:.0%}" for share in cell.fractions]
+            lines = (shares[place : place + _BARS_BESIDE] for place in range(0, len(shares), _BARS_BESIDE))
+            return Shown(" ".join(FIXED.join(line) for line in lines))
         case Spark():
-            return Words(_blocks(cell))
+            return Shown(_fixed(_blocks(cell)))
         case str() if column.format == "time":
-            return Words(datetime.fromisoformat(cell).astimezone().strftime("%d %b %H:%M:%S"))
+            return Shown(datetime.fromisoformat(cell).astimezone().strftime(f"%d{FIXED}%b %H:%M:%S"))
         case str() | bool():
-            return Words(visible(str(cell)))
+            return Shown(visible(str(cell)))
         case _:
-            return Words(formatted(cell, column.format))
+            return Shown(_fixed(formatted(cell, column.format)))
+
+
+def _fixed(text: str) -> str:
+    """`text` that stays on one line: a number and its unit."""
+    return text.replace(" ", FIXED)
 
 
 def formatted(value: float, shape: Format) -> str:
