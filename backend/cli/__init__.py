@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -68,7 +69,7 @@ class Commands(click.Group):
                 f" Did you mean {' or '.join(near)}?" if near else " `sheetrack --help` lists the commands."
             )
             raise click.UsageError(f"There is no command {cmd_name!r}.{hint}", ctx)
-        module = import_module(f"backend.cli.{COMMANDS[cmd_name][0]}")
+        module = _imported(COMMANDS[cmd_name][0])
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
@@ -77,6 +78,16 @@ class Commands(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _imported(name: str) -> ModuleType:
+    """The module of a command. What it imports stays: no collection looks at it, not even the one at the end."""
+    gc.disable()
+    try:
+        return import_module(f"backend.cli.{name}")
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @click.command(

@@ -167,10 +167,10 @@ class Sheetrack:
 
     @cached_property
     def reservations(self) -> Reservations | None:
-        from backend.servers.reservations import Reservations
-
         if self.settings.reservations is None:
             return None
+        from backend.servers.reservations import Reservations
+
         return Reservations(
             self.google if self.settings.google else lambda: self.workbook,
             self.settings.reservations,
@@ -179,10 +179,10 @@ class Sheetrack:
 
     @cached_property
     def notifier(self) -> Notifier | None:
-        from backend.notifications.notifier import Notifier
-
         if self.settings.notify is None:
             return None
+        from backend.notifications.notifier import Notifier
+
         return Notifier(self.database, self.settings.notify, self.home.path)
 
     @cached_property
@@ -242,7 +242,12 @@ class Sheetrack:
     def run_bin(self) -> RunBin:
         from backend.jobs.run_bin import RunBin
 
-        return RunBin(self.home, self.jobs, self.results, self.display.show_results)
+        return RunBin(
+            self.home,
+            self.jobs,
+            self.results,
+            lambda changed: self.display.show_results(changed),  # noqa: PLW0108 - imported then
+        )
 
     @cached_property
     def results(self) -> Results:

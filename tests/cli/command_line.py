@@ -1,5 +1,6 @@
 """The command line as people type it: in a new process, or, much faster, in this one."""
 
+import gc
 import io
 import json
 import os
@@ -42,6 +43,8 @@ def run_here(*words: str, **environment: str) -> Ended:
             main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
+        finally:
+            gc.unfreeze()  # garbage of other tests is among what a command keeps until its process ends
     return Ended(["sheetrack", *words], code, out.getvalue(), errors.getvalue())
 
 

@@ -83,13 +83,55 @@ print([name for name in sys.modules if name.startswith("backend.cli.") or name i
     assert shown.endswith("[]\n")
 
 
-def test_listing_jobs_imports_neither_other_tabs_nor_the_queue(home: Home) -> None:
-    listed = """
-import sys
+def imported(*words: str) -> set[str]:
+    """The modules that a command has imported at its end."""
+    listed = f"""
+import contextlib, gc, io, sys
 from backend.cli import sheetrack
-sheetrack.main(["jobs"], standalone_mode=False)
-heavy = ("backend.tabs.display", "backend.tabs.leaderboard", "backend.jobs.queue", "backend.sheets.workbook")
-print([name for name in sys.modules if name in heavy or name.startswith("models.expl")])
+with contextlib.redirect_stdout(io.StringIO()):
+    sheetrack.main({list(words)!r}, standalone_mode=False)
+assert gc.isenabled()
+assert gc.get_freeze_count(), "the collector looks at all that was imported"
+print(*sys.modules)
 """
     shown = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True).stdout
-    assert shown.splitlines() == ["No job has been launched yet.", "[]"]
+    return set(shown.split())
+
+
+OTHER_COMMANDS_NEED = {
+    "alembic.command",
+    "apprise",
+    "apscheduler",
+    "backend.jobs.queue",
+    "backend.notifications.notifier",
+    "backend.servers.reservations",
+    "backend.sheets.workbook",
+    "backend.tabs.display",
+    "backend.tabs.leaderboard",
+    "dateparser",
+    "flask",
+    "google.auth",
+    "gspread",
+    "models.explanation",
+    "numpy",
+    "requests",
+    "rich.console",
+    "sqlalchemy.orm",
+}
+"""Modules that take long to import, or bring such."""
+
+
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        ("jobs", "backend.tabs.jobs"),
+        ("status", "backend.tabs.servers"),
+        ("results", "backend.tabs.results"),
+        ("runs bin", "backend.jobs.run_bin"),
+    ],
+)
+def test_a_command_that_looks_imports_what_it_shows_alone(home: Home, command: str, needed: str) -> None:
+    open_database(home.store_file).dispose()  # a new one is made with Alembic
+    modules = imported(*command.split())
+    assert needed in modules
+    assert modules & OTHER_COMMANDS_NEED == set()
