@@ -26,32 +26,39 @@ def architectures(*, shows_all: bool, is_json: bool) -> None:
         Column(title="Parameters", format="integer"),
         Column(title="Published", format="integer"),
         Column(title="Mflop a clip", format="decimal"),
-        Column(title="Error"),
     )
-    has_errors = any(network.error for network in known)
-    shown = known if shows_all else tuple(_typical(known))
-    show_table(
-        Table(
-            name="Networks",
-            rank=0,
-            sections=(
-                Section(
-                    columns=columns if has_errors else columns[:-1],
-                    rows=tuple(
-                        _network_row(each, known, shows_all)[: 7 if has_errors else 6] for each in shown
-                    ),
-                    empty="",
-                    note="" if shows_all else "Other depths: sheetrack architectures --all",
-                ),
-            ),
+    usable = [network for network in known if not network.error]
+    shown = usable if shows_all else list(_typical(usable))
+    sections = [
+        Section(
+            columns=columns,
+            rows=tuple(_network_row(each, usable, shows_all) for each in shown),
+            empty="",
+            note="" if shows_all else "Other depths: sheetrack architectures --all",
         )
-    )
+    ]
+    # Not by name: a file of the lab's own may bear the name of a network of ours.
+    if faulty := tuple(
+        dict.fromkeys(
+            (network.architecture, Text(text=network.error, tone="bad")) for network in known if network.error
+        )
+    ):
+        sections.append(
+            Section(
+                title="Cannot be used",
+                columns=(Column(title="Network"), Column(title="Why")),
+                rows=faulty,
+                empty="",
+            )
+        )
+    show_table(Table(name="Networks", rank=0, sections=tuple(sections)))
 
 
 def _typical(known: Sequence[NetworkSize]) -> Iterator[NetworkSize]:
     """The network of each architecture at its default depth: the published one, if any."""
     for name in dict.fromkeys(network.architecture for network in known):
-        ours = [network for network in known if network.architecture == name and network.default]
+        depths = [network for network in known if network.architecture == name]
+        ours = [network for network in depths if network.default] or depths
         yield next((network for network in ours if network.published_parameters), ours[-1])
 
 
@@ -66,5 +73,4 @@ def _network_row(network: NetworkSize, known: Sequence[NetworkSize], shows_all: 
         network.parameters,
         network.published_parameters,
         Text(text=f"{mflop:,}") if mflop is not None else None,
-        Text(text=network.error, tone="bad") if network.error else None,
     )

@@ -179,7 +179,7 @@ def _grid(recipe: Recipe, options: dict[str, Any]) -> Grid:
         if field in vary:
             raise click.UsageError(f"{field} is given twice.")
         vary[field.replace("-", "_")] = values
-    known = [each for each in architectures.architectures() if each.architecture == checked.architecture]
+    known = architectures.depths_of(checked.architecture)
     has_norm = any(each.batch_norm for each in known)
     depths, dropouts, batch_norms = [each.depth for each in known], [0.25, 0.75], "both"
     if vary:

@@ -2,9 +2,12 @@
 
 import logging
 import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from threading import Lock, Thread
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -24,6 +27,10 @@ _FAULT_SECONDS = 60
 """A fault may come from the machine, such as a missing package: it is looked for again after so long."""
 _faulty: dict[str, tuple[float, tuple[NetworkSize, ...]]] = {}
 """Files that cannot be used, by their key: until when that counts, and their row."""
+_one_at_a_time: defaultdict[str, Lock] = defaultdict(Lock)
+"""A file that several ask about is measured once."""
+_AT_ONCE = 2
+"""Files that are measured beside each other. Each takes seconds, and one without an end takes longest."""
 
 
 def architectures() -> tuple[NetworkSize, ...]:
@@ -33,7 +40,17 @@ def architectures() -> tuple[NetworkSize, ...]:
 
 def own_networks() -> list[NetworkSize]:
     """The networks of the lab's own; one row with an error for a file that cannot be used."""
-    return [network for file in own_files(places.home()) for network in _theirs(file)]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return [
+            network for networks in threads.map(_theirs, own_files(places.home())) for network in networks
+        ]
+
+
+def depths_of(architecture: str) -> list[NetworkSize]:
+    """The networks of one name. No other file is looked at, which may take long where it has a mistake."""
+    ours = [known for known in _ours() if known.architecture == architecture]
+    files = [] if ours else [each for each in own_files(places.home()) if each.name == architecture]
+    return ours + [network for file in files for network in _theirs(file, waits=True)]
 
 
 @cache
@@ -62,31 +79,47 @@ def measure() -> Table:
         ) from None
 
 
-def _theirs(file: OwnFile) -> tuple[NetworkSize, ...]:
-    """The networks of a file of the lab's own; one row with an error where it cannot be used."""
+def _theirs(file: OwnFile, *, waits: bool = False) -> tuple[NetworkSize, ...]:
+    """The networks of a file of the lab's own; one row with an error where it cannot be used.
+
+    A fault that no longer counts is still shown while it is looked for again, unless the caller waits for it:
+    a list of all networks would wait for each broken one.
+    """
     if file.fault:
         return (_row(file, file.fault),)
     key = hash_of(file.source + sources_hash().encode())
-    kept = places.home() / "cache" / "architectures" / f"{file.name}-{key[:16]}.json"
-    with suppress(OSError, ValueError):
-        return _NETWORKS.validate_json(kept.read_bytes())
     until, networks = _faulty.get(key, (0.0, ()))
-    if time.monotonic() < until:
-        return networks
-    try:
-        networks = _NETWORKS.validate_json(ask("architecture", str(file.path)))
-    except SheetrackError as error:
-        networks = (_row(file, f"{file.path.name}: {error.message}"),)
-    except ValidationError as error:
-        networks = (_row(file, f"{file.path.name}: no sizes were measured ({sentence(error)})"),)
-    if any(network.error for network in networks):
-        _faulty[key] = (time.monotonic() + _FAULT_SECONDS, networks)
-        return networks
-    with suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        for outdated in kept.parent.glob(f"{file.name}-????????????????.json"):
-            outdated.unlink(missing_ok=True)
-        write_atomically(kept, _NETWORKS.dump_json(networks))
+    if not networks or (waits and time.monotonic() >= until):
+        return _measured(file, key)
+    if time.monotonic() >= until and not _one_at_a_time[key].locked():
+        Thread(target=_measured, args=(file, key), name=f"measures {file.name}", daemon=True).start()
+    return networks
+
+
+def _measured(file: OwnFile, key: str) -> tuple[NetworkSize, ...]:
+    """What the models say about the file, or said about the same one before."""
+    kept = places.home() / "cache" / "architectures" / f"{file.name}-{key[:16]}.json"
+    with _one_at_a_time[key]:
+        with suppress(OSError, ValueError):
+            return _NETWORKS.validate_json(kept.read_bytes())
+        until, networks = _faulty.get(key, (0.0, ()))
+        if time.monotonic() < until:
+            return networks
+        try:
+            networks = _NETWORKS.validate_json(ask("architecture", str(file.path)))
+        except SheetrackError as error:
+            networks = (_row(file, f"{file.path.name}: {error.message}"),)
+        except ValidationError as error:
+            networks = (_row(file, f"{file.path.name}: no sizes were measured ({sentence(error)})"),)
+        if any(network.error for network in networks):
+            _faulty[key] = (time.monotonic() + _FAULT_SECONDS, networks)
+            return networks
+        with suppress(OSError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            for outdated in kept.parent.glob(f"{file.name}-????????????????.json"):
+                outdated.unlink(missing_ok=True)
+            write_atomically(kept, _NETWORKS.dump_json(networks))
+        _faulty.pop(key, None)
     return networks
 
 
@@ -105,11 +138,12 @@ def check(recipe: Recipe) -> Recipe:
     if not ours:
         file = next((each for each in own_files(places.home()) if each.name == recipe.architecture), None)
         if file is None:
-            names = list(dict.fromkeys(known.architecture for known in architectures() if not known.error))
+            theirs = [each.name for each in own_files(places.home()) if not each.fault]
+            names = dict.fromkeys([known.architecture for known in _ours() if not known.error] + theirs)
             raise InvalidError(
                 f"There is no architecture {recipe.architecture!r}.", f"Choose one of {', '.join(names)}."
             )
-        ours = list(_theirs(file))
+        ours = list(_theirs(file, waits=True))
         if error := ours[0].error:
             raise InvalidError(f"{recipe.architecture} cannot be used: {error}.", f"Correct {file.path}.")
     depth = recipe.depth or next(known.depth for known in ours if known.default)

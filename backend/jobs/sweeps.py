@@ -9,7 +9,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from backend.errors import InvalidError, NotFoundError, SheetrackError
-from backend.jobs.architectures import architectures
+from backend.jobs.architectures import depths_of
 from backend.jobs.data_reading import DataReading
 from backend.jobs.job import Job, Resources, servers_in
 from backend.jobs.queue import Queue
@@ -214,14 +214,13 @@ class Sweeps:
             Recipe.model_validate(grid.recipes(recipe)[-1].model_dump())
         except ValidationError as error:
             raise InvalidError(f"The last training of the grid makes no sense: {sentence(error)}.") from None
-        networks = [known for known in architectures() if known.architecture == recipe.architecture]
         return Sweep(
             id="",
             server=",".join(servers_in(server)),
             resources=resources,
             recipe=recipe,
             grid=grid,
-            layers={network.depth: network.layer for network in networks},
+            layers={network.depth: network.layer for network in depths_of(recipe.architecture)},
             data=None,
             requested_by=requested_by,
             submitted_at=now(),

@@ -97,5 +97,7 @@ def describe(folder: Path, *, as_json: bool, lines: bool, seconds: float, sample
     if as_json:
         click.echo(facts.model_dump_json(indent=1))
         return
-    for name, value in facts.model_dump(mode="json").items():
+    for name, value in facts.model_dump(mode="json", exclude={"notices"}).items():
         click.echo(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    for notice in facts.notices:
+        click.echo(notice)

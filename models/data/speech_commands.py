@@ -132,16 +132,22 @@ def _recordings(root: Path, notices: list[str]) -> dict[str, list[str]]:
     """The names of the sound files in each folder of a word; `notices` gets what is left out."""
     found: dict[str, list[str]] = {}
     others: list[str] = []
+    unread: list[str] = []
     for entry in sorted(root.iterdir()):
         if entry.name[0] in "._" or not entry.is_dir():
             continue
         try:
-            names = sorted(
-                file.name for file in entry.iterdir() if file.name[0] not in "._" and not file.is_dir()
-            )
+            files = {
+                file.name: file.is_file()
+                for file in sorted(entry.iterdir())
+                if file.name[0] not in "._" and not file.is_dir()
+            }
         except OSError as error:
             notices.append(f"The folder {visible(entry.name)} cannot be read: {error.strerror}.")
             continue
+        # A link may lead nowhere, and to read a pipe waits for ever.
+        unread += [f"{visible(entry.name)}/{visible(name)}" for name, is_file in files.items() if not is_file]
+        names = [name for name, is_file in files.items() if is_file]
         sounds = [name for name in names if name.lower().endswith(SUFFIXES) and visible(name) == name]
         if sounds and visible(entry.name) == entry.name:
             found[entry.name] = sounds
@@ -150,6 +156,12 @@ def _recordings(root: Path, notices: list[str]) -> dict[str, list[str]]:
             for name in names
             if name not in found.get(entry.name, ())
         ]
+    if unread:
+        few = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
+        count = (
+            "1 clip is left out: it is" if len(unread) == 1 else f"{len(unread)} clips are left out: each is"
+        )
+        notices.append(f"{count} a link to a file that is not there, or no file ({few}).")
     if others:
         few = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         count = "1 file is" if len(others) == 1 else f"{len(others)} files are"

@@ -71,6 +71,21 @@ def test_networks_are_listed_short_and_whole(home: Home) -> None:
     )
 
 
+def test_networks_that_cannot_be_used_stand_below_the_others(home: Home) -> None:
+    folder = home.path / "architectures"
+    folder.mkdir(parents=True)
+    (folder / "ch32.py").touch()
+    (folder / "my-net.py").touch()
+    listed, faulty = run_here("architectures").stdout.split("Cannot be used")
+    assert "94,768" in listed
+    assert "8 of 1 to 9" in listed
+    assert [line.split()[0] for line in faulty.splitlines() if "/" not in line and line[:1].strip()] == [
+        "Network",
+        "ch32",
+        "my-net",
+    ]
+
+
 def test_help_imports_no_command() -> None:
     listed = """
 import sys

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from backend.jobs.architectures import check, source_of
 from backend.settings import Home
 from models.recipe import Recipe
 from tests.cli.command_line import data, run_here
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -80,6 +82,37 @@ def test_sizes_are_measured_once_for_each_version_of_a_file(
     assert asked == [("architecture", str(own / "tiny.py"))] * 2
 
 
+def test_a_list_waits_for_no_file_that_was_broken_before(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file without an end takes longer than the form waits, again and again."""
+    good = json.dumps([{"architecture": "tiny", "depth": 3, "batch_norm": False, "default": True}])
+    asked: list[str] = []
+    may_answer = Event()
+
+    def ask(_step: str, file: str) -> str:
+        asked.append(file)
+        if len(asked) == 1:
+            raise InvalidError("tiny.py line 3: TimeoutError: not built after 20 s")
+        assert may_answer.wait(PATIENCE_SECONDS)
+        return good
+
+    def error() -> str | None:
+        [row] = [row for row in architectures.architectures() if row.architecture == "tiny"]
+        return row.error
+
+    monkeypatch.setattr(architectures, "ask", ask)
+    monkeypatch.setattr(architectures, "_FAULT_SECONDS", 0)
+    assert "not built" in str(error())
+    assert "not built" in str(error())  # it is looked at again, beside this
+    wait_until(lambda: len(asked) == 2)
+    assert "not built" in str(error())
+    assert asked == [str(own / "tiny.py")] * 2
+    may_answer.set()
+    # Who wants to train it waits until it is known.
+    assert check(Recipe(architecture="tiny", data="tones")).depth == 3
+    wait_until(lambda: error() is None)
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -115,6 +148,20 @@ def test_what_is_not_offered_is_refused(home: Home, recipe: dict[str, Any], sent
     with pytest.raises(InvalidError) as refusal:
         check(Recipe(data="tones", **recipe))
     assert sentence in str(refusal.value)
+
+
+def test_one_network_is_looked_at_without_the_files_of_others(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: str) -> str:
+        pytest.fail("a file was measured")
+
+    monkeypatch.setattr(architectures, "ask", ask)
+    (own / "wrong.py").touch()
+    assert len(architectures.depths_of("ch32")) == 18
+    assert architectures.depths_of("lstm") == []
+    with pytest.raises(InvalidError, match=r"Choose one of base, .*, bc192, tiny, wrong\."):
+        check(Recipe(architecture="lstm", data="tones"))
 
 
 def test_an_open_depth_becomes_the_default_one() -> None:

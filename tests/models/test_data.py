@@ -296,6 +296,20 @@ def test_what_is_no_recording_is_named(tones: Path) -> None:
     assert notice in read_folder(tones).notices
 
 
+@pytest.mark.parametrize("kind", ["link to nothing", "link to itself", "pipe", "link to a folder"])
+def test_what_is_no_file_costs_only_itself(tones: Path, kind: str) -> None:
+    before = opened(tones).files
+    odd = tones / "low" / "odd.wav"
+    if kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.symlink_to({"link to nothing": "gone.wav", "link to itself": "odd.wav"}.get(kind, "."))
+    clips = opened(tones)
+    assert clips.files == before
+    is_named = any("left out" in notice and "low/odd.wav" in notice for notice in clips.notices)
+    assert is_named == (kind != "link to a folder")
+
+
 @pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3"])
 def test_other_formats_that_were_cut_off_cost_only_themselves(tones: Path, suffix: str) -> None:
     file = tones / "low" / f"half.{suffix}"
