@@ -17,7 +17,7 @@ help:
 	@echo "make install       .venv with what is needed to serve and to train"
 	@echo "make demo          synthetic speech, a training, the page (EXIT=1: stop when trained; PORT=8000)"
 	@echo "make drill         40 jobs while everything around them is killed and stopped (SEED=7 repeats one)"
-	@echo "make bench         clips a second that are trained here, beside plain PyTorch"
+	@echo "make bench         clips a second that are trained here, beside plain PyTorch (and Keras, see benchmarks/README.md)"
 	@echo "make bench-gpu     the same on a GPU (DATA=folder of words)"
 	@echo "make test          every check and test"
 	@echo "make check         format, lint, types, layers"
@@ -33,7 +33,7 @@ drill: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.drill --ray $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(VENV)/.ready
-	$(BIN)/python benchmarks/training.py $(ARGS)
+	$(BIN)/python -m benchmarks.training $(ARGS)
 
 bench-gpu: $(VENV)/.ready
 	$(BIN)/python benchmarks/gpu.py $(DATA) $(ARGS)

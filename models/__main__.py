@@ -22,7 +22,7 @@ from models.data.errors import DataError
 from models.limits import LimitError, keep_limits
 from models.own_files import unpacked
 from models.places import data_sets, home
-from models.process import command, end_with_parent, lower_priority
+from models.process import OPENMP, command, end_with_parent, lower_priority
 from models.progress_bar import ProgressLines, progress_bar
 from models.recipe import Recipe
 from models.result import Heard
@@ -37,9 +37,8 @@ PATH = click.Path(path_type=Path)
 @click.group()
 def main() -> None:
     """Trains networks that recognise words, and prepares data for them."""
-    # Threads sleep while they wait for each other. On a shared machine the default, spinning, takes several
-    # times as long; the library reads this once, when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not OPENMP.keys() & os.environ.keys():
+        os.environ.update(OPENMP)
     keep_limits()
 
 

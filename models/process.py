@@ -14,6 +14,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+"""For the library that divides work among threads, which reads it once, when torch is imported.
+
+Threads that wait for each other look a thousand times, some microseconds, and then sleep. By default they look for
+milliseconds, which on a shared machine takes several times as long; with no look at all, a network of small layers
+takes a third longer on an idle one.
+"""
 _NICENESS = 10
 _OOM_SCORE = 500
 _MOST_COMMAND = 300

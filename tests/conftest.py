@@ -13,12 +13,13 @@ from googleapiclient.schema import Schemas
 from backend import database
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
+from models.process import OPENMP
 from tests.jobs.ending import end_all
 from tests.probe.fake_gpus import FakeGpus, compiled_nvml
 from tests.speech import write_words
 
 # As `python -m models` has it, before torch is imported: several tests at a time share the processors.
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+os.environ.update(OPENMP)
 # The processes that the tests start keep what they compile; each would else compile all of Sheetrack again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Nine pictures take longer than a training of tones. Tests that look at them ask for `pictures`.

@@ -1,12 +1,16 @@
 """The commands of `python -m models` about data, and what they do when the disk is full."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from models.__main__ import main
+from models.process import OPENMP
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from models.run_reader import read_recipe, read_result
@@ -16,6 +20,20 @@ from tests.models.tone_words import write_tones
 
 def models(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     return Forked(*arguments).ended()
+
+
+@pytest.mark.parametrize("chosen", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}])
+def test_threads_that_wait_soon_sleep_unless_a_person_chose_otherwise(
+    monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str]
+) -> None:
+    """Which has to be known before torch is imported."""
+    for name in OPENMP:
+        monkeypatch.delenv(name)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    assert CliRunner().invoke(main, ["architectures", "--help"]).exit_code == 0
+    found = {name: os.environ.pop(name) for name in OPENMP if name in os.environ}
+    assert found == (chosen or OPENMP)
 
 
 def test_describe_tells_people_and_programs(tmp_path: Path) -> None:
