@@ -280,8 +280,18 @@ def write_private(file: Path, content: bytes) -> None:
 
 
 def sentence(error: ValidationError) -> str:
-    """All that pydantic found wrong, in one line: `depth: Input should be greater than ...; ...`."""
-    return "; ".join(map(_fault, _faults(error)))
+    """All that pydantic found wrong, in one line: `depth: Input should be greater than ...; ...`.
+
+    Of items of a list that are wrong in the same way, the first is named and the others are counted.
+    """
+    alike: dict[tuple[object, ...], list[Mapping[str, Any]]] = {}
+    for fault in _faults(error):
+        place = (part for part in fault["loc"] if isinstance(part, str))
+        alike.setdefault((fault["msg"], *place), []).append(fault)
+    return "; ".join(
+        _fault(first) + (f" (and {len(more)} more like it)" if more else "")
+        for first, *more in alike.values()
+    )
 
 
 def _faults(error: ValidationError) -> Sequence[Mapping[str, Any]]:

@@ -3,6 +3,8 @@
 import click
 
 from backend.cli.show import say
+from backend.cli.train import run_folder
+from backend.errors import NotFoundError
 from backend.jobs.engines.run_fetch import fetch_run
 from backend.service.wiring import Sheetrack
 
@@ -12,9 +14,13 @@ from backend.service.wiring import Sheetrack
 def fetch(*, run: str) -> None:
     """Brings what is still on the server of RUN, such as its checkpoint, into its folder here."""
     sheetrack = Sheetrack()
-    job = sheetrack.jobs.job(run)
-    server = sheetrack.servers.get(job.server)
     folder = sheetrack.home.runs / run
+    try:
+        job = sheetrack.jobs.job(run)
+    except NotFoundError:
+        say(f"{run} is here: {run_folder(sheetrack.home, run).path}")
+        return
+    server = sheetrack.servers.get(job.server)
     if server is None or server.is_here:
         say(f"{run} ran here: {folder}" if server else f"{job.server or 'No server'} is not in servers.toml.")
         return

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from backend.cli.show import as_json, say, show_json, show_table
 from backend.cli.train import run_folder, run_models
+from backend.errors import InvalidError
 from backend.jobs.models_cli import ask
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
@@ -94,9 +95,11 @@ def write_network(run: str, file: Path) -> None:
 
     Raises:
         NotFoundError: there is no such run.
-        InvalidError: it is not finished, has no checkpoint here, or no form in ONNX.
+        InvalidError: it is not finished, has no checkpoint here, or no form in ONNX; there is no folder for it.
         UnavailableError: the exporter is not installed.
     """
+    if not (parent := file.absolute().parent).is_dir():
+        raise InvalidError(f"There is no folder {parent}.", "Make it first.")
     folder = run_folder(Home(), run)
     say(f"Writing the network of {run}", err=True)
     ask("onnx", str(folder.path), str(file.absolute()))

@@ -8,8 +8,9 @@ from typing import Any, Literal, TypeVar
 
 import click
 
-from backend.cli.show import formatted, say, show_json, show_table
+from backend.cli.show import formatted, show_json, show_table
 from backend.sheets.table import Bars, Cell, Column, Number, Section, Spark, Table, Text
+from backend.text import visible
 
 Shape = Literal["csv", "md", "latex", "json"]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -57,7 +58,9 @@ def print_table(
         show_json([row for section in sections for row in _records(section)])
     else:
         write = {"csv": as_csv, "md": as_markdown, "latex": as_latex}[shape]
-        say("\n".join(write(section) for section in sections).rstrip("\n"))
+        text = "\n".join(write(section) for section in sections).rstrip("\n")
+        # Other programs read it, from a terminal too: no line is broken for people.
+        click.echo("\n".join(map(visible, text.split("\n"))))
 
 
 def _cut(section: Section, sort: str | None, columns: str | None, limit: int | None) -> Section:

@@ -81,7 +81,8 @@ def pairwise_table(pairwise: Pairwise) -> Table:
         for side, tests in zip(sides, pairwise.tests, strict=True)
     )
     tests = {test.test for row in pairwise.tests for test in row if test}
-    note = f"p by {' or '.join(sorted(tests))}, not corrected for the number of pairs; bold: p below 0.05."
+    how = f"p by {' or '.join(sorted(tests))}, not corrected for the number of pairs; bold: p below 0.05."
+    note = how if tests else "No two of them can be tested."
     columns = (
         Column(title="Run", width=12),
         Column(title="Training", width=26),

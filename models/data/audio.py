@@ -33,7 +33,9 @@ def read_sound(file: Path, rate_hz: int = RATE_HZ) -> tuple[NDArray[np.int16], l
         with soundfile.SoundFile(file) as sound:
             own_hz, channels = sound.samplerate, sound.channels
             signal = _signal(sound, rate_hz)
-    except (OSError, RuntimeError):  # soundfile's own errors are RuntimeErrors
+    except OSError as error:
+        raise UnreadableClipError((error.strerror or "no sound that can be read").lower()) from None
+    except RuntimeError:  # as soundfile calls its own errors
         raise UnreadableClipError("no sound that can be read") from None
     if signal.dtype == np.int16:
         return signal.astype(np.int16), []

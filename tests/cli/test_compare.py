@@ -67,6 +67,18 @@ def test_two_published_matrices_have_a_picture_too(home: Home, tmp_path: Path) -
     assert copy.read_bytes() == (home.comparisons / SIDE / "published:ch32.png").read_bytes()
 
 
+def test_runs_beside_each_other_bear_the_names_that_people_gave(made: RunFolder, api: FlaskClient) -> None:
+    def title() -> str:
+        [run] = api.get(f"/api/comparisons?run={made.id}").get_json()["runs"]
+        return str(run["title"])
+
+    before = title()
+    assert run_here("runs", "rename", made.id, "by hand").returncode == 0
+    assert (before != "by hand", title()) == (True, "by hand")
+    assert run_here("runs", "rename", made.id, "").returncode == 0
+    assert title() == before
+
+
 def test_what_cannot_be_compared_leaves_nothing(home: Home) -> None:
     unfinished = RunFolder.create(home.runs, Recipe(data="sounds"))
     assert "There is no run 'r0'" in complaint(run_here("compare", "r0", SIDE), 1)

@@ -67,3 +67,8 @@ def test_a_run_that_is_not_on_its_server_is_said(there: RunFolder) -> None:
     there.path.rename(there.path.with_name("r0moved"))
     assert f"gpu1 has no run {RUN}." in complaint(run_here("fetch", RUN), 1)
     assert "r999999" in complaint(run_here("fetch", "r999999"), 1)
+
+
+def test_a_run_of_this_machine_needs_no_fetching(home: Home) -> None:
+    folder = RunFolder.create(home.runs, examples.recipe())
+    assert run_here("fetch", folder.id).stdout == f"{folder.id} is here: {folder.path}\n"

@@ -3,11 +3,12 @@
 import csv
 import io
 import json
+import sys
 
 import click
 import pytest
 
-from backend.cli.table_text import print_table
+from backend.cli.table_text import Shape, print_table
 from backend.sheets.table import Column, Number, Section, Table, Text
 
 COLUMNS = (
@@ -32,6 +33,18 @@ def test_csv_has_plain_numbers_and_deviations_beside_means(capsys: pytest.Captur
     )  # fmt: skip
     assert (ch32["Accuracy"], ch32["Accuracy sd"], ch32["Parameters"]) == ("0.91", "", "94768")
     assert "Again" not in ch32
+
+
+@pytest.mark.parametrize("shape", ["csv", "md", "latex"])
+def test_a_narrow_terminal_breaks_no_line(
+    shape: Shape, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_table(TABLE, shape)
+    whole = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_table(TABLE, shape)
+    assert capsys.readouterr().out == whole
 
 
 def test_latex_escapes_text_and_makes_the_best_bold(capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,8 +92,8 @@ def test_a_recording_is_heard_with_probabilities_and_a_broken_one_named(
 ) -> None:
     (tmp_path / "empty.mp3").touch()
     clip = words / "bed" / "testing01_nohash_0.wav"
-    heard, broken = hear(trained, [clip, tmp_path / "empty.mp3"])
-    assert broken.error == "empty"
+    heard, *broken = hear(trained, [clip, tmp_path / "empty.mp3", tmp_path / "gone.wav", tmp_path])
+    assert [each.error for each in broken] == ["empty", "no such file or directory", "is a directory"]
     assert heard.seconds == 1
     assert heard.probabilities.keys() == set(trained.result.words)
     assert list(heard.probabilities.values()) == sorted(heard.probabilities.values(), reverse=True)

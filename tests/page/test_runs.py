@@ -33,7 +33,7 @@ def many_results(lab: Lab, count: int) -> None:
 def test_a_list_is_sorted_and_searched_and_the_address_remembers_it(open_page: Open, lab: Lab) -> None:
     many_results(lab, 30)
     page = open_page("/#Results")
-    page.get_by_role("button", name="Test accuracy").click()
+    page.get_by_role("columnheader", name="Test accuracy").click(position={"x": 4, "y": 4})  # above its words
     expect(page.locator("tbody tr").first).to_contain_text("90.00 %")
     page.get_by_role("button", name="Test accuracy").click()
     expect(page.locator("tbody tr").first).to_contain_text("0.00 %")

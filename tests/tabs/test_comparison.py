@@ -1,8 +1,8 @@
 """The tab of a comparison."""
 
 from backend.sheets.table import Number
-from backend.tabs.comparison import comparison_table
-from models.compare import compare
+from backend.tabs.comparison import comparison_table, pairwise_table
+from models.compare import compare, compare_all
 from tests import examples
 
 
@@ -40,3 +40,12 @@ def test_a_comparison_of_different_clips_is_in_per_cent() -> None:
     shown = [cell for row in difference.rows for cell in row[1:] if cell is not None]
     assert shown
     assert all(isinstance(cell, float) and 0.005 <= abs(cell) <= 1 for cell in shown)
+
+
+def test_runs_of_which_no_two_can_be_tested_name_no_test() -> None:
+    pairwise = compare_all(["published:base", "published:ch32"])
+    [section] = pairwise_table(pairwise).sections
+    assert section.note.startswith("p by ")
+    untested = pairwise.model_copy(update={"tests": [[None, None], [None, None]], "notes": ["Other words."]})
+    [section] = pairwise_table(untested).sections
+    assert section.note == "No two of them can be tested. Other words."

@@ -8,6 +8,7 @@ from werkzeug.security import safe_join
 
 from backend.api.document import png
 from backend.errors import InvalidError, NotFoundError
+from backend.jobs.marks import Marks
 from backend.reply import reply
 from backend.settings import Home
 from backend.sheets.table import Column, Section, Table
@@ -45,7 +46,7 @@ class ComparisonReply(BaseModel):
     """The finished ones: accuracies, and a test of every two of them."""
 
 
-def routes(home: Home) -> APIBlueprint:
+def routes(home: Home, marks: Marks) -> APIBlueprint:
     blueprint = APIBlueprint(
         "comparisons", __name__, url_prefix="/api/comparisons", abp_tags=[Tag(name="comparisons")]
     )
@@ -58,7 +59,9 @@ def routes(home: Home) -> APIBlueprint:
         if not known:
             raise NotFoundError("There are no such runs.", "`sheetrack results` lists them.")
         runs = [
-            ComparedRun(run=folder.id, title=_title(content), history=content.history)
+            ComparedRun(
+                run=folder.id, title=marks.of(folder.id).name or _title(content), history=content.history
+            )
             for folder, content in known
         ]
         tested = [
