@@ -116,10 +116,7 @@ def own_networks(file: Path) -> list[NetworkSize]:
 
 def _sizes(network: NetworkSize) -> dict[str, object]:
     name, depth, batch_norm = network.architecture, network.depth, network.batch_norm
-    with torch.device("meta"):
-        built = build(name, len(WORDS), depth, 0.0, batch_norm)
-    # On the meta device, torch runs these layers in Python and imports its compiler for it.
-    built.to_empty(device="cpu")
+    built = build(name, len(WORDS), depth, 0.0, batch_norm)
     mflop, scores = _forward(built)
     if scores.shape[1:] != (len(WORDS),):
         raise ValueError(f"gives scores {tuple(scores.shape[1:])} a clip instead of one for each word")
