@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from models.brain.layouts import open_data
-from models.brain.mapping import load_sounds, map_run, network_features
+from models.brain.mapping import map_run, network_features
 from models.brain.ridge import choose, predict
 from models.brain.scores import Floats, chosen_layers, correlation, over_splits, splits
 from models.brain.separate import Separate
 from models.brain.simulate import NOTHING, Plan, simulate
+from models.brain.sounds import load_sounds
 from models.run_folder import RunFolder
 from tests.models.brain.made_network import make_network
 

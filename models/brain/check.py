@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from models.brain import continuous as b
 from models.brain.data import DataSet
 from models.brain.layouts import open_data
-from models.brain.mapping import load_sounds
 from models.brain.part import Reliability
 from models.brain.runs import Continuous
-from models.brain.sounds import FRAME_HZ, RATE_HZ, log_mel
+from models.brain.sounds import FRAME_HZ, RATE_HZ, load_sounds, log_mel
 
 Floats = NDArray[np.floating]
 

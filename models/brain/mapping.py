@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.brain import continuous as b
 from models.brain.banded import joint
-from models.brain.data import DataSet, fit_runs_to_sounds
+from models.brain.data import DataSet
 from models.brain.errors import BrainError
 from models.brain.features import Weights, input_of, layer_names, network_of, series
 from models.brain.layouts import open_data
@@ -26,10 +26,9 @@ from models.brain.separate import Separate
 from models.brain.sounds import (
     FRAME_HZ,
     RATE_HZ,
-    UnreadableSoundError,
+    load_sounds,
     log_mel,
     modulation,
-    read_sound,
     resampled,
 )
 from models.brain.summary import FEWEST_VOXELS, Source, beyond_mel, summary, top_layer
@@ -155,30 +154,6 @@ def _beyond(
         layer, data, kept,
         mel=joint([mel], mean), alone=joint([values], mean), both=joint([mel, values], mean),
     )  # fmt: skip
-
-
-def load_sounds(data: DataSet) -> dict[str, Floats]:
-    """The sounds by name; those that cannot be read are left out and named. Raises: BrainError: too few are left."""
-    wanted = data.sounds or sorted(
-        {event.stimulus for run in data.runs for event in run.events} & data.stimuli.keys()
-    )
-    sounds: dict[str, Floats] = {}
-    for sound in wanted:
-        try:
-            sounds[sound] = read_sound(data.stimuli[sound])
-        except UnreadableSoundError as error:
-            data.notices.append(f"Sound {sound} left out: {error}.")
-    if data.responses is not None:
-        there = np.array([sound in sounds for sound in data.sounds])
-        data.responses = data.responses[there]
-        data.sounds = [sound for sound in data.sounds if sound in sounds]
-        if len(data.sounds) < 20:
-            raise BrainError(
-                f"{len(data.sounds)} sounds are too few to map: 20 are needed, half to learn, half to test"
-            )
-    else:
-        fit_runs_to_sounds(data, {sound: len(samples) / RATE_HZ for sound, samples in sounds.items()})
-    return sounds
 
 
 def _named(folder: RunFolder, chosen: Sequence[str]) -> list[str]:

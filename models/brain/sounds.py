@@ -7,6 +7,8 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from models.brain.data import DataSet, fit_runs_to_sounds
+from models.brain.errors import BrainError
 from models.mel import hertz, mel
 
 Floats = NDArray[np.floating]
@@ -41,6 +43,30 @@ def read_sound(file: Path) -> NDArray[np.float32]:
     if not np.isfinite(signal).all():
         raise UnreadableSoundError("has samples that are not numbers")
     return resampled(signal.mean(axis=1), RATE_HZ, rate_hz)
+
+
+def load_sounds(data: DataSet) -> dict[str, Floats]:
+    """The sounds by name; those that cannot be read are left out and named. Raises: BrainError: too few are left."""
+    wanted = data.sounds or sorted(
+        {event.stimulus for run in data.runs for event in run.events} & data.stimuli.keys()
+    )
+    sounds: dict[str, Floats] = {}
+    for sound in wanted:
+        try:
+            sounds[sound] = read_sound(data.stimuli[sound])
+        except UnreadableSoundError as error:
+            data.notices.append(f"Sound {sound} left out: {error}.")
+    if data.responses is not None:
+        there = np.array([sound in sounds for sound in data.sounds])
+        data.responses = data.responses[there]
+        data.sounds = [sound for sound in data.sounds if sound in sounds]
+        if len(data.sounds) < 20:
+            raise BrainError(
+                f"{len(data.sounds)} sounds are too few to map: 20 are needed, half to learn, half to test"
+            )
+    else:
+        fit_runs_to_sounds(data, {sound: len(samples) / RATE_HZ for sound, samples in sounds.items()})
+    return sounds
 
 
 def resampled(sound: Floats, rate_hz: int, from_hz: int = RATE_HZ) -> NDArray[np.float32]:

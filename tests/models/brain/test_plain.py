@@ -8,9 +8,8 @@ import pytest
 import soundfile
 
 from models.brain.errors import BrainError
-from models.brain.mapping import load_sounds
 from models.brain.plain import read_plain
-from models.brain.sounds import RATE_HZ
+from models.brain.sounds import RATE_HZ, load_sounds
 
 
 def separate(folder: Path, *, sounds: int = 24, voxels: int = 6, repetitions: int = 3) -> Path:
