@@ -11,6 +11,8 @@ from typing import Any
 from unittest.mock import patch
 
 from backend.cli import main
+from backend.jobs import models_cli
+from tests.models.forked import Forking
 
 Ended = subprocess.CompletedProcess[str]
 """The exit code, and what was printed."""
@@ -28,13 +30,14 @@ def run(*words: str, **environment: str) -> Ended:
 
 
 def run_here(*words: str, **environment: str) -> Ended:
-    """As `run`, but without the second that a new interpreter takes to import everything.
+    """As `run`, but without the seconds that new interpreters take to import everything.
 
-    What processes print that the command starts is not among what was printed.
+    The models that the command starts are a fork.
     """
     out, errors = io.StringIO(), io.StringIO()
     with (
         patch.object(sys, "argv", ["sheetrack", *words]),
+        patch.object(models_cli, "subprocess", Forking),
         patch.dict(os.environ, environment),
         redirect_stdout(out),
         redirect_stderr(errors),

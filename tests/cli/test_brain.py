@@ -10,13 +10,13 @@ from backend.jobs.job import JobState
 from backend.service.wiring import Sheetrack
 from models.brain.simulate import Plan, simulate
 from models.run_folder import RunFolder
-from tests.cli.command_line import complaint, data, run, run_here
+from tests.cli.command_line import complaint, data, run_here
 from tests.jobs.following import advance_until, state
 from tests.models.brain.made_network import make_network
 
 
 def simulated(folder: Path, *options: str) -> Path:
-    made = run("brain", "simulate", str(folder), "--voxels", "48", "--people", "2", *options)
+    made = run_here("brain", "simulate", str(folder), "--voxels", "48", "--people", "2", *options)
     assert made.returncode == 0, made.stderr
     assert made.stdout == f"{folder}: simulated data set written; truth.tsv tells what drives each voxel\n"
     return folder
@@ -27,7 +27,7 @@ def test_a_run_is_mapped_as_a_job_and_gets_a_tab(sheetrack: Sheetrack, tmp_path:
     sheetrack.results.collect()
     sounds = tmp_path / "sounds"
     simulate(sounds, Plan(("conv2",), snr=4, sounds=40, voxels=48, people=2, nulls=0), folder)
-    known = dict(data(run("brain", "check", str(sounds), "--json"))["facts"])
+    known = dict(data(run_here("brain", "check", str(sounds), "--json"))["facts"])
     assert known["Responses"] == "40 sounds x 48 voxels x 3 repetitions"
     here = next(iter(sheetrack.servers))
     asked = run_here("brain", "map", folder.id, "--data", str(sounds), "--controls", "mel", "--server", here)
@@ -59,7 +59,7 @@ def test_a_run_is_mapped_as_a_job_and_gets_a_tab(sheetrack: Sheetrack, tmp_path:
 
 def test_what_is_wrong_is_one_sentence(sheetrack: Sheetrack, tmp_path: Path) -> None:
     assert "There is no run 'r0'" in complaint(run_here("brain", "map", "r0", "--data", str(tmp_path)), 1)
-    answer = run("brain", "check", str(tmp_path))
+    answer = run_here("brain", "check", str(tmp_path))
     assert complaint(answer, 1).startswith(f"error: {tmp_path} holds no data set: it needs responses.npy")
     assert run_here("brain", "glm", str(tmp_path)).returncode == 2
 
@@ -67,12 +67,12 @@ def test_what_is_wrong_is_one_sentence(sheetrack: Sheetrack, tmp_path: Path) -> 
 @pytest.mark.usefixtures("home")
 def test_a_contrast_becomes_a_result(sheetrack: Sheetrack, tmp_path: Path) -> None:
     runs = simulated(tmp_path / "runs", "--continuous", "--runs", "2")
-    found = data(run("brain", "glm", str(runs), "--contrast", "sound001 - silence", "--json"))
+    found = data(run_here("brain", "glm", str(runs), "--contrast", "sound001 - silence", "--json"))
     assert found["voxels"] == 48
     (folder,) = sheetrack.home.runs.iterdir()
     sheetrack.results.collect()
     assert [result.run for result in sheetrack.jobs.results()] == [folder.name]
     assert f"Brain {folder.name}" in [name for name, _ in sheetrack.workbook.tabs()]
-    refused = run("brain", "glm", str(runs), "--contrast", "sound001 - quiet")
+    refused = run_here("brain", "glm", str(runs), "--contrast", "sound001 - quiet")
     assert "cannot be understood at '- quiet'" in complaint(refused, 1)
     assert list(sheetrack.home.runs.iterdir()) == [folder]

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import openpyxl
 import pytest
 
 from backend.cli import COMMANDS
+from backend.jobs.architectures import measure
+from backend.service import doctor
 from backend.settings import Home
 from models.recipe import Recipe
 from models.run_folder import RunFolder
@@ -24,7 +27,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, dict[str, A
     home = Home(folder / "home")
     words = write_words(folder / "tones")
     name = '=HYPERLINK("x") <b>'
-    answer = run(
+    answer = run_here(
         "train", "ch32", "--depth", "4", "--data", str(words), "--epochs", "2", "--name", name, "--json",
         SHEETRACK_HOME=str(home.path), SHEETRACK_FIGURES="1",
     )  # fmt: skip
@@ -100,7 +103,7 @@ def test_a_chosen_clip_is_shown_on_its_way_through_the_network(trained: tuple[Ho
     assert run_here("figures", folder.id, "--clip", clip, SHEETRACK_HOME=str(home.path)).returncode == 0
     with np.load(folder.analysis_file) as analysis:
         assert (str(analysis["clip_name"]), str(analysis["clip_label"])) == (clip, "cat")
-    answer = run("figures", folder.id, "--clip", "cat/none.wav", SHEETRACK_HOME=str(home.path))
+    answer = run_here("figures", folder.id, "--clip", "cat/none.wav", SHEETRACK_HOME=str(home.path))
     assert "has no clip 'cat/none.wav'" in complaint(answer, 1)
     folder.analysis_file.write_bytes(before)
 
@@ -145,7 +148,8 @@ def test_architectures_lists_the_published_counts(home: Home) -> None:
     assert exact == {1_855_056, 94_768, 363_600, 470_736, 2_071_184}
 
 
-def test_doctor_finds_what_is_wrong_and_says_what_to_do(home: Home) -> None:
+def test_doctor_finds_what_is_wrong_and_says_what_to_do(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "measure", cache(measure))  # which takes seconds
     assert run_here("doctor").returncode == 0
     home.settings_file.write_text("refresh_seconds = 'soon'")
     answer = run_here("doctor", "--json")
@@ -216,7 +220,7 @@ def test_a_stopped_run_is_resumed(home: Home, tmp_path: Path) -> None:
     words = write_words(tmp_path / "tones")
     recipe = Recipe(architecture="ch32", depth=4, epochs=1, data=str(words))
     folder = RunFolder.create(home.runs, recipe)
-    assert data(run("train", "--resume", folder.id, "--json"))["run"] == folder.id
+    assert data(run_here("train", "--resume", folder.id, "--json"))["run"] == folder.id
     assert [row["run"] for row in data(run_here("results", "--json"))] == [folder.id]
     assert "is finished, with 1 epoch." in complaint(run_here("train", "--resume", folder.id), 1)
     assert "is finished" in complaint(run_here("train", "--resume", folder.id, "--epochs", "1"), 1)

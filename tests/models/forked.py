@@ -12,7 +12,9 @@ import sys
 import tempfile
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Self
 
+from models.process import command
 from tests.patience import PATIENCE_SECONDS
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -48,9 +50,13 @@ class Forked:
     def is_running(self) -> bool:
         return self._process.is_alive()
 
-    def send_signal(self, number: int) -> None:
+    @property
+    def pid(self) -> int:
         assert self._process.pid
-        os.kill(self._process.pid, number)
+        return self._process.pid
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
 
     def ended(self) -> "subprocess.CompletedProcess[str]":
         """Waits for its end."""
@@ -61,6 +67,35 @@ class Forked:
         self._process.close()
         self._printed.cleanup()
         return subprocess.CompletedProcess(self._words, code, out, errors)
+
+
+class Forking:
+    """What `models_cli` uses of `subprocess`, with `Forked` in place of new interpreters."""
+
+    DEVNULL = subprocess.DEVNULL
+    TimeoutExpired = subprocess.TimeoutExpired
+
+    @staticmethod
+    def run(words: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        return Forked(*words[len(command()) :]).ended()
+
+    class Popen:
+        """Runs in the foreground, and prints what a `Forked` printed where this process prints."""
+
+        def __init__(self, words: list[str]) -> None:
+            self._process = Forked(*words[len(command()) :])
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def wait(self) -> int:
+            ended = self._process.ended()
+            sys.stdout.write(ended.stdout)
+            sys.stderr.write(ended.stderr)
+            return ended.returncode
 
 
 def _run(words: list[str], environment: dict[str, str], folder: Path, out: str, errors: str) -> None:
