@@ -50,16 +50,14 @@ def paste(stack: ExitStack, server: SheetsServer, home: Home) -> DeployedRelay:
     return stack.enter_context(deployed(server, pasted))
 
 
-def connected(stack: ExitStack, server: SheetsServer, home: Home, tab: str = "1") -> DeployedRelay:
+def connected_without_reservations(stack: ExitStack, server: SheetsServer, home: Home) -> DeployedRelay:
     with Terminal(home.path, "connect", "google") as terminal:
         terminal.answer("Address of the spreadsheet", ADDRESS)
         terminal.answer("Number")
         terminal.see("Address of the web app")
         relay = paste(stack, server, home)
         terminal.answer("", relay.address)
-        terminal.answer("Number", tab)
-        if tab != "0":
-            terminal.answer("Is that right?")
+        terminal.answer("Number", "0")
         terminal.answer("Set up the sidebar inside Google now?")
         assert terminal.end() == 0, terminal.shown
     return relay
@@ -71,7 +69,7 @@ def command(home: Home, *words: str) -> Ended:
 
 
 def connected_by_options(stack: ExitStack, server: SheetsServer, home: Home) -> DeployedRelay:
-    """As `connected`, without a person and without a terminal's process."""
+    """By options: without a person, and without a terminal's process."""
     command(home, ID)
     relay = paste(stack, server, home)
     answer = command(home, ID, "--relay", relay.address, "--reservations", "Reservations")
@@ -139,7 +137,7 @@ def test_stopped_in_the_middle_it_has_set_nothing(home: Home, server: SheetsServ
 
 
 def test_it_can_be_repeated_and_changed(home: Home, server: SheetsServer, stack: ExitStack) -> None:
-    relay = connected(stack, server, home, tab="0")
+    relay = connected_without_reservations(stack, server, home)
     assert home.settings().reservations is None
     home.settings_file.write_text(COMMENTED + home.settings_file.read_text())
     with Terminal(home.path, "connect", "google") as terminal:
@@ -169,7 +167,7 @@ def test_it_can_be_repeated_and_changed(home: Home, server: SheetsServer, stack:
 
 
 def test_another_spreadsheet_is_a_question(home: Home, server: SheetsServer, stack: ExitStack) -> None:
-    connected(stack, server, home, tab="0")
+    connected_by_options(stack, server, home)
     before = home.settings_file.read_text()
     with Terminal(home.path, "connect", "google") as terminal:
         terminal.answer("Address of the spreadsheet", ID.replace("1AbC", "2AbC"))
@@ -196,7 +194,7 @@ class TestUndo:
     def test_everything_is_as_before(self, home: Home, server: SheetsServer, stack: ExitStack) -> None:
         person = Person(lambda: server.state)
         before = person.work(), [tab.title for tab in server.state.tabs], len(person.tab.columns)
-        connected(stack, server, home)
+        connected_by_options(stack, server, home)
         assert len(person.tab.columns) > before[2]
         home.settings_file.write_text(COMMENTED + home.settings_file.read_text())
         answer = command(home, "--undo")

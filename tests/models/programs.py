@@ -2,12 +2,14 @@
 
 import os
 import subprocess
-import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from models.command import Command
 from models.process import command as models_command
+from models.result import Exit
 from models.run_folder import RunFolder
+from tests.models.forked import Forked
 
 RESULT = '{"accuracy": 0.9, "f1": 0.85, "words": ["yes", "no"], "confusion_matrix": [[9, 1], [1, 9]]}'
 """What a program may write into `result.json`."""
@@ -27,15 +29,17 @@ def start(command: Command, runs: Path, prefix: str = "") -> tuple[RunFolder, su
 
 
 def ended(command: Command, runs: Path, prefix: str = "") -> RunFolder:
-    """A new run whose program has ended."""
-    folder, process = start(command, runs, prefix)
-    process.wait()
+    """A new run whose program has ended; `python -m models` was a fork."""
+    folder = RunFolder.create(runs, command)
+    printed = Forked("run", f"--prefix={prefix}", folder.path).ended()
+    folder.log_file.write_text(printed.stdout + printed.stderr)
     return folder
 
 
 def written(runs: Path, **files: str) -> RunFolder:
     """A run whose program ended well and left `files`, by the beginning of their names."""
-    folder = ended(Command(command=f"{sys.executable} -c pass", folder="/"), runs)
+    folder = RunFolder.create(runs, Command(command="true", folder="/"))
+    folder.exit_file.write_text(Exit(status=0, ended_at=datetime.now(UTC)).model_dump_json())
     for name, content in files.items():
         (folder.path / {"result": "result.json", "history": "history.jsonl"}[name]).write_text(content)
     return folder
