@@ -14,12 +14,14 @@ from backend.errors import InvalidError, UnavailableError
 from backend.jobs.models_cli import ask
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
+from models.command import Command
 from models.process import command
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.jobs.following import advance_until, state
 
 SMALL = {"architecture": "ch32", "depth": 3, "batch_size": 4}
+PROGRAM = Command(command="true", folder="/")
 
 
 @pytest.fixture(params=["models.py", "models/__init__.py"])
@@ -35,25 +37,21 @@ def foreign(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     return ran
 
 
-def test_a_foreign_package_of_that_name_is_not_run(
-    foreign: Path, home: Home, speech: Path, sheetrack: Sheetrack
-) -> None:
+def test_a_foreign_package_of_that_name_is_not_run(foreign: Path, home: Home, sheetrack: Sheetrack) -> None:
     assert json.loads(ask("compare", "published:base", "published:ch32"))["a"]["name"] == "published:base"
-    recipe = Recipe(data=str(speech), epochs=1, **SMALL)
-    job = sheetrack.queue.launch(next(iter(sheetrack.servers)), recipe, "kim")
+    job = sheetrack.queue.launch(next(iter(sheetrack.servers)), PROGRAM, "kim")
     advance_until(sheetrack, lambda: state(sheetrack, job).is_over)
-    assert RunFolder(home.runs / job.id).result_file.exists()
+    assert RunFolder(home.runs / job.id).exit_file.exists()
     assert not foreign.exists()
 
 
-def test_a_job_of_another_backend_runs_no_foreign_package(home: Home, speech: Path, tmp_path: Path) -> None:
+def test_a_job_of_another_backend_runs_no_foreign_package(home: Home, tmp_path: Path) -> None:
     home.data.mkdir(parents=True)
     ran = tmp_path / "ran"
     for folder in (tmp_path, home.data):
         (folder / "models.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
-    recipe = Recipe(data=str(speech), epochs=1, **SMALL)
-    subprocess.run(command("job", "r1", recipe.model_dump_json()), cwd=tmp_path, check=True)
-    assert RunFolder(home.runs / "r1").result_file.exists()
+    subprocess.run(command("job", "r1", PROGRAM.model_dump_json()), cwd=tmp_path, check=True)
+    assert RunFolder(home.runs / "r1").exit_file.exists()
     assert not ran.exists()
 
 

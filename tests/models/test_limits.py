@@ -13,7 +13,7 @@ keep_limits()
 keep_limits()
 print(len(os.sched_getaffinity(0)), os.environ.get("OMP_NUM_THREADS"), resource.getrlimit(resource.RLIMIT_DATA)[0])
 child = subprocess.run(
-    [sys.executable, "-c", "import os; print(len(os.sched_getaffinity(0))); bytearray(2 << 30)"],
+    [sys.executable, "-c", "import os; print(len(os.sched_getaffinity(0))); bytes(2 << 30)"],
     capture_output=True, text=True,
 )
 print(child.stdout.strip(), child.stderr.strip().splitlines()[-1:])

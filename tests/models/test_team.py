@@ -1,20 +1,23 @@
 """Processes that train together, as one."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
-from models.process import command
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from models.training.team import Team
+from tests.models.forked import Forked
 from tests.models.raw_files import raw_history, raw_result
 from tests.models.tone_words import write_tones
 from tests.patience import wait_until
+
+
+@pytest.fixture(autouse=True)
+def _without_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +38,7 @@ def trained(runs: Path, data: Path, processes: int, *, batch_norm: bool = False)
         data=str(data),
     )
     folder = RunFolder.create(runs, recipe)
-    words = command("train", str(folder.path), "--no-figures", f"--processes={processes}")
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    done = Forked("train", folder.path, "--no-figures", f"--processes={processes}").ended()
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -70,13 +71,11 @@ def test_the_parts_of_a_batch_are_all_of_it_with_their_weights() -> None:
 
 def test_a_process_that_fails_ends_the_training(tmp_path: Path, tones: Path) -> None:
     folder = RunFolder.create(tmp_path, Recipe(architecture="ch32", depth=3, epochs=500, data=str(tones)))
-    words = command("train", str(folder.path), "--no-figures", "--processes=2")
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        kill_other(process.pid)
-        assert process.stderr
-        said = process.stderr.read()
-    assert process.returncode == 1, said
-    assert "another process of the training ended" in said
+    process = Forked("train", folder.path, "--no-figures", "--processes=2")
+    kill_other(process.pid)
+    ended = process.ended()
+    assert ended.returncode == 1, ended.stderr
+    assert "another process of the training ended" in ended.stderr
 
 
 def kill_other(pid: int) -> None:
