@@ -1,12 +1,9 @@
 """Sweeps: stored, and a real one of tones."""
 
-import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from backend.cli import sheetrack as command_line
 from backend.database import open_database
 from backend.errors import InvalidError, NotFoundError
 from backend.jobs.job import JobState, Resources
@@ -17,6 +14,7 @@ from backend.jobs.sweeps import Sweeps
 from backend.service.wiring import Sheetrack
 from models.recipe import Recipe
 from tests import examples
+from tests.cli.command_line import data, run_here
 from tests.examples import recipe_of
 from tests.jobs.following import advance_until
 from tests.jobs.scripted import ScriptedEngine, ScriptedLab
@@ -89,9 +87,8 @@ def test_a_cancelled_sweep_ends_all_that_waits_or_runs(
 
 
 def run_command(*arguments: str, command: str = "sweep") -> object:
-    answer = CliRunner().invoke(command_line, [command, *arguments, "--json"], catch_exceptions=False)
-    assert answer.exit_code == 0, answer.output
-    return json.loads(answer.stdout)
+    answer: object = data(run_here(command, *arguments, "--json"))
+    return answer
 
 
 def test_a_sweep_runs_pauses_grows_and_measures_nothing_twice(
