@@ -12,11 +12,12 @@ import pytest
 from backend.database import open_database
 from backend.errors import InvalidError, NotFoundError, UnavailableError
 from backend.jobs.engines import ProcessState
-from backend.jobs.job import JobState
+from backend.jobs.job import JobState, Resources
 from backend.servers.server import this_machine
 from backend.servers.state import ServerStatus
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
+from models.command import Command
 from models.process import Identity
 from models.recipe import Recipe
 from models.run_folder import RunFolder
@@ -164,8 +165,10 @@ def test_a_job_that_is_cancelled_while_it_starts_is_stopped(sheetrack: Sheetrack
     assert not psutil.pid_exists(pid)
 
 
-def test_a_job_whose_start_was_not_noted_is_started_once(sheetrack: Sheetrack, speech: Path) -> None:
-    job = sheetrack.queue.launch(server(sheetrack), recipe(speech), "kim")
+def test_a_job_whose_start_was_not_noted_is_started_once(sheetrack: Sheetrack) -> None:
+    scored = 'echo "{\\"accuracy\\": 0.9}" > "$SHEETRACK_RUN/result.json"'
+    program = Command(command=scored, folder="/", shell=True)
+    job = sheetrack.queue.launch(server(sheetrack), program, "kim", resources=Resources(gpus=0))
     # As if the backend had died after it stored "starting" and before it started anything.
     sheetrack.jobs.change_job(job, state=JobState.STARTING)
     advance_until(sheetrack, lambda: state(sheetrack, job).is_over)
