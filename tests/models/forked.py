@@ -12,6 +12,7 @@ import sys
 import tempfile
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 from models.process import command
@@ -75,9 +76,13 @@ class Forking:
     DEVNULL = subprocess.DEVNULL
     TimeoutExpired = subprocess.TimeoutExpired
 
-    @staticmethod
-    def run(words: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
-        return Forked(*words[len(command()) :]).ended()
+    _one_at_a_time = Lock()
+    """`multiprocessing` looks for the ends of all its processes at each start, also of those of other threads."""
+
+    @classmethod
+    def run(cls, words: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        with cls._one_at_a_time:
+            return Forked(*words[len(command()) :]).ended()
 
     class Popen:
         """Runs in the foreground, and prints what a `Forked` printed where this process prints."""
