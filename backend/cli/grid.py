@@ -1,5 +1,6 @@
 """Cells in columns on a terminal, as wide as it is. No word or number is broken."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -18,6 +19,7 @@ FIXED = "\N{NO-BREAK SPACE}"
 
 _GAP = "  "
 """Between columns, and before what stands below a row."""
+_BETWEEN_WORDS = re.compile(r" (?!(?:%|[KMGT]iB|min|h|s)(?:\W|$))")
 _SHORT_NOTE = 20
 """A column whose notes take no more columns of the terminal keeps them."""
 
@@ -127,8 +129,8 @@ def styled(text: str, style: Style) -> str:
 
 
 def wrapped(line: str, width: int) -> list[str]:
-    """A line, broken between words where it is wider."""
-    words = line.split(" ")
+    """A line, broken between words where it is wider; a number keeps its unit."""
+    words = _BETWEEN_WORDS.split(line)
     return [" ".join(words[part]) for part in _parts(words, width)]
 
 

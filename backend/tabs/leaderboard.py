@@ -50,7 +50,7 @@ _Row = tuple[Cell, ...]
 def _choices(groups: Sequence[Sequence[tuple[Result, RunResult]]]) -> tuple[list[str], str]:
     """The fields in which the recipes of measured rows differ, and the others in words."""
     recipes = [group[0][1].recipe for group in groups]
-    choices, same = differing(recipes, [name for name in CHOICES if name != "seed"])
+    choices, same = differing(recipes, ["epochs", *(name for name in CHOICES if name != "seed")])
     return choices, in_words(same, "measured rows")
 
 

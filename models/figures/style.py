@@ -1,7 +1,12 @@
 """The one look of all pictures: quiet, sized in pixels, safe for colour-blind readers."""
 
 import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import Collection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
@@ -49,33 +55,49 @@ _LINE_PX = 22
 _HEAD = "head"
 """Marks the title and its lines among the texts of a picture."""
 
-quiet = mpl.rc_context(
-    {
-        "font.family": "DejaVu Sans",
-        "font.size": 11,
-        # Names from outside may hold dollar signs.
-        "text.parse_math": False,
-        # Text stays text in a PDF or SVG file.
-        "pdf.fonttype": 42,
-        "svg.fonttype": "none",
-        "text.color": INK,
-        "axes.edgecolor": RULE,
-        "axes.labelcolor": SOFT,
-        "axes.titlesize": 11,
-        "axes.titlelocation": "left",
-        "axes.titlecolor": INK,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": False,
-        "grid.color": FAINT,
-        "xtick.color": RULE,
-        "ytick.color": RULE,
-        "xtick.labelcolor": SOFT,
-        "ytick.labelcolor": SOFT,
-        "lines.linewidth": 2,
-        "legend.frameon": False,
-    }
-)
+
+def _other_scripts() -> list[str]:
+    """Fonts of this machine for words that the usual one cannot write."""
+    installed = {font.name for font in fontManager.ttflist}
+    return [name for name in sorted(installed) if re.search("CJK|WenQuanYi|Fallback|Unifont", name)]
+
+
+_LOOK: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans", *_other_scripts()],
+    "font.size": 11,
+    # Names from outside may hold dollar signs.
+    "text.parse_math": False,
+    # Text stays text in a PDF or SVG file.
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "text.color": INK,
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": SOFT,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "grid.color": FAINT,
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
+    "lines.linewidth": 2,
+    "legend.frameon": False,
+}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with mpl.rc_context(_LOOK), warnings.catch_warnings():
+        # Words in a script for which there is no font are drawn as boxes; that is to be seen.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+        yield
+
+
+quiet = _quiet()
 """Decorates every function that makes or writes a picture."""
 
 

@@ -67,3 +67,11 @@ def test_a_long_line_is_broken_between_words() -> None:
     assert wrapped("計算 機一 号", 9) == ["計算 機一", "号"]
     assert wrapped("a/path/that/is/longer than", 8) == ["a/path/that/is/longer", "than"]
     assert wrapped("  indented", 80) == ["  indented"]
+
+
+def test_a_number_keeps_its_unit() -> None:
+    assert wrapped("CPU pressure 67 %, 20 GiB free for 24 min", 15) == [
+        "CPU pressure",
+        "67 %, 20 GiB",
+        "free for 24 min",
+    ]

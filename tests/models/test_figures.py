@@ -11,7 +11,7 @@ import pytest
 
 from models.figures import PICTURES, draw, draw_for_print
 from models.figures.analysis import Analysis
-from models.figures.style import PIXEL_LIMIT, picture
+from models.figures.style import PIXEL_LIMIT, picture, write
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from models.run_reader import BrokenRunError, read_filters
@@ -95,6 +95,11 @@ def test_a_broken_file_is_one_sentence_that_names_it(tmp_path: Path, file: str, 
     with pytest.raises(BrokenRunError, match=f"^{file} of run {folder.id} cannot be read .*again$") as caught:
         draw(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_words_of_other_scripts_are_drawn_without_a_warning(tmp_path: Path) -> None:
+    write(picture(300, 200, "停止"), tmp_path / "words.png")
+    assert (tmp_path / "words.png").is_file()
 
 
 def test_a_picture_too_large_for_a_sheet_cannot_be_begun() -> None:

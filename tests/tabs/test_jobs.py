@@ -100,6 +100,10 @@ def test_a_sweep_is_one_row_with_its_jobs_as_details() -> None:
         text="1 of 2 done", tone="soft", note="1 queued; all 8 GPUs in use (kim 8)"
     )
     assert [row[0].text for row in section.without_details if isinstance(row[0], Text)] == ["r3", "s1", "r0"]
+    ended = [done, examples.job("r2", sweep="s1", state=JobState.CANCELLED)]
+    assert named(jobs_table([], ended, [sweep]).sections[0], 0)["State"] == Text(
+        text="1 of 2 done", tone="soft", note="1 cancelled"
+    )
     placed = jobs_table([waits], [], [sweep], {"r2": 3}).sections[0]
     assert named(placed, 0)["State"] == Text(
         text="1 of 2 done", tone="soft", note="1 queued; 3rd in the queue of gpu1; all 8 GPUs in use (kim 8)"

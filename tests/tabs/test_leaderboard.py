@@ -42,6 +42,16 @@ def test_real_and_synthetic_speech_are_ranked_apart() -> None:
     assert [row[0] for row in synthetic.rows] == [Text(text="ch32 · 8 · DO(0.75)", tab="Run r2")]
 
 
+def test_trainings_that_differ_in_their_epochs_alone_can_be_told_apart() -> None:
+    results = [
+        examples.result(f"r{epochs}", epochs / 100, recipe=examples.recipe(epochs=epochs))
+        for epochs in (5, 15)
+    ]
+    synthetic = leaderboard_table(results).sections[-1]
+    assert [named(synthetic, row)["Epochs"] for row in range(2)] == [15, 5]
+    assert "epochs 5 ·" in leaderboard_table(results[:1]).sections[-1].note
+
+
 def test_the_command_of_a_recipe_names_what_differs_from_the_defaults() -> None:
     recipe = Recipe(data="/data/my speech", architecture="vgg", batch_norm=False, seed=3)
     assert train_command(recipe) == "sheetrack train vgg --data '/data/my speech' --no-batch-norm --seed 3"
