@@ -162,7 +162,7 @@ function drawLog({ run, job, log, log_note: note }) {
     whole.download = `${run}.log`;
     line.append(' ', whole);
   }
-  const words = make('pre', log.join('\n') || 'Nothing yet.', 'log');
+  const words = make('pre', log.join('\n') || (job ? 'Nothing yet.' : 'It was started by hand: what it writes stands in its terminal.'), 'log');
   words.id = 'log';
   words.tabIndex = 0; // what scrolls must be reachable without a mouse
   words.setAttribute('role', 'region');

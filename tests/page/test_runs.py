@@ -130,6 +130,20 @@ def test_again_fills_the_form_with_all_that_the_recipe_says(open_page: Open, lab
     assert job.recipe == plain.model_copy(update={"learning_rate": 0.002})
 
 
+def test_again_waits_for_the_fields_of_the_form(open_page: Open, lab: Lab) -> None:
+    """What was filled in before them would be lost, and another recipe launched."""
+    page = open_page(f"/#Run%20{RUN}")
+    form = page.frame_locator("iframe")
+    expect(form.locator("#hint")).to_contain_text("parameters")
+    inside = page.frames[-1]
+    inside.evaluate("networks = []; at('more-choices').replaceChildren()")
+    page.locator("#sheet").get_by_role("button", name="Again").click()
+    expect(form.locator("#answer")).to_contain_text(f"then the form is filled from {RUN}")
+    inside.evaluate("getChoices()")
+    expect(form.locator("#answer")).to_contain_text(f"Filled from {RUN}")
+    expect(form.get_by_label("Dropout").first).to_have_value("0.75")
+
+
 def test_the_curves_of_chosen_runs_lie_over_each_other(open_page: Open, lab: Lab) -> None:
     for run in ("r000001", "r77c0de"):
         folder = lab.home.runs / run
