@@ -21,9 +21,10 @@ from torch import Tensor, nn
 
 from benchmarks.networks import BATCH, keras_layers, network_of
 from models.architecture_table import ARCHITECTURES
+from models.architectures.compiled import library
 from models.architectures.convolution import Block, Convolution
 from models.architectures.cost import parameters
-from models.architectures.fused import fits, fused, library
+from models.architectures.fused import fits, fused
 from models.data.audio import SAMPLES
 from models.process import OPENMP
 

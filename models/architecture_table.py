@@ -31,7 +31,15 @@ ARCHITECTURES = {
 SOURCES = Path(__file__).with_name("architectures")
 MEASURED = Path(__file__).with_suffix(".json")
 """The sizes of the networks above; `python -m models architectures` prints its content."""
-_SIZELESS = ("cost.py", "fused.py", "fused_bands.py", "own.py", "__init__.py")
+_SIZELESS = (
+    "cost.py",
+    "compiled.py",
+    "fused.py",
+    "fused_bands.py",
+    "fused_channels.py",
+    "own.py",
+    "__init__.py",
+)
 """How networks are found, counted and computed does not change their sizes."""
 
 

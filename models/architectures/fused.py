@@ -1,101 +1,21 @@
-"""Convolution, bias, max pool and ReLU in one pass over the clips, on a processor; compiled when it is first used.
+"""Convolution, bias, max pool and ReLU in one pass over the clips, on a processor, in loops in C.
 
 Where there is no compiler, or a layer does not fit, the torch form of `Convolution` is used instead: the
 reference, equal within the rounding of float32.
 """
 
 import ctypes
-import hashlib
-import logging
-import os
-import platform
-import subprocess
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from models.process import NO_COMPILER, c_compiler
+from models.architectures.compiled import Shape, at, library, loops
 
-log = logging.getLogger(__name__)
-
-_SOURCES = tuple(Path(__file__).with_name(name) for name in ("fused.c", "bands.c"))
-_HEADER = Path(__file__).with_name("loops.h")
-_FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 _MOST_OUTPUTS = 1024
 ONE_VALUE = "more than 1 value per channel"
 """What batch norm expects, in the words of torch."""
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
-
-
-class _Shape(ctypes.Structure):
-    _fields_ = (
-        ("clips", ctypes.c_long),
-        *((name, ctypes.c_int) for name in ("length", "inputs", "outputs", "taps", "padding")),
-        *((name, ctypes.c_int) for name in ("pool", "skipped", "places", "threads")),
-    )
-
-
-@cache
-def library() -> ctypes.CDLL | None:
-    """The compiled loops; None where they cannot be had, with one line in the log."""
-    if os.environ.get("SHEETRACK_FUSED") == "0":
-        return None
-    compiler = c_compiler()
-    if compiler is None:
-        log.warning("note: %s", NO_COMPILER)
-        return None
-    try:
-        return ctypes.CDLL(str(_compiled(compiler)))
-    except (
-        OSError,
-        RuntimeError,
-        subprocess.SubprocessError,
-    ) as error:  # RuntimeError: a user without a home
-        log.warning(
-            "note: the fast convolution cannot be compiled (%s): trainings take several times as long", error
-        )
-        return None
-
-
-def _compiled(compiler: str) -> Path:
-    """The library of these sources for this processor, compiled once for all processes and homes of a user."""
-    text = "".join(file.read_text() for file in (*_SOURCES, _HEADER))
-    facts = f"{text}{_FLAGS}{compiler}{platform.machine()}{_processor_flags()}"
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sheetrack"
-    file = folder / f"fused-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.so"
-    if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as draft:
-            made = Path(draft) / "fused.so"
-            subprocess.run(
-                [compiler, *_FLAGS, *map(str, _SOURCES), "-o", str(made)],
-                check=True, capture_output=True, timeout=120,
-            )  # fmt: skip
-            made.replace(file)
-    return file
-
-
-def _processor_flags() -> str:
-    """A home may be shared by machines with different processors."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
-
-
-def keep_memory() -> None:
-    """Has glibc keep freed memory: a training step otherwise spends a third of its time in page faults."""
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_MAX, 0)
-        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def fits(signal: Tensor, kernel: torch.nn.Conv2d, pool: int) -> bool:
@@ -316,7 +236,7 @@ class _FusedNorm(torch.autograd.Function):
         w = _in_order(weight)
         y = _plain(x, w, padding)
         clips, rows, outputs = y.shape
-        shape = _Shape(
+        shape = Shape(
             clips, rows, x.shape[1], outputs, w.shape[1], padding, 1, 0, rows, torch.get_num_threads()
         )
         total, squares = (torch.empty(outputs, dtype=torch.float64) for _ in range(2))
@@ -328,7 +248,7 @@ class _FusedNorm(torch.autograd.Function):
         shift = (offset.detach() - mean * gain.detach() * inverse).float()
         missing = -rows % pool if pool_all else 0
         places = (rows + missing) // pool
-        shape = _Shape(
+        shape = Shape(
             clips, rows, x.shape[1], outputs, w.shape[1], padding,
             pool, missing // 2, places, torch.get_num_threads(),
         )  # fmt: skip
@@ -359,7 +279,7 @@ class _FusedNorm(torch.autograd.Function):
             ctypes.byref(shape), at(g), at(won), at(y), at(scale), at(alpha), at(beta), at(dy)
         )
         taps, inputs = w.shape[1], w.shape[3]
-        plain = _Shape(
+        plain = Shape(
             shape.clips, x.shape[3], inputs, shape.outputs, taps, shape.padding,
             0, 0, shape.length, torch.get_num_threads(),
         )  # fmt: skip
@@ -373,60 +293,6 @@ class _FusedNorm(torch.autograd.Function):
         return dx, dw.permute(0, 3, 2, 1), d_gain.float(), sum_g.float(), None, None, None, None
 
 
-def fits_channels(signal: Tensor, kernel: torch.nn.Conv2d) -> bool:
-    """Whether `channel_filters` can take this layer and this signal."""
-    return (
-        kernel.groups == kernel.in_channels == kernel.out_channels
-        and kernel.bias is None
-        and kernel.in_channels % 16 == 0
-        and fits(signal, kernel, 1)
-    )
-
-
-def channel_filters(signal: Tensor, weight: Tensor) -> Tensor:
-    """A filter over time for each channel, with zeros around so that the length stays.
-
-    Args:
-        signal: (batch, channels, 1, time).
-        weight: (channels, 1, 1, taps), an odd number of taps.
-
-    Returns:
-        As `signal`, channels last in memory.
-    """
-    out: Tensor = _ChannelFilters.apply(signal, weight)  # type: ignore[no-untyped-call]
-    return out
-
-
-class _ChannelFilters(torch.autograd.Function):
-    @staticmethod
-    def forward(context: Any, signal: Tensor, weight: Tensor) -> Tensor:
-        x = signal.contiguous(memory_format=torch.channels_last)
-        w = weight.detach()[:, 0, 0].T.contiguous()  # (taps, channels)
-        context.save_for_backward(x, w)
-        return _filter_channels(x, w)
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor]:
-        x, w = context.saved_tensors
-        g = gradient.contiguous(memory_format=torch.channels_last)
-        dw = torch.empty_like(w)
-        loops().channel_weights(ctypes.byref(_channel_shape(x, w)), at(x), at(g), at(dw))
-        dx = _filter_channels(g, w.flip(0)) if context.needs_input_grad[0] else None
-        return dx, dw.T[:, None, None]
-
-
-def _filter_channels(x: Tensor, w: Tensor) -> Tensor:
-    out = torch.empty_like(x, memory_format=torch.channels_last)
-    loops().channel_forward(ctypes.byref(_channel_shape(x, w)), at(x), at(w), at(out))
-    return out
-
-
-def _channel_shape(x: Tensor, w: Tensor) -> _Shape:
-    clips, channels, _, length = x.shape
-    taps = w.shape[0]
-    return _Shape(clips, length, channels, channels, taps, taps // 2, 1, 0, length, torch.get_num_threads())
-
-
 def _plain(x: Tensor, w: Tensor, padding: int) -> Tensor:
     """The convolution alone: x (batch, inputs, 1, time), w (outputs, taps, 1, inputs) -> (batch, rows, outputs)."""
     clips, inputs, _, length = x.shape
@@ -434,7 +300,7 @@ def _plain(x: Tensor, w: Tensor, padding: int) -> Tensor:
     missing = -outputs % 16  # outputs come in whole vectors
     w = torch.nn.functional.pad(w, (0, 0, 0, 0, 0, 0, 0, missing)) if missing else w
     rows = length + 2 * padding - taps + 1
-    shape = _Shape(
+    shape = Shape(
         clips, length, inputs, outputs + missing, taps, padding, 0, 0, rows, torch.get_num_threads()
     )
     out = torch.empty((clips, rows, outputs + missing))
@@ -448,27 +314,15 @@ def _in_order(weight: Tensor) -> Tensor:
     return weight.detach().permute(0, 3, 2, 1).contiguous()
 
 
-def _pooled(x: Tensor, w: Tensor, padding: int, pool: int, *, pool_all: bool) -> tuple[_Shape, Tensor]:
+def _pooled(x: Tensor, w: Tensor, padding: int, pool: int, *, pool_all: bool) -> tuple[Shape, Tensor]:
     """The shape of a layer with its pool, and room for its output, (clips, places, 1, outputs)."""
     clips, inputs, _, length = x.shape
     outputs, taps = w.shape[:2]
     rows = length + 2 * padding - taps + 1
     missing = -rows % pool if pool_all else 0
     places = (rows + missing) // pool
-    shape = _Shape(
+    shape = Shape(
         clips, length, inputs, outputs, taps, padding,
         pool, missing // 2, places, torch.get_num_threads(),
     )  # fmt: skip
     return shape, torch.empty((clips, places, 1, outputs))
-
-
-def loops() -> ctypes.CDLL:
-    """The compiled loops, where `fits` said that there are any."""
-    if compiled := library():
-        return compiled
-    raise RuntimeError("`fits` says whether there are loops to call")
-
-
-def at(tensor: Tensor) -> ctypes.c_void_p:
-    """Where the values of a tensor begin."""
-    return ctypes.c_void_p(tensor.data_ptr())

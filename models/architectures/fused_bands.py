@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.architectures.fused import at, counts, fits, loops
+from models.architectures.compiled import at, loops
+from models.architectures.fused import counts, fits
 
 
 class _Image(ctypes.Structure):

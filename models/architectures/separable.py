@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from models.architectures.convolution import Convolution, Network, need
-from models.architectures.fused import channel_filters, fits_channels
+from models.architectures.fused_channels import channel_filters, fits_channels
 from models.data.audio import RATE_HZ
 from models.mel import hertz, mel
 

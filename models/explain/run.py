@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from models.analyses import WHAT
-from models.architectures.fused import keep_memory
+from models.architectures.compiled import keep_memory
 from models.explain import ablate, filters, likes, maps, response, same, strf, tuning, where, words
 from models.explain.finding import Finding, UnfitError, clean
 from models.explain.subject import Report, Subject, open_subject

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from models.architectures.fused import keep_memory
+from models.architectures.compiled import keep_memory
 from models.run_folder import RunFolder
 from models.run_reader import BrokenRunError, read_environment
 

@@ -14,9 +14,11 @@ from models.architectures import build
 from models.architectures import convolution as convolution_module
 from models.architectures import separable as separable_module
 from models.architectures.broadcast import Broadcast
+from models.architectures.compiled import library
 from models.architectures.convolution import Convolution
-from models.architectures.fused import ONE_VALUE, channel_filters, fits_channels, library
+from models.architectures.fused import ONE_VALUE
 from models.architectures.fused_bands import bands_norm, join
+from models.architectures.fused_channels import channel_filters, fits_channels
 from models.process import NO_COMPILER
 
 pytestmark = pytest.mark.skipif(library() is None, reason="needs a C compiler: apt-get install gcc")
