@@ -25,7 +25,8 @@ def explain(subject: Subject) -> Finding:
     columns = (
         Quantity(title="Accuracy lost", kind="points"),
         Quantity(title="Standard error", kind="points"),
-        Quantity(title="Loss", unit="nats"),
+        Quantity(title="Rise of the loss", unit="nats"),
+        Quantity(title="Its standard error", unit="nats"),
         Quantity(title="Clips", kind="integer"),
         Quantity(title="Removed", kind="text"),
         Quantity(title="Layer", kind="integer"),
@@ -34,7 +35,8 @@ def explain(subject: Subject) -> Finding:
     )
 
     def add(what: str, layer: int | None, channel: int | None, lost: Losses, place: int) -> None:
-        numbers = [float(each[place]) for each in (lost.accuracy, lost.errors, lost.nats)]
+        each = (lost.accuracy, lost.errors, lost.nats, lost.nats_errors)
+        numbers = [float(values[place]) for values in each]
         rows.append([*numbers, lost.clips, what, layer, channel, *map(float, lost.by_word[place])])
 
     kinds = _kinds(subject)
@@ -51,7 +53,7 @@ def explain(subject: Subject) -> Finding:
     for layer, lost in zip(subject.layers, by_layer, strict=True):
         for channel in range(layer.channels):
             add("channel", layer.number, channel, lost, channel)
-            needed += bool(lost.accuracy[channel] > 2 * lost.errors[channel])
+            needed += bool(lost.nats[channel] > 2 * lost.nats_errors[channel])
     for place, name in enumerate(kinds):
         add(name, 1, None, by_layer[0], subject.layers[0].channels + place)
     names = [f"{low:.0f}-{high:.0f} Hz" for low, high in pairwise(EDGES_HZ)]
@@ -59,13 +61,16 @@ def explain(subject: Subject) -> Finding:
         add(name, None, None, bands, place)
     rows.sort(key=lambda row: -float(row[2] or 0))
     dearest = int(bands.nats.argmax())
-    cost, error = 100 * float(bands.accuracy[dearest]), 100 * float(bands.errors[dearest])
-    without = f"without it accuracy falls by {cost:.1f} points (standard error {error:.1f})"
-    found = [f"The band {names[dearest]} matters most: {without}."]
+    cost, error = float(bands.nats[dearest]), float(bands.nats_errors[dearest])
+    points, about = 100 * float(bands.accuracy[dearest]), 100 * float(bands.errors[dearest])
+    without = f"without it the loss rises by {cost:.2f} nats (standard error {error:.2f})"
+    found = [
+        f"The band {names[dearest]} matters most: {without}, and accuracy falls by {points:.1f} points ({about:.1f})."
+    ]
     total = sum(layer.channels for layer in subject.layers)
     if total:
         found.append(
-            f"{needed} of {total} channels cost accuracy when silenced alone, by more than 2 standard errors; chance "
+            f"{needed} of {total} channels raise the loss when silenced alone, by more than 2 standard errors; chance "
             f"alone gives {_BY_CHANCE * total:.0f}."
         )
     found.append(
@@ -109,29 +114,26 @@ def draw(subject: Subject, by_layer: list[Losses], bands: Losses) -> Figure:
         800,
         "What is lost without each part",
         f"{subject.title} · run {subject.run}",
-        "Above: each dot a silenced channel; grey: what chance alone gives.",
-        "Below: a half-octave band is taken out of the sound.",
+        f"Above: each dot a silenced channel. Below: a half-octave band is taken out of the sound. {bands.clips:,} clips;",
+        "grey: two standard errors, what chance alone gives.",
     )
     above, below = figure.subplots(2, 1)
     for place, (layer, lost) in enumerate(zip(subject.layers, by_layer, strict=True)):
-        accuracy, chance = (
-            lost.accuracy[: layer.channels],
-            200 * float(lost.errors[: layer.channels].median()),
-        )
+        nats, chance = lost.nats[: layer.channels], 2 * float(lost.nats_errors[: layer.channels].median())
         spread = np.linspace(-0.3, 0.3, layer.channels)
         above.fill_between([place - 0.4, place + 0.4], -chance, chance, color="#d5dae1")
-        above.plot(place + spread, 100 * np.sort(accuracy.numpy())[::-1], "o", color=ACCENT, markersize=4)
+        above.plot(place + spread, np.sort(nats.numpy())[::-1], "o", color=ACCENT, markersize=4)
     above.axhline(0, color=SOFT, linewidth=1)
     above.set_xticks(range(len(by_layer)), labels=[f"layer {layer.number}" for layer in subject.layers])
-    above.set_ylabel("accuracy lost (points)")
+    above.set_ylabel("rise of the loss (nats)")
     if not by_layer:
         above.text(
             0.5, 0.5, "this network has no layer that is known", ha="center", transform=above.transAxes
         )
-    places = np.arange(len(bands.accuracy))
-    below.fill_between(places, -200 * bands.errors.numpy(), 200 * bands.errors.numpy(), color="#d5dae1")
-    below.bar(places, 100 * bands.accuracy.numpy(), color=CONTRAST, width=0.7)
+    places = np.arange(len(bands.nats))
+    below.fill_between(places, -2 * bands.nats_errors.numpy(), 2 * bands.nats_errors.numpy(), color="#d5dae1")
+    below.bar(places, bands.nats.numpy(), color=CONTRAST, width=0.7)
     below.set_xticks(places, labels=[f"{edge / 1000:.2g}" for edge in EDGES_HZ[:-1]])
     below.set_xlabel("band of half an octave, from (kHz)")
-    below.set_ylabel("accuracy lost (points)")
+    below.set_ylabel("rise of the loss (nats)")
     return figure

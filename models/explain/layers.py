@@ -35,6 +35,11 @@ class Layer:
     step_ms: float = 0.0
     field_ms: float = 0.0
 
+    @property
+    def field_text(self) -> str:
+        """`field_ms` for people."""
+        return f"{self.field_ms:,.0f} ms" if self.field_ms >= 100 else f"{self.field_ms:.3g} ms"
+
     def times_ms(self) -> Tensor:
         """The middle of what each value sees, (length,)."""
         return self.first_ms + self.step_ms * torch.arange(self.length)

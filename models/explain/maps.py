@@ -20,7 +20,7 @@ from models.figures.style import DIVERGING, INTENSITY, SOFT, picture, quiet
 
 _MOST_CLIPS = 100
 """Of each word."""
-_MOST_PANELS = 8
+_MOST_PANELS = 9
 _REACH = 2.0
 """Standard deviations at the ends of the colours of a difference."""
 

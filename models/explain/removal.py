@@ -33,6 +33,7 @@ class Losses:
         nats: (n,) rise of the mean cross entropy.
         by_word: (n, words) as accuracy, of the clips of each word.
         errors: (n,) standard errors of `accuracy`, which are those of paired differences.
+        nats_errors: (n,) those of `nats`.
         clips: how many were tested.
     """
 
@@ -40,6 +41,7 @@ class Losses:
     nats: Tensor
     by_word: Tensor
     errors: Tensor
+    nats_errors: Tensor
     clips: int
 
 
@@ -104,17 +106,24 @@ def run(network: nn.Module, layers: Sequence[Layer], sound: Tensor) -> tuple[dic
 def losses(whole: Tensor, without: Tensor, labels: Tensor, words: int) -> Losses:
     """Compares scores (clips, words) with those without each part, (parts, clips, words)."""
     right = (whole.argmax(1) == labels).float()
-    nats = functional.cross_entropy(whole, labels)
+    nats = functional.cross_entropy(whole, labels, reduction="none")
     lost = right - (without.argmax(2) == labels).float()
     member = functional.one_hot(labels, words).float()
-    risen = [functional.cross_entropy(each, labels) - nats for each in without]
+    risen = torch.stack([functional.cross_entropy(each, labels, reduction="none") - nats for each in without])
     return Losses(
         accuracy=lost.mean(1),
-        nats=torch.stack(risen),
+        nats=risen.mean(1),
         by_word=lost @ member / member.sum(0).clamp(min=1),
-        errors=lost.std(1) / len(labels) ** 0.5 if len(labels) > 1 else lost.new_zeros(len(lost)),
+        errors=_standard_errors(lost),
+        nats_errors=_standard_errors(risen),
         clips=len(labels),
     )
+
+
+def _standard_errors(values: Tensor) -> Tensor:
+    """Of the mean of each row of values (n, clips); 0 for one clip."""
+    clips = values.shape[1]
+    return values.std(1) / clips**0.5 if clips > 1 else values.new_zeros(len(values))
 
 
 class Rest:

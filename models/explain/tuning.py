@@ -20,6 +20,7 @@ from models.mel import mel
 _CARRIER_HZ = 1000.0
 _SPEEDS = (4.0, 16.0, -4.0, -16.0)
 _MOVED_OCTAVES = 1 / 3
+_MOST_PANELS = 10
 _ANSWER = 0.0999
 """A tenth of the answer to the best tone, but for rounding: what counts as an answer to a soft one."""
 
@@ -162,7 +163,7 @@ def explain(subject: Subject) -> Finding:
             )
         if other:
             found.append(
-                f"Layer {layer.number} (sees {layer.field_ms:.3g} ms): {moved_share(one, other):.0%} of its channels "
+                f"Layer {layer.number} (sees {layer.field_text}): {moved_share(one, other):.0%} of its channels "
                 "prefer a tone more than a third of an octave from that before training."
             )
     return Finding(
@@ -213,14 +214,13 @@ def draw(subject: Subject, trained: list[Answers], starts: list[Answers] | None)
     ticks = np.array([100, 500, 1000, 2000, 4000])
     axes.set_yticks(mel(ticks), labels=[f"{hz / 1000:g}" for hz in ticks])
     axes.set_ylabel("best frequency (kHz, mel scale)")
-    labels = [f"{layer.number}\n{layer.field_ms:.3g} ms" for layer in subject.layers]
+    labels = [f"{layer.number}\n{layer.field_text}" for layer in subject.layers]
     axes.set_xticks(range(len(labels)), labels=labels, size=9 if len(labels) > 9 else 11)
     axes.set_xlabel("layer, and its receptive field")
-    columns = min(4, len(subject.layers))
-    rows = -(-min(8, len(subject.layers)) // columns)
-    shown = np.unique(np.linspace(0, len(subject.layers) - 1, min(8, len(subject.layers))).round()).astype(
-        int
-    )
+    many = min(_MOST_PANELS, len(subject.layers))
+    columns = 5 if many > 8 else min(4, many)
+    rows = -(-many // columns)
+    shown = np.unique(np.linspace(0, len(subject.layers) - 1, many).round()).astype(int)
     grid = below.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     x = mel(stimuli.frequencies_hz().numpy())
     for panel, place in zip(grid.flat, shown, strict=False):

@@ -121,6 +121,10 @@ def test_only_the_bands_that_a_network_passes_matter() -> None:
     assert lost.pop("400-566 Hz") == (1, 0)
     assert lost.pop("2263-3200 Hz") == (0, 1)
     assert set(lost.values()) == {(0, 0)}
+    assert found.found[0].startswith(
+        ("The band 400-566 Hz matters most", "The band 2263-3200 Hz matters most")
+    )
+    assert found.found[1].startswith("2 of 2 channels raise the loss")
     groups = [row for row in found.rows if "filters of type" in str(row[columns["Removed"]])]
     assert [row[columns["Removed"]] for row in groups] == ["all 2 filters of type band"]
 
@@ -134,4 +138,5 @@ def test_a_short_time_tries_a_few_clips_of_each_word() -> None:
     assert lost.accuracy.tolist() == [0.5, 0.5]
     assert lost.errors.tolist() == pytest.approx([math.sqrt(0.25 * 32 / 31 / 32)] * 2)
     assert not bands.accuracy.any()
+    assert (lost.nats > 2 * lost.nats_errors).all()
     assert removal.tried(subject, [(layer, [[0]])])[0].clips == 100

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.architectures import build
 from models.architectures.convolution import Convolution
 from models.explain.filters import first_filters
-from models.explain.layers import find_layers, measured
+from models.explain.layers import Layer, find_layers, measured
 from models.explain.mels import at_frames
 from models.explain.removal import Rest, run, silenced
 from models.explain.subject import scores, settle
@@ -130,3 +130,10 @@ def test_a_curve_keeps_its_time() -> None:
         torch.testing.assert_close(
             curve[inside], ((torch.arange(100) + 0.5) / 100)[inside], atol=0.004, rtol=0
         )
+
+
+def test_receptive_fields_are_told_in_whole_milliseconds_where_they_are_long() -> None:
+    told = [
+        Layer(1, "a", torch.nn.Identity(), 1, 1, field_ms=ms).field_text for ms in (0.4375, 15.06, 2870.4)
+    ]
+    assert told == ["0.438 ms", "15.1 ms", "2,870 ms"]
