@@ -63,9 +63,9 @@ def explain(subject: Subject) -> Finding:
     dearest = int(bands.nats.argmax())
     cost, error = float(bands.nats[dearest]), float(bands.nats_errors[dearest])
     points, about = 100 * float(bands.accuracy[dearest]), 100 * float(bands.errors[dearest])
-    without = f"without it the loss rises by {cost:.2f} nats (standard error {error:.2f})"
+    risen, fallen = f"the loss rises by {cost:.2f} ± {error:.2f} nats", f"{points:.1f} ± {about:.1f} points"
     found = [
-        f"The band {names[dearest]} matters most: {without}, and accuracy falls by {points:.1f} points ({about:.1f})."
+        f"The band {names[dearest]} matters most: without it {risen} and accuracy falls by {fallen} (± one standard error)."
     ]
     total = sum(layer.channels for layer in subject.layers)
     if total:
