@@ -122,7 +122,7 @@ def test_who_runs_the_program_waits_for_it_when_asked_to_end(tmp_path: Path) -> 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux does this")
 def test_the_program_ends_with_the_process_that_runs_it(tmp_path: Path) -> None:
-    folder, process = start(shell("echo $$; sleep 600", tmp_path), tmp_path / "runs")
+    folder, process = start(shell("echo $$; exec sleep 600", tmp_path), tmp_path / "runs")
     wait_until(lambda: log(folder).endswith("\n"))
     program = psutil.Process(int(log(folder)))
     process.kill()
@@ -133,7 +133,7 @@ def test_the_program_ends_with_the_process_that_runs_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("sleep 600", "killed by signal 15 (its time limit of 0.0003 h is over)"),
+        ("exec sleep 600", "killed by signal 15 (its time limit of 0.0003 h is over)"),
         (
             "trap 'kill $!; exit 3' TERM; sleep 600 & wait",
             "exit status 3 (its time limit of 0.0003 h is over)",
