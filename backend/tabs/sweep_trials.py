@@ -62,9 +62,8 @@ def _value(value: bool | float | str | None) -> str | None:
 
 def _state(sweep: Sweep, cell: SweepCell) -> Cell:
     if cell.is_dropped and (cell.job is None or cell.job.state.is_over):
-        return Text(
-            text=f"dropped after {cell.epochs} epochs" if cell.runs else "failed, dropped", tone="soft"
-        )
+        epochs = "1 epoch" if cell.epochs == 1 else f"{cell.epochs} epochs"
+        return Text(text=f"dropped after {epochs}" if cell.runs else "failed, dropped", tone="soft")
     if cell.job:
         is_paused = sweep.paused_by and cell.job.state is JobState.QUEUED
         state = "paused" if is_paused else cell.job.state.value

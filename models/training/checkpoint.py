@@ -6,12 +6,24 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from models.recipe import Recipe
 from models.run_folder import RunFolder, write_atomically
 from models.training.errors import TrainingError
 
 _DEFAULTS = Recipe(data="-").model_dump()
+
+
+def give_weights(network: nn.Module, weights: dict[str, Any], folder: RunFolder) -> None:
+    """Raises: TrainingError: the weights of the run are of another network, as another release may have built it."""
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError:
+        raise TrainingError(
+            f"{folder.checkpoint_file} does not fit the network of run {folder.id} as this release builds it; "
+            "use the release that trained it, or start a new run"
+        ) from None
 
 
 @dataclass

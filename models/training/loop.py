@@ -16,7 +16,7 @@ from models.result import Epoch
 from models.run_folder import RunFolder, write_atomically
 from models.training import snapshots
 from models.training.batches import Batches
-from models.training.checkpoint import Checkpoint
+from models.training.checkpoint import Checkpoint, give_weights
 from models.training.errors import TrainingError
 from models.training.evaluate import evaluate
 from models.training.progress import Reporter, Silent
@@ -48,7 +48,7 @@ class Loop:
         self._checkpoint = Checkpoint.read(folder, batches.clips.hash, recipe)
         is_begun = self._checkpoint.epoch > self._checkpoint.parents_epochs
         if self._checkpoint.epoch:
-            network.load_state_dict(self._checkpoint.network)
+            give_weights(network, self._checkpoint.network, folder)
         self._team = team
         total_steps = self._steps * (recipe.epochs - self._checkpoint.parents_epochs)
         self._step = Step(recipe, network, batches, team, total_steps=total_steps)

@@ -10,7 +10,7 @@ from models.run_folder import RunFolder
 from models.run_reader import read_recipe, read_result
 from models.training.analysis import write_analysis
 from models.training.batches import Batches
-from models.training.checkpoint import Checkpoint
+from models.training.checkpoint import Checkpoint, give_weights
 from models.training.errors import TrainingError
 from models.training.evaluate import evaluate
 
@@ -38,7 +38,7 @@ def trace_clip(folder: RunFolder, clip: str) -> None:
     done_as = recipe.model_copy(update={"precision": result.precision or recipe.precision})
     checkpoint = Checkpoint.read(folder, clips.hash, done_as)
     network = build_for(recipe, len(clips.words), folder.architecture_file)
-    network.load_state_dict(checkpoint.best_network)
+    give_weights(network, checkpoint.best_network, folder)
     batches = Batches(clips, torch.device("cpu"))
     predictions = evaluate(network, batches, np.array([clips.files.index(clip)]), done_as.precision)
     write_analysis(folder, network, batches, predictions)

@@ -20,7 +20,7 @@ from models.result import Evaluation, Heard, RunResult
 from models.run_folder import RunFolder, write_atomically
 from models.run_reader import EVALUATIONS, read_evaluations, read_recipe, read_result
 from models.training.batches import Batches
-from models.training.checkpoint import Checkpoint
+from models.training.checkpoint import Checkpoint, give_weights
 from models.training.errors import TrainingError
 from models.training.evaluate import evaluate
 
@@ -62,7 +62,7 @@ def load(folder: RunFolder) -> Trained:
         network = build_for(recipe, len(result.words), folder.architecture_file)
     except (OwnError, ValueError, OSError) as error:
         raise TrainingError(f"the network of run {folder.id} cannot be built: {error}") from error
-    network.load_state_dict(checkpoint.best_network)
+    give_weights(network, checkpoint.best_network, folder)
     return Trained(recipe, result, network.eval())
 
 

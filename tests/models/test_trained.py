@@ -1,6 +1,7 @@
 """A finished run put to use: tested on other data, asked about files, written as ONNX."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,16 @@ def test_what_cannot_be_used_says_why(run: RunFolder, tmp_path: Path) -> None:
     other.result_file.write_bytes(run.result_file.read_bytes())
     with pytest.raises(TrainingError, match="checkpoints stay on the server"):
         load(other)
+
+
+def test_weights_of_another_release_are_refused_in_a_sentence(run: RunFolder, tmp_path: Path) -> None:
+    older = RunFolder(Path(shutil.copytree(run.path, tmp_path / run.id)))
+    checkpoint = torch.load(older.checkpoint_file, weights_only=True)
+    for weights in (checkpoint["network"], checkpoint["best_network"]):
+        weights["an.older.name"] = weights.popitem()[1]
+    torch.save(checkpoint, older.checkpoint_file)
+    with pytest.raises(TrainingError, match="does not fit the network of run"):
+        load(older)
+    older.result_file.unlink()
+    with pytest.raises(TrainingError, match="does not fit the network of run"):
+        train_here(older)
