@@ -1,13 +1,13 @@
 """`sheetrack fetch`: the checkpoint of a run comes from the agent of its server."""
 
-import threading
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from werkzeug.serving import make_server
 
 from backend.agent import create_agent
+from backend.api.http_server import HttpServer
 from backend.jobs.engines import run_fetch
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
@@ -30,20 +30,18 @@ def there(tmp_path: Path, home: Home) -> Iterator[RunFolder]:
     (folder.path / "mail.txt").write_text("not ours")
     agent = create_agent(lambda: pytest.fail("asked for a reading"), lambda _: [], runs, TOKEN)
     home.path.mkdir()
-    server = make_server("127.0.0.1", 0, agent, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = HttpServer(agent, listener, threads=2, largest_body_bytes=1024, most_connections=10)
+    server.start()
     home.servers_file.write_text(
-        f'[[server]]\nname = "gpu1"\nagent = "http://127.0.0.1:{server.server_port}"\n'
+        f'[[server]]\nname = "gpu1"\nagent = "http://127.0.0.1:{server.port}"\n'
         f'token_file = "{token_file(tmp_path)}"\n'
     )
     sheetrack = Sheetrack(home)
     sheetrack.jobs.add_job(examples.job(RUN))
     sheetrack.close()
     yield folder
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    server.close()
 
 
 def test_the_checkpoint_comes_in_parts_and_once(

@@ -1,15 +1,13 @@
 """A lab of five servers behind the real app: what the browser tests look at."""
 
-import logging
-import threading
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from werkzeug.serving import make_server
-
-from backend.api.app import create_app
+from backend.api.app import LARGEST_BODY_BYTES, create_app
+from backend.api.http_server import HttpServer
 from backend.jobs.architectures import architectures
 from backend.jobs.job import Job, JobState
 from backend.jobs.result import Result
@@ -161,16 +159,18 @@ class Lab:
             start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
             return [b"lost"]
 
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        server = make_server("127.0.0.1", 0, watched, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
+        server = HttpServer(
+            watched,
+            socket.create_server(("127.0.0.1", 0)),
+            threads=8,
+            largest_body_bytes=2 * LARGEST_BODY_BYTES,
+            most_connections=100,
+        )
+        server.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http://127.0.0.1:{server.port}"
         finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+            server.close()
             self._sheetrack.close()
 
 
