@@ -2,7 +2,6 @@
 
 import atexit
 import errno
-import gc
 import os
 import sys
 from pathlib import Path
@@ -40,8 +39,6 @@ def main() -> None:
     """Trains networks that recognise words, and prepares data for them."""
     if not OPENMP.keys() & os.environ.keys():
         os.environ.update(OPENMP)
-    # Importing torch makes a million objects that stay: a rarer search for garbage saves a tenth of the import.
-    gc.set_threshold(50_000)
     keep_limits()
 
 

@@ -40,7 +40,7 @@ def lower_priority(pid: int) -> None:
     with suppress(OSError):
         niceness = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, pid))
         os.setpriority(os.PRIO_PROCESS, pid, niceness)
-        # Linux divides the processors among sessions first: in one of its own, a process gives way to no other.
+        # Linux divides the processors among sessions first: one that leads a session gives way to no other session.
         if os.getsid(pid) == pid:
             Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
     score = Path(f"/proc/{pid}/oom_score_adj")

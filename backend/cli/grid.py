@@ -135,7 +135,7 @@ def wrapped(line: str, width: int) -> list[str]:
 
 
 def _parts(words: Sequence[str], width: int) -> Iterator[slice]:
-    """Which words stand on which line of that width; one that is wider has a line of its own."""
+    """Which words stand on which line of that width; one that is wider has a line to itself."""
     first = used = 0
     for place, word in enumerate(words):
         length = cell_len(word)

@@ -86,7 +86,7 @@ def _sweep_row(sweep: SweepView, jobs: Sequence[Job], places: Mapping[str, int])
     next_one = next((job for job in jobs if job.state is JobState.QUEUED), None)
     why = (_place(next_one, places), next_one.reason) if next_one else ()
     notes = [f"paused by {sweep.paused_by}" if sweep.paused_by else "", counts, *why]
-    tone: Tone = "busy" if running else "soft" if waits else "bad" if failed else "soft" if states else "good"
+    tone: Tone = "busy" if running else "bad" if failed and not waits else "soft" if states else "good"
     ended = [job.ended_at for job in jobs if job.ended_at]
     return (
         Text(text=sweep.id, tab=sweeps_tab(sweep.recipe.architecture)),

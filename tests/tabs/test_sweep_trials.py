@@ -42,3 +42,15 @@ def test_a_row_a_training_with_its_rung_and_what_was_dropped() -> None:
     ]
     assert "Every combination: learning_rate 0.001,0.01,0.1" in section.note
     assert "Successive halving over 2, 6 epochs" in section.note
+
+
+def test_one_epoch_is_told_in_the_singular() -> None:
+    once = {**PLACE, "epochs": 1}
+    results = [
+        measured(f"r{place}", 0.7 + place / 10, learning_rate=10.0**-place, **once) for place in (1, 2, 3)
+    ]
+    grid = GRID.model_copy(update={"halving": (1, 3)})
+    going_on = waiting("r4", JobState.RUNNING, learning_rate=0.001, parent="r3", **{**PLACE, "epochs": 3})
+    (section,) = fine_tuning_table("ch32", [view(sweep(grid=grid), [going_on], results)]).sections
+    states = {cell.text for row in section.rows for cell in row if isinstance(cell, Text) and cell.text}
+    assert "dropped after 1 epoch" in states
