@@ -26,20 +26,20 @@ def test_a_lowered_process_stays_lowered() -> None:
         process.kill()
 
 
-def autogroup(pid: int) -> str:
-    return Path(f"/proc/{pid}/autogroup").read_text().split(" ", 1)[1].strip()
-
-
-@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="the kernel knows no groups by session")
-def test_a_session_is_lowered_with_the_process_that_leads_it_and_with_no_other() -> None:
-    ours = autogroup(os.getpid())
-    for leads, expected in ((True, "nice 10"), (False, ours)):
-        with subprocess.Popen(
-            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=leads
-        ) as process:
-            lower_priority(process.pid)
-            assert autogroup(process.pid) == expected
-            process.kill()
+@pytest.mark.parametrize("leads", [True, False])
+def test_a_session_is_lowered_with_the_process_that_leads_it_and_with_no_other(leads: bool) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=leads
+    ) as process:
+        group = Path(f"/proc/{process.pid}/autogroup")
+        # Where the kernel groups no processes by session the file is missing, or empty as in some containers.
+        before = group.read_text() if group.exists() else ""
+        lower_priority(process.pid)
+        after = group.read_text() if group.exists() else ""
+        process.kill()
+    if not before:
+        pytest.skip("the kernel knows no groups by session")
+    assert after.endswith("nice 10\n" if leads else before)
 
 
 def test_a_process_that_has_ended_is_no_error() -> None:
