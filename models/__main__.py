@@ -19,7 +19,7 @@ from models.compare import CompareError
 from models.compare import compare as compare_sides
 from models.data.commands import data
 from models.data.errors import DataError
-from models.limits import LimitError, keep_limits
+from models.limits import LimitError, keep_limits, keep_to_processors
 from models.own_files import unpacked
 from models.places import data_sets, home
 from models.process import OPENMP, command, end_with_parent, lower_priority
@@ -105,7 +105,7 @@ def run_program(run_folder: Path, *, prefix: str) -> None:
     from models.program import run as run_command  # noqa: PLC0415 - a training needs it not
 
     _say_where()
-
+    keep_to_processors()
     sys.exit(run_command(RunFolder(run_folder.absolute()), prefix))
 
 

@@ -18,33 +18,47 @@ class LimitError(RuntimeError):
 def keep_limits(environment: Mapping[str, str] = os.environ) -> None:
     """Bounds this process and its future children as the variables of a job say; without them does nothing.
 
-    `SHEETRACK_THREADS`: they run on that many processors, drawn for each job so that jobs spread.
+    `SHEETRACK_THREADS`: their pools have that many threads at most.
     `SHEETRACK_MEMORY_GIB`: each of them gets no more memory for its data (`RLIMIT_DATA`), in GiB.
 
     Raises:
         LimitError: this system does not keep the limit.
     """
     if _THREADS in environment:
-        _limit_threads(round(float(environment[_THREADS])), environment.get("SHEETRACK_JOB", ""))
+        for name in _POOLS:
+            os.environ[name] = str(processors(environment))
     if _MEMORY_GIB in environment:
         _limit_memory(round(float(environment[_MEMORY_GIB]) * 2**30))
+
+
+def processors(environment: Mapping[str, str] = os.environ) -> int:
+    """How many processors this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(allowed, round(float(environment.get(_THREADS, allowed))))
+
+
+def keep_to_processors(environment: Mapping[str, str] = os.environ) -> None:
+    """Lets this process and its future children run on `SHEETRACK_THREADS` processors alone.
+
+    They are drawn for each job, so that jobs spread. For programs: a training starts no more threads than that, and
+    the kernel spreads those better.
+
+    Raises:
+        LimitError: this system does not keep the limit.
+    """
+    if _THREADS not in environment:
+        return
+    if sys.platform != "linux":
+        raise LimitError("threads cannot be limited here: this is not Linux")
+    allowed, most = sorted(os.sched_getaffinity(0)), processors(environment)
+    if len(allowed) > most:
+        chosen = random.Random(environment.get("SHEETRACK_JOB", "")).sample(allowed, most)  # noqa: S311 - no secret
+        os.sched_setaffinity(0, chosen)
 
 
 def time_limit_hours(environment: Mapping[str, str] = os.environ) -> float | None:
     """How long a program may run, from `SHEETRACK_HOURS`; None: for ever."""
     return float(environment[_HOURS]) if _HOURS in environment else None
-
-
-def _limit_threads(threads: int, job: str) -> None:
-    if sys.platform != "linux":
-        raise LimitError("threads cannot be limited here: this is not Linux")
-    processors = sorted(os.sched_getaffinity(0))
-    if len(processors) > threads:
-        # The order is the job's: where the limit is applied twice, the second draw changes nothing.
-        chosen = random.Random(job).sample(processors, threads)  # noqa: S311 - no secret
-        os.sched_setaffinity(0, chosen)
-    for name in _POOLS:
-        os.environ[name] = str(min(threads, len(processors)))
 
 
 def _limit_memory(most_bytes: int) -> None:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +24,7 @@ takes a third longer on an idle one.
 """
 _NICENESS = 10
 _OOM_SCORE = 500
+_TRIES = 20
 _MOST_COMMAND = 300
 _PR_SET_PDEATHSIG = 1
 
@@ -42,10 +44,19 @@ def lower_priority(pid: int) -> None:
         os.setpriority(os.PRIO_PROCESS, pid, niceness)
         # Linux divides the processors among sessions first: one that leads a session gives way to no other session.
         if os.getsid(pid) == pid:
-            Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
+            _lower_session(pid, niceness)
     score = Path(f"/proc/{pid}/oom_score_adj")
     with suppress(OSError):
         score.write_text(str(max(_OOM_SCORE, int(score.read_text()))))
+
+
+def _lower_session(pid: int, niceness: int) -> None:
+    for _ in range(_TRIES):
+        with suppress(BlockingIOError):
+            Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
+            break
+        # The kernel does this for ordinary users ten times a second at most, on the whole machine.
+        time.sleep(0.11)
 
 
 def end_with_parent() -> None:

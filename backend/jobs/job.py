@@ -145,6 +145,11 @@ class Job(BaseModel):
         return self.command or self.recipe or UNREADABLE
 
     @property
+    def is_cell(self) -> bool:
+        """Whether it is a training of a sweep."""
+        return self.sweep is not None and self.recipe is not None
+
+    @property
     def resources(self) -> Resources:
         """What it needs of a server."""
         return Resources.model_construct(gpus=self.gpus, gpu_memory_gib=self.gpu_memory_gib)

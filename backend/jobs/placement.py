@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from backend.jobs.job import AssignedGpu, Job, JobState, Limits, Resources
 from backend.jobs.room import Room
-from backend.jobs.turns import Group, groups, may_run_on, turn
+from backend.jobs.turns import Group, Turn, groups, may_run_on, turn
 from backend.servers.faults import works
 from backend.servers.reservations import OthersHold
 from backend.servers.server import Server
@@ -55,6 +55,9 @@ class Placement:
         self._others_hold = others_hold or (lambda _server, _person: OthersHold())
         self._failed_starts: dict[str, tuple[float, str]] = {}
         """Until when, by the monotonic clock, a server starts nothing, and why."""
+        self.last_starts: dict[tuple[str, str], int] = {}
+        """How many jobs had been started when the last one of each person was, by server and person."""
+        self._starts = 0
         self._ours: dict[str, None] = {}
         """Jobs seen lately: readings may still show processes of those that ended."""
         self._faults: dict[str, str] = {}
@@ -111,6 +114,11 @@ class Placement:
     def start_failed(self, server: str, reason: str) -> None:
         """Starts nothing on the server for a while."""
         self._failed_starts[server] = (time.monotonic() + _START_PAUSE_SECONDS, reason)
+
+    def started(self, server: str, person: str) -> None:
+        """A job of the person starts on the server."""
+        self._starts += 1
+        self.last_starts[server, person] = self._starts
 
     def servers_for(self, job: Job) -> tuple[list[str], list[str]]:
         """The servers on which the job may run: those that take jobs, and those that do not."""
@@ -189,30 +197,53 @@ class _Placing:
         theirs = [group for group in self._theirs[room.server.name] if group.waiting]
         in_turn = sorted(
             theirs,
-            key=lambda group: turn(group.job, room.running_of(group.job.requested_by), group.number),
+            key=lambda group: self._turn(room, group),
         )
-        first: Job | None = None
+        ahead: dict[bool, Job] = {}
+        """The job that the others wait behind, of those that need GPUs and of those that need none."""
         for group in in_turn:
-            job = group.job
-            fit = self._fit(room, job, first)
+            job, needs_gpus = group.job, bool(room.gpus_needed(group.job))
+            fit = self._fit(room, job, ahead.get(needs_gpus))
             if not isinstance(fit, str):
+                cells = [one for one in theirs if one.job.is_cell and not room.gpus_needed(one.job)]
+                limits = room.limits(job, sum(len(one.waiting) for one in cells))
                 group.waiting.popleft()
-                room.take(job, fit)
-                return Start(job, room.server.name, fit, room.limits)
+                room.take(job, fit, limits)
+                self._placement.started(room.server.name, job.requested_by)
+                return Start(job, room.server.name, fit, limits)
             self.why[id(group)][room.server.name] = fit
-            gpus = self._others_hold(room, job).gpus
-            # Otherwise jobs with fewer GPUs would for ever take each one that becomes free.
-            if job.put_first and job.server and first is None and room.could_fit(job, gpus):
-                first = job
+            if needs_gpus not in ahead and self._lets_none_pass(room, job, needs_gpus=needs_gpus):
+                ahead[needs_gpus] = job
         return None
 
-    def _fit(self, room: Room, job: Job, first: Job | None) -> tuple[AssignedGpu, ...] | str:
-        held, name = self._others_hold(room, job), room.server.name
-        if obstacle := held.server or room.closed(job) or self._placement.failed_start(name):
+    def _turn(self, room: Room, group: Group) -> Turn:
+        person = group.job.requested_by
+        last_start = self._placement.last_starts.get((room.server.name, person), 0)
+        return turn(group.job, room.running_of(person), last_start, group.number)
+
+    def _fit(self, room: Room, job: Job, ahead: Job | None) -> tuple[AssignedGpu, ...] | str:
+        if obstacle := self._kept_out(room, job):
             return obstacle
-        if first and first.put_first and room.gpus_needed(job):
-            return f"waits behind {first.id}, which {first.put_first.by} put first"
-        return room.fit(job, held.gpus)
+        if ahead and ahead.put_first:
+            return f"waits behind {ahead.id}, which {ahead.put_first.by} put first"
+        fit = room.fit(job, self._others_hold(room, job).gpus)
+        return f"waits behind {ahead.id}" if ahead and not isinstance(fit, str) else fit
+
+    def _lets_none_pass(self, room: Room, job: Job, *, needs_gpus: bool) -> bool:
+        """Whether later jobs wait until the job fits.
+
+        Otherwise jobs with fewer GPUs would for ever take each one that becomes free, and trainings of sweeps the
+        processors that one of them leaves.
+        """
+        if not needs_gpus:
+            return not self._kept_out(room, job)
+        gpus = self._others_hold(room, job).gpus
+        return bool(job.put_first and job.server) and room.could_fit(job, gpus)
+
+    def _kept_out(self, room: Room, job: Job) -> str:
+        """Why the server takes no such job now, whatever is free on it."""
+        name = room.server.name
+        return self._others_hold(room, job).server or room.closed(job) or self._placement.failed_start(name)
 
     def _others_hold(self, room: Room, job: Job) -> OthersHold:
         key = (room.server.name, job.requested_by, job.override is not None)

@@ -15,6 +15,7 @@ from backend.text import listed
 _CLOSED = (State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)
 _MIB_PER_GIB = 1024
 _UNKNOWN_USER = "unknown"
+_MIB_PER_CELL = 4096
 
 
 @dataclass
@@ -67,7 +68,6 @@ class Room:
         self._fault = fault
         self.server = server
         self.state = status.verdict.state if status else State.DOWN
-        self.limits = _limits(server)
         self._verdict = status.verdict if status else None
         self._snapshot = status.snapshot if status else None
         faults = status.faults if status else ()
@@ -89,9 +89,10 @@ class Room:
         """How many jobs of that person run on the server."""
         return sum(job.requested_by == person for job in self._running)
 
-    def take(self, job: Job, gpus: Sequence[AssignedGpu]) -> None:
+    def take(self, job: Job, gpus: Sequence[AssignedGpu], limits: Limits | None) -> None:
         """The job runs here from now on."""
-        self._running.append(job.model_copy(update={"server": self.server.name, "assigned": tuple(gpus)}))
+        placed = {"server": self.server.name, "assigned": tuple(gpus), "limits": limits}
+        self._running.append(job.model_copy(update=placed))
         for unit in self._units:
             if unit.reading.uuid in {gpu.uuid for gpu in gpus}:
                 unit.jobs.append(job)
@@ -111,7 +112,7 @@ class Room:
             return closed
         need = self.gpus_needed(job)
         if need == 0:
-            return self._obstacle_for_cpu_job() or ()
+            return self._obstacle_for_cpu_job(job) or ()
         free = [unit for unit in self._units if not self._obstacle(unit, job, reserved)]
         if need > 1:  # CUDA shows a process one MIG instance at most
             free = [unit for unit in free if unit.gpu.instances is None]
@@ -119,6 +120,17 @@ class Room:
             return self._shortage(job, need, len(free), reserved)
         # The sort is stable: the order of preference decides between units with equally many jobs.
         return tuple(unit.assigned for unit in sorted(free, key=lambda unit: len(unit.jobs))[:need])
+
+    def limits(self, job: Job, cells: int) -> Limits | None:
+        """What the job, which fits, may use. `cells` trainings of sweeps wait for the processors, it included."""
+        limits = Limits(
+            threads=self.server.threads, memory_gib=self.server.memory_gib, hours=self.server.hours
+        )
+        if self._most_cells > 1 and job.is_cell and not self.gpus_needed(job):
+            at_once = min(self._most_cells, len(self._cpu_jobs) + cells)
+            share = max(1, min(self._processors // at_once, self._free_processors))
+            limits = limits.model_copy(update={"threads": share if share < self._processors else None})
+        return None if limits == Limits() else limits
 
     def could_fit(self, job: Job, reserved: Mapping[int, str]) -> bool:
         """Whether the job fits once the jobs that run here have ended."""
@@ -175,12 +187,40 @@ class Room:
             return f"{name} is {self.state}: {verdict.reason}"
         return ""
 
-    def _obstacle_for_cpu_job(self) -> str:
-        people = [job.requested_by for job in self._running if not job.assigned]
-        if len(people) < self.server.cpu_jobs:
+    @property
+    def _cpu_jobs(self) -> list[Job]:
+        return [job for job in self._running if not job.assigned]
+
+    @property
+    def _processors(self) -> int:
+        return (self._snapshot and self._snapshot.host and self._snapshot.host.cpu_count) or 1
+
+    @property
+    def _most_cells(self) -> int:
+        """How many trainings of sweeps share the processors at most.
+
+        With one thread each they are ready sooner than one after the other with all threads: what a training does
+        beside its steps uses one. Each takes memory too.
+        """
+        if self.server.cpu_jobs is not None or self.server.threads is not None:
+            return 1
+        host = self._snapshot.host if self._snapshot else None
+        return min(self._processors, int((host.memory_total_mib or 0) if host else 0) // _MIB_PER_CELL)
+
+    @property
+    def _free_processors(self) -> int:
+        """Those that no CPU job was given."""
+        taken = [(job.limits and job.limits.threads) or self._processors for job in self._cpu_jobs]
+        return self._processors - sum(taken)
+
+    def _obstacle_for_cpu_job(self, job: Job) -> str:
+        people = [one.requested_by for one in self._cpu_jobs]
+        if len(people) < (1 if self.server.cpu_jobs is None else self.server.cpu_jobs):
             return ""
         if not people:
             return f"{self.server.name} takes no CPU jobs"
+        if job.is_cell and len(people) < self._most_cells and self._free_processors > 0:
+            return ""
         if len(people) == 1:
             return f"a CPU job of {people[0]} runs on this server"
         return f"{len(people)} CPU jobs run on this server ({_counted(people)})"
@@ -243,11 +283,6 @@ class Room:
         others = [unit for unit in self._units if unit not in used]
         parts += dict.fromkeys(why for unit in others if (why := self._obstacle(unit, job, reserved)))
         return "; ".join(parts) or f"{self.server.name} has no GPU that jobs may use"
-
-
-def _limits(server: Server) -> Limits | None:
-    limits = Limits(threads=server.threads, memory_gib=server.memory_gib, hours=server.hours)
-    return None if limits == Limits() else limits
 
 
 def _counted(people: Sequence[str]) -> str:

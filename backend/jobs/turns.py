@@ -1,4 +1,8 @@
-"""Whose job is next: on each server that of the person with the fewest running, then the oldest. Pure."""
+"""Whose job is next: on each server that of the person with the fewest running, then the oldest. Pure.
+
+Of people with equally many running, the one whose last job there started earlier is first: where one job runs at a
+time, none is running when the next one starts.
+"""
 
 import heapq
 from collections import Counter, deque
@@ -14,14 +18,28 @@ class Turn(NamedTuple):
     is_ordinary: bool
     put_first_at: float
     running: int
+    last_start: int
     number: int
 
 
-def turn(job: Job, running: int, number: int) -> Turn:
-    """The turn of the job with that `number` in the order of submission, whose person has `running` jobs there."""
+def turn(job: Job, running: int, last_start: int, number: int) -> Turn:
+    """The turn of a job on one server.
+
+    Args:
+        job: waits.
+        running: how many jobs of its person run there.
+        last_start: grows with every start of a job of its person there; 0: none is known.
+        number: of the job, in the order of submission.
+    """
     if job.put_first:
-        return Turn(is_ordinary=False, put_first_at=job.put_first.at.timestamp(), running=0, number=number)
-    return Turn(is_ordinary=True, put_first_at=0, running=running, number=number)
+        return Turn(
+            is_ordinary=False,
+            put_first_at=job.put_first.at.timestamp(),
+            running=0,
+            last_start=0,
+            number=number,
+        )
+    return Turn(is_ordinary=True, put_first_at=0, running=running, last_start=last_start, number=number)
 
 
 class Group:
@@ -53,6 +71,7 @@ def groups(waiting: Sequence[Job]) -> list[Group]:
             job.gpus,
             job.gpu_memory_gib,
             bool(job.override),
+            job.is_cell,
             alone,
         )
         found.setdefault(key, []).append((number, job))
@@ -89,7 +108,7 @@ def places(unfinished: Sequence[Job], paused: Collection[str], servers: Collecti
 
 
 def _in_turn(jobs: Sequence[tuple[int, Job]], running: Mapping[str, int]) -> list[Job]:
-    first = sorted((turn(job, 0, number), job.id, job) for number, job in jobs if job.put_first)
+    first = sorted((turn(job, 0, 0, number), job.id, job) for number, job in jobs if job.put_first)
     theirs: dict[str, deque[tuple[int, Job]]] = {}
     for number, job in jobs:
         if not job.put_first:

@@ -51,7 +51,15 @@ class Server(BaseModel):
         Field(max_length=64, description="The GPUs that jobs may use, preferred ones first; without it all"),
     ] = None
     jobs_per_gpu: Annotated[int, Field(ge=1, le=16, description="How many jobs share a GPU")] = 1
-    cpu_jobs: Annotated[int, Field(ge=0, le=1000, description="How many jobs without GPUs run at once")] = 1
+    cpu_jobs: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=1000,
+            description="How many jobs without GPUs run at once; without it one, or several trainings of sweeps that "
+            "share the processors",
+        ),
+    ] = None
     threads: Annotated[
         int | None, Field(ge=1, le=4096, description="How many processors a job may use; without it all")
     ] = None

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from models.architectures.compiled import keep_memory
+from models.limits import processors
 from models.run_folder import RunFolder
 from models.run_reader import BrokenRunError, read_environment
 
@@ -23,8 +24,7 @@ def iso(moment: datetime) -> str:
 def prepare_torch() -> torch.device:
     """Chooses the GPU if there is one and makes torch repeatable; uses the CPUs that this process may use."""
     keep_memory()
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(processors())
     # cuBLAS is repeatable only with its own workspace; it reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_deterministic_debug_mode("warn")

@@ -42,9 +42,21 @@ def divided(index: int, users: Sequence[Sequence[str]]) -> GpuReading:
 
 
 def server(
-    name: str, gpus: Sequence[GpuReading] | None, state: State = State.BUSY, memory_used: float = 0.1
+    name: str,
+    gpus: Sequence[GpuReading] | None,
+    state: State = State.BUSY,
+    *,
+    memory_used: float = 0.1,
+    memory_gib: int = 64,
+    cpu_count: int | None = None,
 ) -> ServerStatus:
-    host = HostReading(cpu_percent=1, memory_total_mib=1000, memory_available_mib=1000 * (1 - memory_used))
+    mib = memory_gib << 10
+    host = HostReading(
+        cpu_percent=1,
+        cpu_count=cpu_count,
+        memory_total_mib=mib,
+        memory_available_mib=mib * (1 - memory_used),
+    )
     return ServerStatus(
         name=name,
         verdict=Verdict(state=state, reason="why"),

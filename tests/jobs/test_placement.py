@@ -244,11 +244,20 @@ def test_the_person_with_the_fewest_running_is_next() -> None:
     lees = [lab.add("lee") for _ in range(2)]
     assert [start[0] for start in lab.started()] == [kims[0], lees[0], kims[1]]
     lab.jobs = [job for job in lab.jobs if job.id != kims[0]]
-    assert [start[0] for start in lab.started()] == [kims[2]]  # each has one: the oldest
+    assert [start[0] for start in lab.started()] == [lees[1]]  # each has one: kim's started later
     lab.jobs = [job for job in lab.jobs if job.id != kims[1]]
-    assert [start[0] for start in lab.started()] == [kims[3]]
-    lab.jobs = [job for job in lab.jobs if job.id != lees[0]]
-    assert [start[0] for start in lab.started()] == [lees[1]]
+    assert [start[0] for start in lab.started()] == [kims[2]]
+
+
+def test_where_one_job_runs_at_a_time_people_take_turns() -> None:
+    lab = Rounds(server("gpu1", [gpu(0)]))
+    kims = [lab.add("kim") for _ in range(36)]
+    order = [lab.started()[0][0]]
+    lees, parks = [lab.add("lee") for _ in range(2)], [lab.add("park")]
+    for _ in range(5):
+        lab.jobs = [job for job in lab.jobs if job.id != order[-1]]
+        order.append(lab.started()[0][0])
+    assert order == [kims[0], lees[0], parks[0], kims[1], lees[1], kims[2]]
 
 
 def test_a_job_put_first_overtakes_and_keeps_the_gpus_that_become_free() -> None:
@@ -281,6 +290,68 @@ def test_the_limits_of_the_server_are_given_to_its_jobs() -> None:
     lab = Rounds(server("gpu1", [gpu(0)]))
     lab.add()
     assert lab.round()[0].limits is None
+
+
+def share(lab: Rounds) -> list[int | None]:
+    """The processors of each job that starts in a round; None: all."""
+    return [start.limits.threads if start.limits else None for start in lab.round()]
+
+
+def test_trainings_of_sweeps_share_the_processors() -> None:
+    lab = Rounds(server("gpu1", [], cpu_count=4))
+    cells = [lab.add(sweep="s1") for _ in range(6)]
+    assert share(lab) == [1, 1, 1, 1]
+    assert lab.reason(cells[4]) == "4 CPU jobs run on this server (kim 4)"
+    lab.jobs = lab.jobs[1:]
+    assert share(lab) == [1]
+    lab = Rounds(server("gpu1", [], cpu_count=4))
+    lab.add(sweep="s1")
+    assert share(lab) == [None]
+    lab.add(sweep="s1")
+    assert share(lab) == []
+    lab.jobs = [job for job in lab.jobs if job.state is JobState.QUEUED]
+    lab.add("lee", sweep="s2")
+    assert share(lab) == [2, 2]
+    lab.add(sweep="s1")
+    assert share(lab) == []
+    lab = Rounds(server("gpu1", [], cpu_count=4, memory_gib=8))
+    for _ in range(3):
+        lab.add(sweep="s1")
+    assert share(lab) == [2, 2]
+
+
+@pytest.mark.parametrize("limits", [{"cpu_jobs": 1}, {"threads": 2}])
+def test_people_who_limit_the_jobs_of_a_server_decide_how_many_there_are(limits: dict[str, int]) -> None:
+    lab = Rounds(server("gpu1", [], cpu_count=4), **limits)
+    for _ in range(2):
+        lab.add(sweep="s1")
+    assert share(lab) == [limits.get("threads")]
+
+
+def test_trainings_of_a_sweep_let_a_job_of_another_person_have_all_processors() -> None:
+    lab = Rounds(server("gpu1", [], cpu_count=2))
+    cells = [lab.add(sweep="s1") for _ in range(4)]
+    assert len(lab.started()) == 2
+    other = lab.add("lee")
+    lab.jobs = [job for job in lab.jobs if job.id != cells[0]]
+    assert lab.started() == []
+    assert lab.reasons == {
+        other: "a CPU job of kim runs on this server",
+        cells[2]: f"waits behind {other}",
+        cells[3]: f"waits behind {other}",
+    }
+    lab.jobs = [job for job in lab.jobs if job.id != cells[1]]
+    assert lab.started() == [(other, "gpu1", [])]
+    assert lab.reason(cells[2]) == "a CPU job of lee runs on this server"
+
+
+def test_a_cpu_job_that_was_put_first_lets_jobs_with_gpus_start() -> None:
+    lab = Rounds(server("gpu1", [gpu(0)]))
+    lab.add(gpus=0)
+    assert len(lab.started()) == 1
+    lab.add(gpus=0, put_first=Decision(by="park", at=examples.NOON))
+    other = lab.add("lee")
+    assert lab.started() == [(other, "gpu1", [0])]
 
 
 def test_a_training_of_an_older_release_may_use_every_gpu() -> None:

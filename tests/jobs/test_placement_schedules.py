@@ -22,6 +22,7 @@ SCHEDULES = 1000
 ROUNDS = 12
 PEOPLE = ("kim", "lee", "park")
 GIB = GPU_MIB / 1024
+PROCESSORS = 4
 
 reading = cache(gpu)
 """The same few readings are seen thousands of times."""
@@ -58,7 +59,8 @@ class Lab:
             ours = tuple(job.id for job in self.running(name) if index in self.indices(job))
             user = self.foreign.get((name, index))
             readings.append(reading(index, (user,) if user else (), ours))
-        return server(name, readings, State.DOWN if name in self.silent else State.BUSY)
+        state = State.DOWN if name in self.silent else State.BUSY
+        return server(name, readings, state, cpu_count=PROCESSORS)
 
     def others_hold(self, name: str, person: str) -> OthersHold:
         theirs = {gpu: who for (where, gpu), who in self.reserved.items() if where == name and who != person}
@@ -108,6 +110,7 @@ class Lab:
             requested_by=dice.choice(PEOPLE),
             gpus=dice.choice([None, None, 0, 1, 1, 2, 4]),
             gpu_memory_gib=dice.choice([None, None, 20.0, 60.0]),
+            sweep=dice.choice([None, "s1"]),
             put_first=decision if dice.random() < 0.05 else None,
             override=decision if dice.random() < 0.05 else None,
             **choice,
@@ -151,22 +154,28 @@ class Lab:
                 here = [job for job in running if index in self.indices(job)]
                 assert len(here) <= settings.jobs_per_gpu
                 assert sum(job.gpu_memory_gib or 0 for job in here) <= GIB
-            assert sum(not job.assigned for job in running) <= settings.cpu_jobs
+            shares = [job.limits and job.limits.threads for job in running if not job.assigned]
+            assert len(shares) <= 1 or sum(share or PROCESSORS for share in shares) <= PROCESSORS
         waiting = [job for job in self.jobs if job.state is JobState.QUEUED]
         idle = {job.id for job in waiting if any(self.fits(job, name) for name in self.servers)}
         self.waited = Counter({name: self.waited[name] + 1 for name in idle})
         assert max(self.waited.values(), default=0) <= 2
 
     def fits(self, job: Job, name: str) -> bool:
-        """Whether enough idle GPUs are there for the job that no job put first is waiting for."""
+        """Whether enough idle GPUs are there for the job, or no other where it needs none.
+
+        And no job that was put first is waiting for them.
+        """
         may = name == job.server or name in job.servers or job.servers == (ANY,)
         held = self.others_hold(name, job.requested_by) if not job.override else OthersHold()
         first = any(
             one.put_first and one.server == name and one.state is JobState.QUEUED for one in self.jobs
         )
         need = job.gpus if job.gpus is not None else min(1, len(self.allowed(name)))
-        if not may or held.server or first or need == 0 or name in self.silent:
+        if not may or held.server or first or name in self.silent:
             return False
+        if need == 0:
+            return all(running.assigned for running in self.running(name))
         taken = {index for running in self.running(name) for index in self.indices(running)}
         idle = [
             index

@@ -8,10 +8,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keep
 
 LOOK = """
 import os, resource, subprocess, sys
-from models.limits import keep_limits
+from models.limits import keep_limits, keep_to_processors, processors
 keep_limits()
-keep_limits()
-print(len(os.sched_getaffinity(0)), os.environ.get("OMP_NUM_THREADS"), resource.getrlimit(resource.RLIMIT_DATA)[0])
+keep_to_processors()
+keep_to_processors()
+print(processors(), len(os.sched_getaffinity(0)), os.environ.get("OMP_NUM_THREADS"), resource.getrlimit(resource.RLIMIT_DATA)[0])
 child = subprocess.run(
     [sys.executable, "-c", "import os; print(len(os.sched_getaffinity(0))); bytes(2 << 30)"],
     capture_output=True, text=True,
@@ -30,9 +31,9 @@ def look(**variables: str) -> list[str]:
 
 def test_a_process_and_its_children_stay_within_the_limits() -> None:
     limited = look(SHEETRACK_JOB="r000001", SHEETRACK_THREADS="1", SHEETRACK_MEMORY_GIB="1.5")
-    assert limited == [f"1 1 {3 << 29}", "1 ['MemoryError']"]
+    assert limited == [f"1 1 1 {3 << 29}", "1 ['MemoryError']"]
 
 
 def test_without_limits_nothing_changes() -> None:
     unlimited, _ = look()
-    assert unlimited.split()[:2] == [str(len(os.sched_getaffinity(0))), "None"]
+    assert unlimited.split()[:3] == [str(len(os.sched_getaffinity(0)))] * 2 + ["None"]
