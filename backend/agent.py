@@ -31,7 +31,7 @@ from backend.jobs.run_files import RunFile, RunFiles
 from backend.probe.prometheus import METRICS_TYPE, metrics_text
 from backend.probe.sampler import Sampler
 from backend.probe.snapshot import Snapshot
-from backend.reply import PLAIN_POLICY, ErrorReply, Fault, reply
+from backend.reply import PLAIN_POLICY, ErrorContent, ErrorReply, reply
 from backend.servers.server import read_agent_token, this_machine
 from backend.settings import Home
 from models.run_folder import RunFolder, is_run_id
@@ -141,12 +141,14 @@ def create_agent(
 
     @app.errorhandler(SheetrackError)
     def explain(error: SheetrackError) -> Response:
-        fault = Fault(code=error.code, message=error.message, hint=error.hint)
+        fault = ErrorContent(code=error.code, message=error.message, hint=error.hint)
         return reply(ErrorReply(error=fault), error.status)
 
     @app.errorhandler(HTTPException)
     def explain_http(error: HTTPException) -> Response:
-        fault = Fault(code="invalid", message=f"{error.name}: {request.method} {request.path}.", hint="")
+        fault = ErrorContent(
+            code="invalid", message=f"{error.name}: {request.method} {request.path}.", hint=""
+        )
         return reply(ErrorReply(error=fault), error.code or 500)
 
     return app

@@ -10,7 +10,7 @@ def reply(content: BaseModel, status: int = 200) -> Response:
     return Response(content.model_dump_json(), status, mimetype="application/json")
 
 
-class Fault(BaseModel):
+class ErrorContent(BaseModel):
     code: str
     message: str
     hint: str
@@ -19,4 +19,4 @@ class Fault(BaseModel):
 class ErrorReply(BaseModel):
     """The one shape of every error."""
 
-    error: Fault
+    error: ErrorContent

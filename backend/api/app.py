@@ -21,7 +21,7 @@ from backend.api.document import completed
 from backend.api.packing import packed
 from backend.database import database_error
 from backend.errors import InvalidError, SheetrackError, full_disk, is_full_disk
-from backend.reply import PLAIN_POLICY, ErrorReply, Fault, reply
+from backend.reply import PLAIN_POLICY, ErrorContent, ErrorReply, reply
 from backend.settings import sentence
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def _fault(error: SheetrackError) -> Response:
     if request.accept_mimetypes.best == "text/html":  # a person, in a browser's address line
         page = f"<!doctype html><title>Sheetrack</title><p>{escape(error.message)}<p>{escape(error.hint)}"
         return Response(page, error.status, mimetype="text/html")
-    fault = Fault(code=error.code, message=error.message, hint=error.hint)
+    fault = ErrorContent(code=error.code, message=error.message, hint=error.hint)
     return reply(ErrorReply(error=fault), error.status)
 
 

@@ -1,6 +1,9 @@
 """The OpenAPI document, completed with what holds for every address: who may ask, and how each error looks."""
 
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from backend.api.access import KEY_HEADER
 from backend.reply import ErrorReply
@@ -31,6 +34,18 @@ _SCHEMES = {
 }
 
 
+_SCHEMAS = "#/components/schemas/{model}"
+_models: dict[str, type[BaseModel]] = {}
+"""What addresses answer with, by name. Their schemas take half a second, and are made for those who ask."""
+
+
+def json_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The response of an address that answers with `model`."""
+    _models[model.__name__] = model
+    schema = {"$ref": _SCHEMAS.format(model=model.__name__)}
+    return {"content": {"application/json": {"schema": schema}}}
+
+
 def png(description: str) -> dict[str, Any]:
     """The response of an address that answers with a picture."""
     return binary(description, "image/png")
@@ -47,9 +62,11 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = {
         name: schema for name, schema in components["schemas"].items() if name != "ValidationErrorModel"
     }
-    schemas |= ErrorReply.model_json_schema(ref_template="#/components/schemas/{model}").pop("$defs")
-    error = ErrorReply.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas["ErrorReply"] = {name: value for name, value in error.items() if name != "$defs"}
+    models: list[type[BaseModel]] = [*_models.values(), ErrorReply]
+    answers: list[tuple[type[BaseModel], Literal["serialization"]]] = [
+        (model, "serialization") for model in models
+    ]
+    schemas |= models_json_schema(answers, ref_template=_SCHEMAS)[1]["$defs"]
     return {
         **document,
         "components": {"schemas": schemas, "securitySchemes": _SCHEMES, "responses": _responses()},

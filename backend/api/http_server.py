@@ -13,7 +13,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
-from backend.reply import PLAIN_POLICY, ErrorReply, Fault
+from backend.reply import PLAIN_POLICY, ErrorContent, ErrorReply
 
 SILENT_SECONDS = 10.0
 """How long a whole request may take to arrive, and how long a new connection may say nothing."""
@@ -110,7 +110,9 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
     def execute(self) -> None:
         error = self.request.error
         code, message = _SENTENCES.get(error.code, ("failed", f"{error.reason}."))
-        fault = Fault(code=code, message=message, hint="Send less at once." if code == "too_large" else "")
+        fault = ErrorContent(
+            code=code, message=message, hint="Send less at once." if code == "too_large" else ""
+        )
         body = ErrorReply(error=fault).model_dump_json().encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers = [

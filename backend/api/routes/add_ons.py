@@ -4,6 +4,7 @@ from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
+from backend.api.document import json_of
 from backend.api.pairing import AddOn, Pairing
 from backend.errors import RefusedError
 from backend.reply import reply
@@ -20,7 +21,7 @@ class AddOnsReply(BaseModel):
 def routes(pairing: Pairing) -> APIBlueprint:
     blueprint = APIBlueprint("add_ons", __name__, url_prefix="/api/add-ons", abp_tags=[Tag(name="add-ons")])
 
-    @blueprint.post("/<client_id>/accept", responses={200: AddOnsReply})
+    @blueprint.post("/<client_id>/accept", responses={200: json_of(AddOnsReply)})
     def accept(path: AddOnPath) -> Response:
         """Lets an add-on in that asked for it; possible on the backend's own machine only."""
         if not g.is_local:

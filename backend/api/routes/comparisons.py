@@ -6,7 +6,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 from werkzeug.security import safe_join
 
-from backend.api.document import png
+from backend.api.document import json_of, png
 from backend.errors import InvalidError, NotFoundError
 from backend.jobs.marks import Marks
 from backend.reply import reply
@@ -51,7 +51,7 @@ def routes(home: Home, marks: Marks) -> APIBlueprint:
         "comparisons", __name__, url_prefix="/api/comparisons", abp_tags=[Tag(name="comparisons")]
     )
 
-    @blueprint.get("", responses={200: ComparisonReply})
+    @blueprint.get("", responses={200: json_of(ComparisonReply)})
     def compare(query: RunsQuery) -> Response:
         """Several runs: the learning curve of each, and whether the differences of the finished ones may be chance."""
         folders = [RunFolder(home.runs / run) for run in dict.fromkeys(query.run) if is_run_id(run)]

@@ -6,6 +6,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
+from backend.api.document import json_of
 from backend.jobs.job import Resources
 from backend.jobs.sweep import Grid
 from backend.reply import reply
@@ -41,7 +42,7 @@ class FormReply(BaseModel):
 def routes(servers: Mapping[str, Server]) -> APIBlueprint:
     blueprint = APIBlueprint("form", __name__, url_prefix="/api", abp_tags=[Tag(name="choices")])
 
-    @blueprint.get("/form", responses={200: FormReply})
+    @blueprint.get("/form", responses={200: json_of(FormReply)})
     def show_form() -> Response:
         """The defaults and limits of a recipe, of the grid of a sweep, and of a program of the lab's own."""
         recipe, grid, command, resources = (

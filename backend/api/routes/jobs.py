@@ -7,7 +7,7 @@ from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.api.document import binary
+from backend.api.document import binary, json_of
 from backend.errors import InvalidError, RefusedError
 from backend.jobs.job import UNREADABLE, Job, Resources
 from backend.jobs.logs import Logs, LogTail
@@ -83,12 +83,12 @@ def _check_right() -> None:
 def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
     blueprint = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", abp_tags=[Tag(name="jobs")])
 
-    @blueprint.get("", responses={200: JobsReply})
+    @blueprint.get("", responses={200: json_of(JobsReply)})
     def list_jobs(query: Limit) -> Response:
         """The unfinished ones as they will run, then the newest that ended."""
         return reply(JobsReply(jobs=job_views(queue, jobs, query.limit)))
 
-    @blueprint.post("", responses={201: JobReply})
+    @blueprint.post("", responses={201: json_of(JobReply)})
     def launch(header: LaunchHeader, body: LaunchBody) -> Response:
         """Launches a training or a program of the lab's own."""
         if body.command and not g.may_run_commands:
@@ -99,29 +99,29 @@ def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
         job = queue.launch(body.server, body.work, g.person, header.key, body.resources)
         return reply(job_view(job, queue.places()), 201)
 
-    @blueprint.get("/<job_id>", responses={200: JobReply})
+    @blueprint.get("/<job_id>", responses={200: json_of(JobReply)})
     def show_job(path: JobPath) -> Response:
         """One job."""
         return reply(job_view(jobs.job(path.job_id), queue.places()))
 
-    @blueprint.post("/<job_id>/cancel", responses={200: JobReply})
+    @blueprint.post("/<job_id>/cancel", responses={200: json_of(JobReply)})
     def cancel(path: JobPath) -> Response:
         """Ends a job and the whole tree of its processes."""
         return reply(job_view(queue.cancel(path.job_id, g.person), {}))
 
-    @blueprint.post("/<job_id>/first", responses={200: JobReply})
+    @blueprint.post("/<job_id>/first", responses={200: json_of(JobReply)})
     def put_first(path: JobPath) -> Response:
         """Lets a job that waits overtake all others; who did that is recorded."""
         _check_right()
         return reply(job_view(queue.put_first(path.job_id, g.person), queue.places()))
 
-    @blueprint.post("/<job_id>/override", responses={200: JobReply})
+    @blueprint.post("/<job_id>/override", responses={200: json_of(JobReply)})
     def override(path: JobPath) -> Response:
         """Lets a job that waits run in spite of reservations; who did that is recorded."""
         _check_right()
         return reply(job_view(queue.override_reservations(path.job_id, g.person), queue.places()))
 
-    @blueprint.get("/<job_id>/log", responses={200: LogTail})
+    @blueprint.get("/<job_id>/log", responses={200: json_of(LogTail)})
     def show_log(path: JobPath, query: Lines) -> Response:
         """The last lines of a job's log."""
         return reply(logs.tail(path.job_id, query.lines))
@@ -140,7 +140,7 @@ def routes(queue: Queue, jobs: JobStore, logs: Logs) -> APIBlueprint:
 
 
 def _add_resume(blueprint: APIBlueprint, queue: Queue) -> None:
-    @blueprint.post("/<job_id>/resume", responses={200: JobReply})
+    @blueprint.post("/<job_id>/resume", responses={200: json_of(JobReply)})
     def resume(path: JobPath) -> Response:
         """Queues a job again that failed, timed out or was cancelled; it goes on from its checkpoint."""
         return reply(job_view(queue.resume(path.job_id, g.person), queue.places()))

@@ -8,6 +8,7 @@ from flask import Response, request
 from flask_openapi3 import APIBlueprint, RawModel, Tag
 from pydantic import BaseModel, TypeAdapter
 
+from backend.api.document import json_of
 from backend.api.routes.runs import RunPath
 from backend.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from backend.jobs.models_cli import ask
@@ -37,7 +38,7 @@ def routes(home: Home) -> APIBlueprint:
     blueprint = APIBlueprint("predictions", __name__, url_prefix="/api/runs", abp_tags=[Tag(name="runs")])
     turn = Lock()
 
-    @blueprint.post("/<run>/predict", responses={200: HeardReply})
+    @blueprint.post("/<run>/predict", responses={200: json_of(HeardReply)})
     def predict(path: RunPath, raw: Sound) -> Response:  # noqa: ARG001 - describes the body
         """The words that the network of a run hears in a recording (WAV, FLAC, OGG or MP3), the body of the request."""
         folder = _trained(home, path.run)

@@ -8,7 +8,7 @@ from flask import Response, g, send_file
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from backend.api.document import binary
+from backend.api.document import binary, json_of
 from backend.api.routes.jobs import JobReply, job_view
 from backend.api.routes.runs import RunPath
 from backend.errors import InvalidError, NotFoundError
@@ -155,7 +155,7 @@ def routes(
     blueprint = APIBlueprint("run_pages", __name__, url_prefix="/api/runs", abp_tags=[Tag(name="runs")])
     pages = _Pages(home, jobs=jobs, queue=queue, logs=logs, marks=marks, display=display)
 
-    @blueprint.get("/<run>/page", responses={200: RunPageReply})
+    @blueprint.get("/<run>/page", responses={200: json_of(RunPageReply)})
     def show_page(path: RunPath, query: Known) -> Response:
         """Everything that the page of a run shows: progress, curve, log, and its tables once it is finished."""
         if run_bin.has(path.run):
@@ -174,19 +174,19 @@ def routes(
             )
         return send_file(file, as_attachment=True, download_name=f"{path.run}-{file.name}", max_age=0)
 
-    @blueprint.post("/<run>/mark", responses={200: Mark})
+    @blueprint.post("/<run>/mark", responses={200: json_of(Mark)})
     def change_mark(path: RunPath, body: MarkChange) -> Response:
         """Names a run, notes something about it, gives it a star, or puts it into the archive."""
         pages.check(path.run)
         return reply(marks.change(path.run, body))
 
-    @blueprint.post("/<run>/delete", responses={200: BinReply})
+    @blueprint.post("/<run>/delete", responses={200: json_of(BinReply)})
     def delete(path: RunPath) -> Response:
         """Moves a run into the bin."""
         run_bin.delete(path.run)
         return reply(BinReply(deleted=run_bin.runs()))
 
-    @blueprint.post("/<run>/restore", responses={200: BinReply})
+    @blueprint.post("/<run>/restore", responses={200: json_of(BinReply)})
     def restore(path: RunPath) -> Response:
         """Moves a run back out of the bin."""
         run_bin.restore(path.run)
@@ -197,7 +197,7 @@ def routes(
 
 
 def _add_explain(blueprint: APIBlueprint, pages: _Pages, servers: Servers, queue: Queue) -> None:
-    @blueprint.post("/<run>/explain", responses={201: JobReply})
+    @blueprint.post("/<run>/explain", responses={201: json_of(JobReply)})
     def explain(path: RunPath) -> Response:
         """Makes all analyses of a trained network, as a job on this machine."""
         folder = pages.check(path.run)

@@ -7,7 +7,7 @@ from flask import Response, send_file
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.api.document import binary, png
+from backend.api.document import binary, json_of, png
 from backend.errors import NotFoundError
 from backend.jobs.result import BrokenResult, Result
 from backend.jobs.results import Results
@@ -73,7 +73,7 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
             raise NotFoundError(f"There is no run {run!r}.", "`sheetrack results` lists them.")
         return folder
 
-    @blueprint.get("", responses={200: RunsReply})
+    @blueprint.get("", responses={200: json_of(RunsReply)})
     def list_runs(query: Page) -> Response:
         """A page of the finished runs, and those whose result cannot be read; the newest first."""
         return reply(
@@ -84,7 +84,7 @@ def routes(home: Home, jobs: JobStore, results: Results) -> APIBlueprint:
             )
         )
 
-    @blueprint.get("/<run>", responses={200: RunReply})
+    @blueprint.get("/<run>", responses={200: json_of(RunReply)})
     def show_run(path: RunPath) -> Response:
         """One run, finished or not, and its files that cannot be read."""
         folder = folder_of(path.run)

@@ -5,6 +5,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.api.document import json_of
 from backend.api.routes.servers import Moment, ServerPath
 from backend.errors import InvalidError, NotFoundError
 from backend.reply import reply
@@ -39,7 +40,7 @@ def routes(refresh: Refresh, history: History, incidents: Incidents) -> APIBluep
         "server_history", __name__, url_prefix="/api/servers", abp_tags=[Tag(name="servers")]
     )
 
-    @blueprint.get("/<name>/history", responses={200: HistoryReply})
+    @blueprint.get("/<name>/history", responses={200: json_of(HistoryReply)})
     def show_history(path: ServerPath, query: Span) -> Response:
         """The load and the incidents of a server over a time, and who used its GPUs."""
         if path.name not in {server.name for server in refresh.servers()}:

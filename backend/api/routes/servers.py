@@ -5,6 +5,7 @@ from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from backend.api.document import json_of
 from backend.api.kept_answer import KeptAnswer
 from backend.errors import NotFoundError
 from backend.servers.known_gpus import KnownGpus
@@ -68,30 +69,30 @@ def routes(refresh: Refresh, maintenances: Maintenances, known_gpus: KnownGpus) 
         stamp = refresh.stamp()
         return kept.response(None if stamp is None else (stamp, maintenances.known(), known_gpus.changes))
 
-    @blueprint.get("/servers", responses={200: ServersReply, 304: _NOT_CHANGED})
+    @blueprint.get("/servers", responses={200: json_of(ServersReply), 304: _NOT_CHANGED})
     def list_servers() -> Response:
         """Every server as it is now, the best one first."""
         return shown()
 
-    @blueprint.post("/refresh", responses={200: ServersReply})
+    @blueprint.post("/refresh", responses={200: json_of(ServersReply)})
     def refresh_now() -> Response:
         """Reads all servers now; requests at the same time share one round."""
         refresh(_SHARED_SECONDS)
         return shown()
 
-    @blueprint.post("/servers/<name>/maintenance", responses={200: ServersReply})
+    @blueprint.post("/servers/<name>/maintenance", responses={200: json_of(ServersReply)})
     def begin_maintenance(path: ServerPath, body: MaintenanceBody) -> Response:
         """Takes the server out of use: no job starts there, and its incidents are not reported."""
         maintenances.begin(path.name, body.reason, g.person, body.until)
         return shown()
 
-    @blueprint.delete("/servers/<name>/maintenance", responses={200: ServersReply})
+    @blueprint.delete("/servers/<name>/maintenance", responses={200: json_of(ServersReply)})
     def end_maintenance(path: ServerPath) -> Response:
         """Puts the server back into use."""
         maintenances.end(path.name)
         return shown()
 
-    @blueprint.post("/servers/<name>/confirm-gpus", responses={200: ServersReply})
+    @blueprint.post("/servers/<name>/confirm-gpus", responses={200: json_of(ServersReply)})
     def confirm_gpus(path: ServerPath) -> Response:
         """Confirms that the GPUs of the server that are missing are gone, so that they are no fault any more."""
         server = next((server for server in refresh.servers() if server.name == path.name), None)

@@ -4,6 +4,7 @@ from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AwareDatetime, BaseModel, Field
 
+from backend.api.document import json_of
 from backend.api.pairing import AddOn, Pairing
 from backend.api.routes.jobs import JobReply, job_views
 from backend.jobs.job import JobState
@@ -72,7 +73,7 @@ class SidebarReply(BaseModel):
 def routes(refresh: Refresh, queue: Queue, jobs: JobStore, sweeps: Sweeps, pairing: Pairing) -> APIBlueprint:
     blueprint = APIBlueprint("sidebar", __name__, url_prefix="/api", abp_tags=[Tag(name="sidebar")])
 
-    @blueprint.get("/sidebar", responses={200: SidebarReply})
+    @blueprint.get("/sidebar", responses={200: json_of(SidebarReply)})
     def show() -> Response:
         """Everything that the sidebar shows and that changes: servers, best first, jobs and sweeps."""
         shown = job_views(queue, jobs, _FINISHED_JOBS)

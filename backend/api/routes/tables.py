@@ -6,6 +6,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AwareDatetime, BaseModel
 from pydantic_core import to_json
 
+from backend.api.document import json_of
 from backend.errors import NotFoundError
 from backend.reply import reply
 from backend.settings import Settings
@@ -49,14 +50,14 @@ def routes(settings: Settings, workbook: StoredSheet, display: Display) -> APIBl
         content, at = workbook.table_json(name)
         return f'{{"updated_at":{to_json(at).decode()},"table":{content}}}'
 
-    @blueprint.get("", responses={200: TablesReply})
+    @blueprint.get("", responses={200: json_of(TablesReply)})
     def list_tables() -> Response:
         """The tabs, with the time of the last change of each."""
         labels = display.labels
         shown = [Tab(name=name, label=labels.get(name, ""), updated_at=at) for name, at in workbook.tabs()]
         return reply(TablesReply(title=settings.title, tables=shown))
 
-    @blueprint.get("/<name>", responses={200: TableReply})
+    @blueprint.get("/<name>", responses={200: json_of(TableReply)})
     def show_table(path: TabPath) -> Response:
         """The content of a tab; that of a finished run that has no tab is drawn now."""
         at = None if path.name.endswith(".csv") else dict(workbook.tabs()).get(path.name)
