@@ -1,5 +1,6 @@
 import os
 import sqlite3
+import ssl
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -56,11 +57,13 @@ def _sqlite_of(connection: sa.Connection) -> sqlite3.Connection:
 def _described_once() -> Iterator[None]:
     """Keeps the JSON schemas of the API's models, which take nine tenths of the time that an app takes to make.
 
-    And what Google's client says of the types of the Sheets API, which takes nine tenths of its start.
+    And what Google's client says of the types of the Sheets API, which takes nine tenths of its start; and the
+    certificates of the authorities, which every new HTTP client reads.
     """
     described: dict[str, str] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(openapi, "get_model_schema", cache(openapi.get_model_schema))
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
         patch.setattr(Schemas, "pretty", property(lambda _: described, lambda *_: None), raising=False)
         yield
 

@@ -1,16 +1,16 @@
-"""The add-on's real server files, run by Node."""
+"""The add-on's real server files, run by Node: one process for all tests of a process."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
+from tests.apps_script.node import command, serving
 from tests.patience import PATIENCE_SECONDS
 
 HOST = Path(__file__).parent / "host.mjs"
@@ -24,42 +24,32 @@ class OpenSheet:
 
     def choose(self, name: str) -> None:
         """Runs a function of the menu."""
-        answer = httpx.post(f"{self.address}/{name}", json=[], timeout=60)
-        assert answer.json() == {"answer": None}
+        assert _asked(f"{self.address}/{name}", []) == {"answer": None}
 
     def change(self, **world: Any) -> None:
         """From now on the world is like this; see host.mjs for what it can be."""
-        self._ask(world)
+        _asked(f"{self.address}/world", world)
 
     def seen(self) -> dict[str, Any]:
         """What the person has seen so far; see `seen` in host.mjs."""
-        return self._ask({})
-
-    def _ask(self, world: dict[str, Any]) -> dict[str, Any]:
-        answer = httpx.post(f"{self.address}/world", json=world, timeout=60).raise_for_status()
-        seen: dict[str, Any] = answer.json()
+        seen: dict[str, Any] = _asked(f"{self.address}/world", {})
         return seen
 
 
 @contextmanager
 def opened(**world: Any) -> Iterator[OpenSheet]:
     """Serves the sidebar, and what it calls, while the block lasts."""
-    with _host(stdin=subprocess.PIPE, serves=True, **world) as process:
-        assert process.stdout
-        yield OpenSheet(f"http://127.0.0.1:{int(process.stdout.readline())}")
+    address = f"{_host()}/{_asked(f'{_host()}/open', world)}"
+    yield OpenSheet(address)
+    httpx.delete(address).raise_for_status()
 
 
 def start(*calls: list[Any], **world: Any) -> subprocess.Popen[str]:
-    """Makes the calls, each `[name, *arguments]`, in one world; see host.mjs for what a world can be."""
-    return _host(stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, calls=calls, **world)
-
-
-def _host(*, stdin: int, stderr: int | None = None, **world: Any) -> subprocess.Popen[str]:
-    node = shutil.which("node")
-    if node is None:
-        pytest.fail("needs Node 20 or newer: sudo apt-get install nodejs")
-    command = [node, str(HOST), json.dumps(world)]
-    return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    """Makes the calls, each `[name, *arguments]`, in a process of their own; see host.mjs for what a world can be."""
+    words = command(HOST, json.dumps({"calls": calls, **world}))
+    return subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -71,7 +61,9 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def run(*calls: list[Any], **world: Any) -> dict[str, Any]:
-    return finish(start(*calls, **world))
+    """What came of the calls, as `finish` returns it."""
+    seen: dict[str, Any] = _asked(f"{_host()}/run", {"calls": calls, **world})
+    return seen
 
 
 def answer(*calls: list[Any], **world: Any) -> Any:
@@ -79,3 +71,12 @@ def answer(*calls: list[Any], **world: Any) -> Any:
     results = run(*calls, **world)["results"]
     assert [result for result in results if "fault" in result] == []
     return results[-1]["answer"]
+
+
+@cache
+def _host() -> str:
+    return serving(HOST)
+
+
+def _asked(address: str, sent: object) -> Any:
+    return httpx.post(address, json=sent, timeout=PATIENCE_SECONDS).raise_for_status().json()

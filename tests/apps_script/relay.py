@@ -1,17 +1,15 @@
-"""The relay's real file, run by Node as a web app in front of a Sheets server."""
+"""The relay's real file, run by Node as a web app in front of a Sheets server: one process for all tests of a process."""
 
-import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from backend.settings import GoogleSettings
+from tests.apps_script.node import serving
 from tests.google.server import SheetsServer
 
 HOST = Path(__file__).parent / "relay_host.mjs"
@@ -21,9 +19,9 @@ SECRET = "5ec2e7" * 10 + "0000"
 class DeployedRelay:
     """A web app while it is deployed."""
 
-    def __init__(self, origin: str) -> None:
-        self._origin = origin
-        self.address = f"{origin}/macros/s/lab/exec"
+    def __init__(self, origin: str, number: int) -> None:
+        self._world_address = f"{origin}/world/{number}"
+        self.address = f"{origin}/macros/s/{number}/exec"
 
     def change(self, **world: Any) -> None:
         """From now on the world is like this; see relay_host.mjs for what it can be."""
@@ -34,7 +32,7 @@ class DeployedRelay:
         return self._world()
 
     def _world(self, **change: Any) -> dict[str, Any]:
-        seen: dict[str, Any] = httpx.post(f"{self._origin}/world", json=change).raise_for_status().json()
+        seen: dict[str, Any] = httpx.post(self._world_address, json=change).raise_for_status().json()
         return seen
 
 
@@ -49,12 +47,13 @@ def relay_settings(relay: DeployedRelay, home: Path, **changes: Any) -> GoogleSe
 @contextmanager
 def deployed(server: SheetsServer, pasted: Path, **world: Any) -> Iterator[DeployedRelay]:
     """Serves the script in the file `pasted` while the block lasts."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.fail("needs Node 20 or newer: sudo apt-get install nodejs")
-    command = [node, str(HOST), str(pasted), json.dumps({"sheets": server.address, **world})]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdin
-        yield DeployedRelay(f"http://127.0.0.1:{int(process.stdout.readline())}")
-        process.stdin.close()
+    world = {"file": str(pasted), "sheets": server.address, **world}
+    number = httpx.post(f"{_host()}/deploy", json=world).raise_for_status().json()
+    relay = DeployedRelay(_host(), number)
+    yield relay
+    relay.change(page={"html": "Sorry, the file you have requested does not exist.", "status": 404})
+
+
+@cache
+def _host() -> str:
+    return serving(HOST)

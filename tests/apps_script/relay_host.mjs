@@ -1,59 +1,31 @@
 // Runs the relay's real file as Google runs a web app: a POST is answered with a redirect, the answer is fetched with
 // GET, once. Its advanced service passes every call on to the server in tests/google, which holds it to Google's schema.
 //
-// The arguments are the relay's file as it was pasted, and how the world is. Writes a port of this machine, and serves
-// there until standard input ends:
-//   POST /macros/s/lab/exec   the web app
+// Writes a port of this machine, and serves there, one request at a time, until standard input ends:
+//   POST /deploy {world}      its number N; `file` is the relay's file as it was pasted
+//   POST /macros/s/N/exec     the web app
 //   GET /macros/echo          what it answered
-//   POST /world {change}      changes the world; answers what happened in it
+//   POST /world/N {change}    changes the world; answers what happened in it
 
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import vm from 'node:vm';
-import { isMainThread, MessageChannel, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads';
 
-const WEB_APP = '/macros/s/lab/exec';
-
-/** Google's services answer at once; here a thread asks, and this one waits for it. */
-function asker() {
-  const flag = new Int32Array(new SharedArrayBuffer(4));
-  const { port1, port2 } = new MessageChannel();
-  const worker = new Worker(new URL(import.meta.url), { workerData: { flag, port: port2 }, transferList: [port2] });
-  worker.unref();
-  return (request) => {
-    Atomics.store(flag, 0, 0);
-    port1.postMessage(request);
-    Atomics.wait(flag, 0, 0);
-    return receiveMessageOnPort(port1).message;
-  };
-}
-
-function answerQuestions({ flag, port }) {
-  port.on('message', async ({ url, method, body }) => {
-    let message;
-    try {
-      const response = await fetch(url, { method, body, headers: body && { 'Content-Type': 'application/json' } });
-      message = { status: response.status, content: await response.text() };
-    } catch {
-      message = { fault: 'We\'re sorry, a server error occurred. Please wait a bit and try again.' };
-    }
-    port.postMessage(message);
-    Atomics.store(flag, 0, 1);
-    Atomics.notify(flag, 0);
-  });
-}
+import { fetchAll } from './fetch_all.mjs';
 
 /** The advanced service `Sheets`, as far as a script can see it. */
-function sheetsService(world, ask) {
+function sheetsService(world) {
   function call(name, verb, path, options, resource) {
     const query = new URLSearchParams(Object.entries(options ?? {})
       .flatMap(([key, value]) => [value].flat().map((one) => [key, one])));
     const url = `${world.sheets}/v4/spreadsheets/${path}${query.size ? `?${query}` : ''}`;
-    const { status, content, fault } = ask({ url, method: verb, body: resource && JSON.stringify(resource) });
-    if (fault) throw new Error(fault);
-    const answer = JSON.parse(content);
+    const [{ status, body, fault }] = fetchAll([{
+      url, method: verb, contentType: 'application/json', payload: resource && JSON.stringify(resource), muteHttpExceptions: true,
+    }]);
+    if (fault) throw new Error('We\'re sorry, a server error occurred. Please wait a bit and try again.');
+    const answer = JSON.parse(body.toString());
     if (status === 200) return answer;
     const { code, message, status: reason } = answer.error;
     throw Object.assign(new Error(`API call to ${name} failed with error: ${message}`), {
@@ -75,15 +47,12 @@ function sheetsService(world, ask) {
   };
 }
 
-function serve() {
+function deployed(given) {
   const world = {
-    sheets: '', has_service: true, ahead_seconds: 0, pages: [], page: null, sign_in: false, lock_is_free: true,
-    ...JSON.parse(process.argv[3]),
+    sheets: '', has_service: true, ahead_seconds: 0, pages: [], page: null, sign_in: false, lock_is_free: true, ...given,
   };
   const seen = { posts: [], gets: [], cached: [] };
   const cache = new Map();
-  const echoes = new Map();
-  const ask = asker();
 
   class WorldDate extends Date {
     static now() { return Date.now() + world.ahead_seconds * 1000; }
@@ -109,49 +78,59 @@ function serve() {
       computeHmacSha256Signature: (value, key) => [...new Int8Array(createHmac('sha256', key).update(value).digest())],
     },
     Date: WorldDate,
-    ...(world.has_service && { Sheets: sheetsService(world, ask) }),
+    ...(world.has_service && { Sheets: sheetsService(world) }),
   });
 
   /** Each call is a separate execution; what a script throws becomes a page with status 200. */
   function run(name, event) {
     const context = vm.createContext(services());
     try {
-      vm.runInContext(readFileSync(process.argv[2], 'utf8'), context);
+      vm.runInContext(readFileSync(world.file, 'utf8'), context);
       return context[name](event);
     } catch (error) {
       return { content: `<html><title>Error</title><body>${error} (line 1)</body></html>`, type: 'text/html' };
     }
   }
 
-  const server = createServer(async (request, response) => {
-    const sent = await text(request);
-    const { pathname, searchParams } = new URL(request.url, 'http://x');
-    const page = ({ status = 200, html }) => response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8' }).end(html);
-    if (pathname === '/world') {
-      Object.assign(world, JSON.parse(sent));
-      response.end(JSON.stringify(seen));
-    } else if (pathname === '/macros/echo' && request.method === 'GET') {
-      const { content, type } = echoes.get(searchParams.get('user_content_key')) ?? { content: 'gone', type: 'text/html' };
-      echoes.delete(searchParams.get('user_content_key'));
-      response.writeHead(200, { 'Content-Type': `${type}; charset=utf-8` }).end(content);
-    } else if (pathname !== WEB_APP) {
-      page({ html: '<html><title>Sign in - Google Accounts</title><body>Sign in</body></html>' });
-    } else if (world.sign_in) {
-      response.writeHead(302, { Location: '/v3/signin/identifier?service=wise' }).end();
-    } else if (world.pages.length || world.page) {
-      page(world.pages.shift() ?? world.page);
-    } else if (request.method === 'GET') {
-      seen.gets.push(pathname);
-      response.end(run('doGet').content);
-    } else {
-      seen.posts.push(sent);
-      const key = String(seen.posts.length);
-      echoes.set(key, run('doPost', { postData: { contents: sent, type: request.headers['content-type'] } }));
-      response.writeHead(302, { Location: `/macros/echo?user_content_key=${key}` }).end('<html>Moved Temporarily</html>');
-    }
-  }).listen(0, '127.0.0.1', () => console.log(server.address().port));
-  process.stdin.on('end', () => process.exit()).resume();
+  return { world, seen, run };
 }
 
-if (isMainThread) serve();
-else answerQuestions(workerData);
+const deployments = new Map();
+const echoes = new Map();
+
+async function answer(request, response) {
+  const sent = await text(request);
+  const { pathname, searchParams } = new URL(request.url, 'http://x');
+  const page = ({ status = 200, html }) => response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8' }).end(html);
+  const number = pathname.match(/^\/(?:macros\/s|world)\/(\d+)(?:\/exec)?$/)?.[1];
+  const { world, seen, run } = deployments.get(number) ?? {};
+  if (pathname === '/deploy') {
+    const next = String(deployments.size + 1);
+    deployments.set(next, deployed(JSON.parse(sent)));
+    response.end(next);
+  } else if (pathname.startsWith('/world/')) {
+    Object.assign(world, JSON.parse(sent));
+    response.end(JSON.stringify(seen));
+  } else if (pathname === '/macros/echo' && request.method === 'GET') {
+    const { content, type } = echoes.get(searchParams.get('user_content_key')) ?? { content: 'gone', type: 'text/html' };
+    echoes.delete(searchParams.get('user_content_key'));
+    response.writeHead(200, { 'Content-Type': `${type}; charset=utf-8` }).end(content);
+  } else if (!world) {
+    page({ html: '<html><title>Sign in - Google Accounts</title><body>Sign in</body></html>' });
+  } else if (world.sign_in) {
+    response.writeHead(302, { Location: '/v3/signin/identifier?service=wise' }).end();
+  } else if (world.pages.length || world.page) {
+    page(world.pages.shift() ?? world.page);
+  } else if (request.method === 'GET') {
+    seen.gets.push(pathname);
+    response.end(run('doGet').content);
+  } else {
+    seen.posts.push(sent);
+    const key = `${number}-${seen.posts.length}`;
+    echoes.set(key, run('doPost', { postData: { contents: sent, type: request.headers['content-type'] } }));
+    response.writeHead(302, { Location: `/macros/echo?user_content_key=${key}` }).end('<html>Moved Temporarily</html>');
+  }
+}
+
+const server = createServer(answer).listen(0, '127.0.0.1', () => console.log(server.address().port));
+process.stdin.on('end', () => process.exit()).resume();
