@@ -2,6 +2,8 @@
 
 import json
 import os
+from functools import cache
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 
@@ -27,10 +29,20 @@ def write_words(
         lists: name the clips of validation and test in lists, which take torch's seconds to read; else the
             names of their speakers tell.
     """
+    for name, content in _clips(words, clips, lists).items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return folder
+
+
+@cache
+def _clips(words: tuple[str, ...], clips: tuple[int, int, int], lists: bool) -> dict[str, bytes]:
+    """The content of each file, by its name in the folder."""
+    files: dict[str, bytes] = {}
     random = np.random.default_rng(0)
     listed: dict[str, list[str]] = {"training": [], "validation": [], "testing": []}
     for pitch, word in zip(np.geomspace(300, 6000, len(words)), words, strict=True):
-        (folder / word).mkdir(parents=True)
         for split, many in zip(listed, clips, strict=True):
             for number in range(many):
                 frames = 3 * RATE // 4 if number % 4 == 3 else RATE
@@ -38,14 +50,14 @@ def write_words(
                 sound = 0.3 * np.sin(2 * np.pi * (pitch * random.uniform(0.95, 1.05)) * time)
                 sound += 0.02 * random.normal(size=frames)
                 file = f"{word}/{split}{number:02}_nohash_0.wav" if lists else _named(word, split, number)
-                soundfile.write(folder / file, sound, RATE, subtype="PCM_16")
+                content = BytesIO()
+                soundfile.write(content, sound, RATE, subtype="PCM_16", format="WAV")
+                files[file] = content.getvalue()
                 listed[split].append(file)
     for split in ("validation", "testing") if lists else ():
-        (folder / f"{split}_list.txt").write_text("".join(f"{file}\n" for file in listed[split]))
-    (folder / "synthetic.json").write_text(
-        json.dumps({"held_out": "Test clips are other tones than training clips."})
-    )
-    return folder
+        files[f"{split}_list.txt"] = "".join(f"{file}\n" for file in listed[split]).encode()
+    held_out = {"held_out": "Test clips are other tones than training clips."}
+    return files | {"synthetic.json": json.dumps(held_out).encode()}
 
 
 def _named(word: str, split: str, number: int) -> str:

@@ -19,7 +19,7 @@ from backend.api.app import create_app
 from backend.api.google_identity import GoogleIdentity
 from backend.service.wiring import Sheetrack
 from backend.settings import Home, PeopleSettings
-from tests.google.accounts import AUDIENCE, GoogleAccounts, from_now
+from tests.google.accounts import AUDIENCE, GoogleAccounts, from_now, made_key
 from tests.speech import write_words
 
 PUBLIC = "sheetrack.lab.example"
@@ -112,7 +112,7 @@ def forged(accounts: GoogleAccounts) -> dict[str, str]:
     def coded(content: object) -> str:
         return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
-    with GoogleAccounts() as others:
+    with GoogleAccounts(made_key()) as others:
         foreign = others.token()
     own = json.loads(base64.urlsafe_b64decode(claims + "=="))
     return {

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
@@ -25,11 +26,20 @@ def from_now(seconds: float) -> Callable[[], int]:
     return lambda: int(time.time() + seconds)
 
 
+def made_key() -> rsa.RSAPrivateKey:
+    """Takes a tenth of a second."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+_key_of_all = cache(made_key)
+
+
 class GoogleAccounts:
     """Serves its certificate while the block lasts."""
 
-    def __init__(self) -> None:
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    def __init__(self, key: rsa.RSAPrivateKey | None = None) -> None:
+        """Without a key: the one of all of them."""
+        self._key = key or _key_of_all()
         self.fetches = 0
         self.is_away = False
 
@@ -85,7 +95,7 @@ class GoogleAccounts:
         made = {name: value() if callable(value) else value for name, value in (claims | changes).items()}
         kept = {name: value for name, value in made.items() if value is not None}
         # google-auth leaves its own signatures untyped.
-        signer = crypt.RSASigner.from_string(self._pem(), key_id="key-1")  # type: ignore[no-untyped-call]
+        signer = crypt.RSASigner(self._key, key_id="key-1")  # type: ignore[no-untyped-call]
         return bytes(jwt.encode(signer, kept)).decode()  # type: ignore[no-untyped-call]
 
     def service_account(self) -> str:
