@@ -18,7 +18,7 @@ from models.run_folder import RunFolder
 from tests.apps_script.add_on import answer, finish, opened, run, start
 from tests.jobs import swept
 from tests.page.lab import TOKEN, Lab
-from tests.page.runs import FIGURES, RUN
+from tests.page.runs import FIGURES, RUN, draw_figures
 from tests.patience import wait_until
 from tests.speech import write_words
 
@@ -256,7 +256,7 @@ def test_in_the_tab_of_a_comparison_its_picture_appears(world: dict[str, Any], l
     assert seen["alerts"][0].startswith("There is no picture that compares 'a' with 'b'.")
 
 
-def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home, pictures: None) -> None:
+def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home) -> None:
     write_words(home.data / "tones")
     sheetrack = Sheetrack(home)
     recipe = {"architecture": "ch32", "depth": 4, "epochs": 1, "data": "tones"}
@@ -266,6 +266,7 @@ def test_a_launch_ends_in_the_figures_beside_the_cell(home: Home, pictures: None
         world = {"address": address, "token": token}
         job = answer(["launchTraining", request], **world)["id"]
         wait_until(lambda: sheetrack.jobs.job(job).state.is_over)
+        draw_figures(home.runs / job)
         jobs = {shown["id"]: shown["state"] for shown in answer(["getSidebar"], **world)["jobs"]}
         assert jobs == {job: "done"}
         cell = {"row": 1, "column": 1, "text": job, "tab": "Notes"}

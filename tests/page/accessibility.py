@@ -13,8 +13,10 @@ def violations(frame: Page | Frame) -> list[str]:
     """What axe finds, as `rule: element`. It runs in the document itself, whatever its security policy."""
     if not AXE.exists():
         pytest.fail("axe-core is missing: npm install --no-package-lock --ignore-scripts")
-    frame.evaluate(AXE.read_text(encoding="utf-8"))
+    if not frame.evaluate("'axe' in window"):
+        frame.evaluate(AXE.read_text(encoding="utf-8"))
     found = frame.evaluate(
-        "axe.run(document, { iframes: false }).then(result => JSON.stringify(result.violations))"
+        "axe.run(document, { iframes: false, resultTypes: ['violations'] })"
+        ".then(result => JSON.stringify(result.violations))"
     )
     return [f"{rule['id']}: {node['html']}" for rule in json.loads(found) for node in rule["nodes"]]

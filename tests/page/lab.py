@@ -23,7 +23,7 @@ from backend.tabs.servers import servers_table
 from backend.times import now
 from models.recipe import Recipe
 from models.result import DataFacts, Progress
-from tests.page.runs import HOSTILE, RUN, a_result, draw_figures, tables
+from tests.page.runs import HOSTILE, RUN, a_result, tables, write_run
 
 TOKEN = "the-lab-token"
 
@@ -66,7 +66,7 @@ class Lab:
         self._sheetrack.display.show_jobs()
         self.workbook.publish([servers_table(five_servers()), *tables()])
         self.jobs.add_result(a_result())
-        draw_figures(home.runs / RUN)
+        write_run(home.runs / RUN)
 
     def current(self) -> list[ServerStatus]:
         kept, known = self._sheetrack.maintenances.known(), self.known_gpus.by_server()

@@ -108,8 +108,15 @@ def fine_tuning() -> Table:
     return Table(name=sweeps_tab("ch32"), rank=Rank.SWEEPS, sections=(section,))
 
 
+def write_run(run: Path) -> None:
+    """A run folder with pictures that is complete enough to be asked for them."""
+    draw_figures(run)
+    (run / "recipe.json").write_text(Recipe(data="speech16").model_dump_json())
+    (run / "history.jsonl").write_text("".join(f"{line.model_dump_json()}\n" for line in a_history()))
+
+
 def draw_figures(run: Path) -> None:
-    """Real PNG files of one colour, in a run folder that is complete enough to be asked for them."""
+    """Puts real PNG files of one colour among a run's pictures."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return (
@@ -125,8 +132,6 @@ def draw_figures(run: Path) -> None:
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
-    (run / "figures").mkdir(parents=True)
-    (run / "recipe.json").write_text(Recipe(data="speech16").model_dump_json())
-    (run / "history.jsonl").write_text("".join(f"{line.model_dump_json()}\n" for line in a_history()))
+    (run / "figures").mkdir(parents=True, exist_ok=True)
     for name in FIGURES:
         (run / "figures" / f"{name}.png").write_bytes(png)

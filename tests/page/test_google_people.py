@@ -14,6 +14,7 @@ from models.run_folder import RunFolder
 from tests.apps_script.add_on import OpenSheet, opened
 from tests.google.accounts import AUDIENCE, GoogleAccounts, from_now
 from tests.page.conftest import backend, refresh
+from tests.page.runs import draw_figures
 from tests.patience import wait_until
 from tests.speech import write_words
 
@@ -80,7 +81,7 @@ def sign_in(sheet: OpenSheet, sidebar: Page, token: str) -> None:
 
 
 def test_kim_launches_sees_what_came_out_and_cancels_and_a_guest_only_sees(
-    sheet: OpenSheet, sidebar: Page, sheetrack: Sheetrack, accounts: GoogleAccounts, pictures: None
+    sheet: OpenSheet, sidebar: Page, sheetrack: Sheetrack, accounts: GoogleAccounts
 ) -> None:
     answer, jobs = sidebar.locator("#answer"), sidebar.locator("#jobs > li")
     guest_may_not = (
@@ -118,6 +119,7 @@ def test_kim_launches_sees_what_came_out_and_cancels_and_a_guest_only_sees(
 
     sign_in(sheet, sidebar, accounts.token(email="guest@elsewhere.example"))
     wait_until(lambda: sheetrack.jobs.job(first.id).state.is_over)
+    draw_figures(sheetrack.home.runs / first.id)
     refresh(sidebar)
     expect(jobs.filter(has_text="ch32 · 4")).to_contain_text("done")
     sheet.change(cell={"row": 2, "column": 1, "text": first.id, "tab": "Notes"})
