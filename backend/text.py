@@ -21,9 +21,11 @@ def plain_text(text: str, most: int) -> str:
         return text
     # Ten times the length leaves room for blanks that are merged, and bounds the work.
     words = " ".join(text[: 10 * most].split())
-    shown = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words
-    )
+    shown = words
+    if not words.isprintable():
+        shown = "".join(
+            character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words
+        )
     return shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"
 
 

@@ -136,7 +136,7 @@ class HostReading(_Reading):
     boot_id: Name = None
     """Differs after each start of the machine."""
     top: Annotated[tuple[Process, ...], _first(16)] = ()
-    not_answering: Amounts = {}
+    not_answering: Amounts = Field(default_factory=dict)
     """What has not answered for too long, such as `disk /home`, and for how many seconds."""
     hidden: Annotated[tuple[Annotated[str, _text(100)], ...], _first(4)] = ()
     """What keeps the reading from seeing every process, in a few words each."""
@@ -196,7 +196,7 @@ class GpuReading(GpuInstance):
     rows_pending: bool | None = None
     """Whether a broken row of its memory is replaced at its next reset; `rows_failed`: it cannot be."""
     rows_failed: bool | None = None
-    xids: Amounts = {}
+    xids: Amounts = Field(default_factory=dict)
     """The errors that its driver reported within a day, by Xid, and how many seconds ago."""
     instances: Annotated[tuple[GpuInstance, ...] | None, _first(_MOST_INSTANCES)] = None
     """None: it is not divided."""
@@ -263,7 +263,7 @@ class Snapshot(_Reading):
         None
     )
     """() without any; None where the driver does not answer (`gpu_fault`), or has not been read yet."""
-    other_gpus: Amounts = {}
+    other_gpus: Amounts = Field(default_factory=dict)
     """How many GPUs nothing reads, by their maker."""
     gpu_fault: Words = None
     gpu_fault_seconds: Seconds = None

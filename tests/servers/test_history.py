@@ -270,7 +270,7 @@ def test_the_share_without_a_free_gpu_equals_that_of_the_readings(
     database: sa.Engine, readings: Readings
 ) -> None:
     """Two servers for a week; all GPUs are taken and given back at random moments."""
-    random, step, until = Random(3), 60, 7 * 86_400
+    random, step, until = Random(3), 150, 7 * 86_400
     monday = NOON - timedelta(days=2, hours=12)
     taken: dict[str, list[bool]] = {}
     for name in ("ada", "bob"):
