@@ -28,7 +28,7 @@ from models.recipe import Recipe
 from models.result import Heard
 from models.run_folder import ForeignRunError, RunFolder
 from models.run_lock import VARIABLE, AlreadyTrainingError, RunLock
-from models.run_reader import BrokenRunError, read_history
+from models.run_reader import BrokenRunError, read_history, read_result
 from models.training.errors import Stopped, TimedOut, TrainingError, stop_on_signals
 
 PATH = click.Path(path_type=Path)
@@ -57,7 +57,10 @@ def main() -> None:
     help="How many train together, one a GPU.",
 )
 def train(run_folder: Path, *, progress: bool, figures: bool, processes: int) -> None:
-    """Trains the recipe in RUN_FOLDER, from its checkpoint where it has one."""
+    """Trains the recipe in RUN_FOLDER, from its checkpoint where it has one.
+
+    A run that has its result already does not change.
+    """
     _say_where()
     folder = RunFolder(run_folder.absolute())
     if not folder.recipe_file.exists():
@@ -66,6 +69,8 @@ def train(run_folder: Path, *, progress: bool, figures: bool, processes: int) ->
     try:
         # Before torch is imported, which takes seconds: until then a second start would train beside this one.
         with folder.lock():
+            if read_result(folder) is not None:
+                return
             from models.training.train import train as train_run  # noqa: PLC0415
 
             train_run(folder, bar=progress, figures=figures, processes=processes)

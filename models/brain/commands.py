@@ -19,6 +19,9 @@ from models.run_folder import RunFolder, write_atomically
 PATH = click.Path(path_type=Path)
 
 
+_figures = click.option("--figures/--no-figures", default=True, envvar="SHEETRACK_FIGURES")
+
+
 @click.group()
 def brain() -> None:
     """Maps networks to brain data."""
@@ -74,7 +77,7 @@ def check(folder: Path, *, as_json: bool) -> None:
 @click.option("--controls", default="all", show_default=True)
 @click.option("--beside", type=PATH, multiple=True, help="Another run to map beside, such as a second seed.")
 @click.option("--response", default="fir", show_default=True, type=click.Choice(["fir", "hrf"]))
-@click.option("--figures/--no-figures", default=True)
+@_figures
 @click.option("--quiet", is_flag=True, help="Print no JSON at the end.")
 def map_command(
     run_folder: Path,
@@ -122,16 +125,18 @@ def map_command(
 @click.argument("run_folder", type=PATH)
 @click.argument("data", type=PATH)
 @click.option("--contrast", required=True)
-def glm(run_folder: Path, data: Path, contrast: str) -> None:
+@_figures
+def glm(run_folder: Path, data: Path, contrast: str, *, figures: bool) -> None:
     """Fits the classic GLM to runs with events, and leaves one contrast in RUN_FOLDER."""
     from models.brain.contrast import make_contrast, write_result  # noqa: PLC0415
 
     folder = RunFolder(run_folder.absolute())
     found = make_contrast(folder, data.absolute(), contrast)
     try:
-        from models.figures.brain_glm import draw  # noqa: PLC0415
+        if figures:
+            from models.figures.brain_glm import draw  # noqa: PLC0415
 
-        draw(folder, found)
+            draw(folder, found)
     except Exception as error:  # noqa: BLE001 - a picture must never cost a result
         click.echo(f"note: the pictures could not be drawn ({error})", err=True)
     write_result(folder, found)

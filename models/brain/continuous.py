@@ -5,8 +5,6 @@ from itertools import combinations
 import numpy as np
 from himalaya.kernel_ridge import KernelRidgeCV
 from himalaya.ridge import RidgeCV
-from nilearn.glm.first_level import glover_hrf
-from nilearn.signal import create_cosine_drift
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 from sklearn.model_selection import PredefinedSplit
@@ -60,6 +58,8 @@ def lanczos(values: Floats, times_s: Floats, new_times_s: Floats) -> Floats:
 
 def respond(values: Floats, times_s: Floats, new_times_s: Floats) -> Floats:
     """Convolves with Glover's haemodynamic response at the features' own rate, then resamples."""
+    from nilearn.glm.first_level import glover_hrf  # noqa: PLC0415 - takes a second to import
+
     step = float(np.median(np.diff(times_s)))
     response = glover_hrf(step, oversampling=1, time_length=32)
     centred = values - values[0]  # as if what is heard first had always been heard
@@ -85,10 +85,17 @@ def z_scored(values: Floats) -> Floats:
     )
 
 
+def cosines(trs: int, tr_s: float) -> Floats:
+    """(TRs, cosines): those slower than 128 s, and a constant at last."""
+    from nilearn.signal import create_cosine_drift  # noqa: PLC0415 - takes a second to import
+
+    return np.asarray(create_cosine_drift(1 / CUT_OFF_S, np.arange(trs) * tr_s))
+
+
 def without_drift(values: Floats, tr_s: float) -> Floats:
     """Without cosines slower than 128 s, and without the mean."""
     trs = len(values)
-    drift = create_cosine_drift(1 / CUT_OFF_S, np.arange(trs) * tr_s)
+    drift = cosines(trs, tr_s)
     basis, _ = np.linalg.qr(np.column_stack([np.ones(trs), drift]))
     return np.asarray(values - basis @ (basis.T @ values))
 

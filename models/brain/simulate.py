@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from nilearn.signal import create_cosine_drift
 from numpy.typing import NDArray
 
 from models.brain import continuous as b
@@ -167,7 +166,7 @@ def _noise(trs: int, truth: NDArray[np.str_], plan: Plan, random: np.random.Gene
     noise = random.normal(size=(trs, len(truth)))
     for tr in range(1, trs):
         noise[tr] = _AR1 * noise[tr - 1] + np.sqrt(1 - _AR1**2) * noise[tr]
-    drift = create_cosine_drift(1 / b.CUT_OFF_S, np.arange(trs) * plan.tr_s)[:, :-1]
+    drift = b.cosines(trs, plan.tr_s)[:, :-1]
     slow = b.z_scored(drift @ random.normal(size=(drift.shape[1], len(truth)))) if drift.shape[1] else 0
     scale = np.where(truth == NOTHING, np.sqrt((1 + plan.snr) / plan.snr), 1 / np.sqrt(plan.snr))
     return np.asarray((noise + slow) * scale + 100)

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from models.brain.data import DataSet, fit_runs_to_sounds
 from models.brain.errors import BrainError
@@ -71,9 +70,11 @@ def load_sounds(data: DataSet) -> dict[str, Floats]:
 
 def resampled(sound: Floats, rate_hz: int, from_hz: int = RATE_HZ) -> NDArray[np.float32]:
     """The sound at another sampling rate."""
-    return np.asarray(
-        sound if rate_hz == from_hz else resample_poly(sound, rate_hz, from_hz), dtype=np.float32
-    )
+    if rate_hz == from_hz:
+        return np.asarray(sound, dtype=np.float32)
+    from scipy.signal import resample_poly  # noqa: PLC0415 - takes a second to import
+
+    return np.asarray(resample_poly(sound, rate_hz, from_hz), dtype=np.float32)
 
 
 def log_mel(sound: Floats) -> Floats:

@@ -22,7 +22,7 @@ from models.own_files import hash_of
 from models.recipe import Recipe
 from models.result import Prediction, RunResult
 from models.run_folder import RunFolder, write_atomically
-from models.run_reader import read_recipe, read_result
+from models.run_reader import read_recipe
 from models.training.analysis import write_analysis
 from models.training.batches import Batches
 from models.training.environment import describe as describe_environment
@@ -40,8 +40,6 @@ HOURS_VARIABLE = "SHEETRACK_HOURS"
 def train(folder: RunFolder, *, bar: bool = False, figures: bool = True, processes: int = 1) -> None:
     """Trains the recipe of a run, from its checkpoint where it has one, and writes `result.json`.
 
-    A run that has its result already does not change.
-
     Args:
         folder: the run, whose lock this process holds.
         bar: show a progress bar instead of a line an epoch.
@@ -56,8 +54,6 @@ def train(folder: RunFolder, *, bar: bool = False, figures: bool = True, process
         TimedOut: after the hours in the environment variable SHEETRACK_HOURS.
     """
     recipe = _recipe(folder)
-    if read_result(folder) is not None:
-        return
     stop_on_signals()
     with Reporter(folder, recipe.epochs, bar=bar, limit_seconds=_limit_seconds()) as reporter:
         try:

@@ -22,6 +22,7 @@ def simulated(folder: Path, *options: str) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_run_is_mapped_as_a_job_and_gets_a_tab(sheetrack: Sheetrack, tmp_path: Path) -> None:
     folder = make_network(sheetrack.home.runs, depth=2)
     sheetrack.results.collect()

@@ -211,7 +211,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
 
 def test_an_empty_folder_is_said_to_be_empty(home: Home, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    said = complaint(run("train", "ch32", "--data", str(tmp_path / "empty")), 1)
+    said = complaint(run_here("train", "ch32", "--data", str(tmp_path / "empty")), 1)
     assert "empty" in said
     assert not home.store_file.exists() or data(run_here("results", "--json")) == []
 

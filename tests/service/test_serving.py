@@ -14,12 +14,14 @@ from flask import Flask
 
 from backend.api import access
 from backend.api.http_server import HttpServer
+from backend.cli import serve
 from backend.jobs.engines import ProcessState
 from backend.jobs.job import JobState
 from backend.service.serving import Port, serving
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.run_folder import RunFolder
+from tests.cli.command_line import run_here
 from tests.jobs.ending import ended
 from tests.patience import PATIENCE_SECONDS
 from tests.service.backends import backend, wait_for_state
@@ -93,12 +95,12 @@ def test_no_moment_is_wrong_for_the_signal_to_stop() -> None:
 
 
 def test_the_token_is_kept_and_only_its_owner_can_read_it(home: Home) -> None:
-    with backend(home) as (api, _):
-        token = api.headers["Authorization"]
+    with serving(Sheetrack(home), 0) as address:
+        _, token = address.split("?token=")
     assert home.token_file.stat().st_mode & 0o777 == 0o600
-    with backend(home) as (api, _):
-        assert api.headers["Authorization"] == token
-    assert token.removeprefix("Bearer ") not in home.log_file.read_text()
+    with serving(Sheetrack(home), 0) as address:
+        assert address.endswith(f"?token={token}")
+    assert token not in home.log_file.read_text()
 
 
 @pytest.mark.parametrize(
@@ -114,13 +116,14 @@ def test_the_token_is_kept_and_only_its_owner_can_read_it(home: Home) -> None:
     ],
 )
 def test_a_broken_home_is_told_in_one_sentence_and_left_as_it_is(
-    home: Home, file: str, content: str, sentence: str
+    home: Home, file: str, content: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(serve, "_stop_signal", lambda: None)  # this process would keep its handlers
+    monkeypatch.setattr(serve, "watch", lambda *_: None)  # a backend that starts all the same ends
     home.path.mkdir()
     (home.path / file).write_text(content)
     (home.path / file).chmod(0o644)
-    command = [sys.executable, "-m", "backend.cli", "up", "--port", "0"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
+    answer = run_here("up", "--port", "0")
     assert answer.returncode == 1
     assert sentence in answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 1

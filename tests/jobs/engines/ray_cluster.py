@@ -131,6 +131,7 @@ def ray_cluster() -> Iterator[Cluster]:
         options |= ports | {"object-store-memory": 80_000_000, "temp-dir": folder / "ray"}
         options["resources"] = f'{{"server:{SERVER}": 1}}'
         command = ["-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"]
+        command += ["--no-monitor", "--include-log-monitor=false"]  # two processes that jobs do not need
         command += [f"--{option}={value}" for option, value in options.items()]
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(_OF_TESTS)},
