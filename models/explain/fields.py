@@ -4,6 +4,7 @@ import copy
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -39,17 +40,21 @@ def receptive_fields(network: nn.Module, layers: Sequence[tuple[str, int]]) -> l
     """
     if not layers:
         return []
-    # One channel is enough where no part counts them, and clips of one second where others are refused.
-    for narrow, samples in ((True, _LONG), (False, _LONG), (False, SAMPLES)):
+    # One channel is enough where no part counts them, and clips of one second where they cut no field off. Where
+    # longer ones are refused, what those gave stands.
+    for narrow, samples in product((True, False), (SAMPLES, _LONG)):
         traced = _traceable(network, narrow=narrow)
         modules = [traced.get_submodule(name) for name, _ in layers]
         outputs = _missing(traced, modules, torch.zeros(1, samples))
-        if all(output is not None for output in outputs):
+        lengths = [output.shape[1] for output in outputs if output is not None]
+        if len(lengths) < len(layers):
+            continue
+        at = [(length // 2, min(length // 2 + max(1, length // 8), length - 1)) for length in lengths]
+        places = [(layer, place) for layer, pair in enumerate(at) for place in pair]
+        left, right = _edges(traced, modules, places, samples)
+        is_cut = min(lengths) < 2 or bool((left == 0).any() or (right == samples).any())
+        if not is_cut or samples == _LONG:
             break
-    lengths = [output.shape[1] for output in outputs if output is not None]
-    at = [(length // 2, min(length // 2 + max(1, length // 8), length - 1)) for length in lengths]
-    places = [(layer, place) for layer, pair in enumerate(at) for place in pair]
-    left, right = _edges(traced, modules, places, samples)
     fields = []
     for layer, (one, other) in enumerate(at):
         middles = (left + right - 1)[2 * layer : 2 * layer + 2] / 2

@@ -87,6 +87,8 @@ def _keep(folder: RunFolder, found: Explanation, finding: Finding) -> Explanatio
     folder.figures.mkdir(exist_ok=True)
     folder.explanations.mkdir(exist_ok=True)
     write(finding.picture, folder.figures / f"{found.figure}.png")
+    # All has its place now. To find it again for the PDF takes as long as to write it.
+    finding.picture.set_layout_engine("none")
     write(finding.picture, folder.explanations / f"{found.what}.pdf")
     write_explanation(folder, found)
     return found

@@ -71,9 +71,9 @@ def assert_same_training(one: RunFolder, other: RunFolder) -> None:
 def finished(tmp_path_factory: pytest.TempPathFactory, tones: Path) -> RunFolder:
     """Trained as for people: by the command, with pictures."""
     folder = new_run(tmp_path_factory.mktemp("runs"), tones)
-    environment = {name: value for name, value in os.environ.items() if name != "SHEETRACK_FIGURES"}
-    words = command("train", str(folder.path))
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SHEETRACK_FIGURES", raising=False)
+        done = train(folder)
     assert done.returncode == 0, done.stderr
     folder.log_file.write_text(done.stdout)
     return folder

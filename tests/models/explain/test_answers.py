@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.data.audio import RATE_HZ, SAMPLES
-from models.explain import ablate, likes, maps, response, same, strf, tuning, where, words
+from models.explain import ablate, likes, maps, response, same, stimuli, strf, tuning, where, words
 from models.explain.finding import UnfitError
 from models.explain.mels import BANDS, centres_hz, log_mel
 from models.explain.same import centred, cka
@@ -18,7 +18,8 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_tuning_of_two_known_channels() -> None:
+def test_tuning_of_two_known_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stimuli, "LEVELS_DB", (-50, -40, -30, -20))  # half of them are enough
     start = known.listening([known.gabor(1000), known.gabor(known.HIGH_HZ)], torch.eye(2))
     subject = known.subject(known.two_bands(), start)
     (one,) = tuning.answers(subject.network, subject.layers)
@@ -33,7 +34,8 @@ def test_tuning_of_two_known_channels() -> None:
     assert tuning.moved_share(one, one) == 0
 
 
-def test_a_dead_channel_answers_to_nothing() -> None:
+def test_a_dead_channel_answers_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stimuli, "LEVELS_DB", (-20,))
     network = known.listening([known.gabor(known.LOW_HZ), np.zeros(81)], torch.eye(2))
     subject = known.subject(network)
     found = tuning.explain(subject)
