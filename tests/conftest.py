@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from flask_openapi3 import utils as openapi
 from googleapiclient.schema import Schemas
 
 from backend import database
@@ -54,15 +53,13 @@ def _sqlite_of(connection: sa.Connection) -> sqlite3.Connection:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _described_once() -> Iterator[None]:
-    """Keeps the JSON schemas of the API's models, which take nine tenths of the time that an app takes to make.
+def _read_once() -> Iterator[None]:
+    """Keeps the certificates of the authorities, which every new HTTP client reads.
 
-    And what Google's client says of the types of the Sheets API, which takes nine tenths of its start; and the
-    certificates of the authorities, which every new HTTP client reads.
+    And what Google's client says of the types of the Sheets API, which takes nine tenths of its start.
     """
     described: dict[str, str] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(openapi, "get_model_schema", cache(openapi.get_model_schema))
         patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
         patch.setattr(Schemas, "pretty", property(lambda _: described, lambda *_: None), raising=False)
         yield

@@ -15,7 +15,7 @@ from backend.text import listed
 _CLOSED = (State.OVERLOADED, State.STALE, State.DOWN, State.MAINTENANCE)
 _MIB_PER_GIB = 1024
 _UNKNOWN_USER = "unknown"
-_MIB_PER_CELL = 4096
+_MIB_PER_CELL = 4096  # the largest published network takes 2.7 GiB
 
 
 @dataclass
