@@ -4,7 +4,6 @@ import copy
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -36,25 +35,21 @@ def receptive_fields(network: nn.Module, layers: Sequence[tuple[str, int]]) -> l
     """The receptive field of each layer, given by its path in the network and its length for one clip.
 
     A sample that is no number makes each value that sees it no number either, whatever lies between. For two
-    values of each layer, halving finds the first and the last sample that it sees.
+    values of each layer, smaller and smaller spans hold the first and the last sample that it sees.
     """
     if not layers:
         return []
-    # One channel is enough where no part counts them, and clips of one second where they cut no field off. Where
-    # longer ones are refused, what those gave stands.
-    for narrow, samples in product((True, False), (SAMPLES, _LONG)):
+    # One channel is enough where no part counts them, and clips of one second where others are refused.
+    for narrow, samples in ((True, _LONG), (False, _LONG), (False, SAMPLES)):
         traced = _traceable(network, narrow=narrow)
         modules = [traced.get_submodule(name) for name, _ in layers]
         outputs = _missing(traced, modules, torch.zeros(1, samples))
-        lengths = [output.shape[1] for output in outputs if output is not None]
-        if len(lengths) < len(layers):
-            continue
-        at = [(length // 2, min(length // 2 + max(1, length // 8), length - 1)) for length in lengths]
-        places = [(layer, place) for layer, pair in enumerate(at) for place in pair]
-        left, right = _edges(traced, modules, places, samples)
-        is_cut = min(lengths) < 2 or bool((left == 0).any() or (right == samples).any())
-        if not is_cut or samples == _LONG:
+        if all(output is not None for output in outputs):
             break
+    lengths = [output.shape[1] for output in outputs if output is not None]
+    at = [(length // 2, min(length // 2 + max(1, length // 8), length - 1)) for length in lengths]
+    places = [(layer, place) for layer, pair in enumerate(at) for place in pair]
+    left, right = _edges(traced, modules, places, samples)
     fields = []
     for layer, (one, other) in enumerate(at):
         middles = (left + right - 1)[2 * layer : 2 * layer + 2] / 2
@@ -70,23 +65,31 @@ def _edges(
     network: nn.Module, modules: Sequence[nn.Module], places: Sequence[tuple[int, int]], samples: int
 ) -> tuple[Tensor, Tensor]:
     """The first sample that each place (layer, value) sees, and the one after the last."""
-    count = len(places)
-    low, high = torch.zeros(2 * count, dtype=torch.long), torch.full((2 * count,), samples)
-    is_left = torch.arange(2 * count) < count
+    low = torch.zeros(2, len(places), dtype=torch.long)
+    high = torch.full_like(low, samples)
     time = torch.arange(samples)
     while bool((high - low).max() > 1):
-        middle = (low + high) // 2
-        hidden = torch.where(is_left[:, None], time < middle[:, None], time >= middle[:, None])
+        before, after = (_between(low[side], high[side]) for side in (0, 1))
+        hidden = torch.cat([time < before[:, None], time >= after[:, None]])
         outputs = _missing(network, modules, torch.where(hidden, torch.nan, torch.zeros(())))
-        touched = torch.tensor(
-            [
-                bool(outputs[layer][row, place])  # type: ignore[index] # all of them ran before
-                for row, (layer, place) in enumerate([*places, *places])
-            ]
-        )
-        up = touched ^ is_left
-        low, high = torch.where(up, middle, low), torch.where(up, high, middle)
-    return low[:count].double(), high[count:].double()
+        # All places learn from each clip: (places, clips).
+        touched = torch.stack([outputs[layer][:, place] for layer, place in places])  # type: ignore[index]
+        is_beyond = ~touched[:, : len(before)], touched[:, len(before) :]
+        for side, tried in enumerate((before, after)):
+            beyond = is_beyond[side]
+            low[side] = torch.cat([low[side, :, None], beyond * tried], 1).amax(1)
+            high[side] = torch.cat([high[side, :, None], torch.where(beyond, samples, tried)], 1).amin(1)
+    return low[0].double(), high[1].double()
+
+
+def _between(low: Tensor, high: Tensor) -> Tensor:
+    """Samples that divide what lies between each `low` and `high` into parts: about a batch of them."""
+    spans = {(begin, end) for begin, end in zip(low.tolist(), high.tolist(), strict=True) if end - begin > 1}
+    parts = _BATCH // max(1, len(spans)) + 2
+    tried = {
+        begin + max(1, (end - begin) * part // parts) for begin, end in spans for part in range(1, parts)
+    }
+    return torch.tensor(sorted(tried), dtype=torch.long)
 
 
 def _missing(network: nn.Module, modules: Sequence[nn.Module], clips: Tensor) -> list[Tensor | None]:
