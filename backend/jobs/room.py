@@ -25,6 +25,8 @@ class Unit:
     reading: GpuInstance
     gpu: GpuReading
     """The GPU itself."""
+    others: list[str] | None
+    """Whose foreign processes use it, as far as they are known; None where nothing foreign does."""
     jobs: list[Job] = field(default_factory=list)
 
     @property
@@ -134,7 +136,7 @@ class Room:
 
     def could_fit(self, job: Job, reserved: Mapping[int, str]) -> bool:
         """Whether the job fits once the jobs that run here have ended."""
-        alone = [Unit(unit.reading, unit.gpu) for unit in self._units]
+        alone = [Unit(unit.reading, unit.gpu, unit.others) for unit in self._units]
         free = [unit for unit in alone if not self._obstacle(unit, job, reserved)]
         return len(free) >= self.gpus_needed(job)
 
@@ -158,7 +160,8 @@ class Room:
         order = self.server.gpus if self.server.gpus is not None else sorted(by_index)
         units: list[Unit] = []
         for gpu in [by_index[index] for index in order if index in by_index]:
-            units += [Unit(part, gpu) for part in ([gpu] if gpu.instances is None else gpu.instances)]
+            parts = [gpu] if gpu.instances is None else gpu.instances
+            units += [Unit(part, gpu, self._others(part)) for part in parts]
         for unit in units:
             unit.jobs = [
                 job
@@ -166,6 +169,12 @@ class Room:
                 if any(gpu.uuid == unit.reading.uuid for gpu in job.assigned or ())
             ]
         return units
+
+    def _others(self, part: GpuInstance) -> list[str] | None:
+        if not foreign_use(part, self._ours):
+            return None
+        foreign = (process for process in computing(part) if process.job not in self._ours)
+        return sorted({process.user or _UNKNOWN_USER for process in foreign})
 
     def closed(self, job: Job) -> str:
         """Why the server takes no job at all, or none of this kind."""
@@ -238,13 +247,8 @@ class Room:
         if any(job.assigned is None for job in self._running):  # of an older release: it sees every GPU
             return [job.requested_by for job in self._running if job.assigned is None]
         people = [job.requested_by for job in unit.jobs]
-        if foreign_use(unit.reading, self._ours):
-            others = {
-                process.user or _UNKNOWN_USER
-                for process in computing(unit.reading)
-                if process.job not in self._ours
-            }
-            return [*people, *sorted(others)] or [_UNKNOWN_USER]
+        if unit.others is not None:
+            return [*people, *unit.others] or [_UNKNOWN_USER]
         return people if len(people) >= self.server.jobs_per_gpu else []
 
     def _obstacle(self, unit: Unit, job: Job, reserved: Mapping[int, str]) -> str:

@@ -55,8 +55,9 @@ class Lab:
 
     def status(self, name: str) -> ServerStatus:
         readings = []
+        running = self.running(name)
         for index in range(self.gpus[name]):
-            ours = tuple(job.id for job in self.running(name) if index in self.indices(job))
+            ours = tuple(job.id for job in running if index in self.indices(job))
             user = self.foreign.get((name, index))
             readings.append(reading(index, (user,) if user else (), ours))
         state = State.DOWN if name in self.silent else State.BUSY
@@ -85,11 +86,11 @@ class Lab:
         for name, count in self.gpus.items():
             if dice.random() < 0.05:
                 self.silent ^= {name}
+            ours = {index for job in self.running(name) for index in self.indices(job)}
             for index in range(count):
-                is_ours = any(index in self.indices(job) for job in self.running(name))
                 if (name, index) in self.foreign and dice.random() < 0.3:
                     del self.foreign[name, index]
-                elif not is_ours and dice.random() < 0.08:
+                elif index not in ours and dice.random() < 0.08:
                     self.foreign[name, index] = dice.choice(PEOPLE)
             where = (name, dice.choice([None, *range(count)]))
             if dice.random() < 0.1:
@@ -150,7 +151,7 @@ class Lab:
         """Of all that run: no GPU has more than it may. Of all that wait: none that fits has waited too long."""
         for name, settings in self.servers.items():
             running = self.running(name)
-            for index in range(self.gpus[name]):
+            for index in range(self.gpus[name] if running else 0):
                 here = [job for job in running if index in self.indices(job)]
                 assert len(here) <= settings.jobs_per_gpu
                 assert sum(job.gpu_memory_gib or 0 for job in here) <= GIB
@@ -167,22 +168,22 @@ class Lab:
         And no job that was put first is waiting for them.
         """
         may = name == job.server or name in job.servers or job.servers == (ANY,)
-        held = self.others_hold(name, job.requested_by) if not job.override else OthersHold()
-        first = any(
-            one.put_first and one.server == name and one.state is JobState.QUEUED for one in self.jobs
-        )
-        need = job.gpus if job.gpus is not None else min(1, len(self.allowed(name)))
-        if not may or held.server or first or name in self.silent:
+        if not may or name in self.silent:
             return False
-        if need == 0:
-            return all(running.assigned for running in self.running(name))
-        taken = {index for running in self.running(name) for index in self.indices(running)}
+        need = job.gpus if job.gpus is not None else min(1, len(self.allowed(name)))
+        running = self.running(name)
+        if need == 0 and not all(one.assigned for one in running):
+            return False
+        taken = {index for one in running for index in self.indices(one)}
         idle = [
-            index
-            for index in self.allowed(name)
-            if index not in taken and index not in held.gpus and (name, index) not in self.foreign
+            index for index in self.allowed(name) if index not in taken and (name, index) not in self.foreign
         ]
-        return len(idle) >= need and (job.gpu_memory_gib or 0) <= GIB
+        if len(idle) < need or (need and (job.gpu_memory_gib or 0) > GIB):
+            return False
+        if any(one.put_first and one.server == name and one.state is JobState.QUEUED for one in self.jobs):
+            return False
+        held = self.others_hold(name, job.requested_by) if not job.override else OthersHold()
+        return not held.server and sum(index not in held.gpus for index in idle) >= need
 
     def allowed(self, name: str) -> list[int]:
         chosen = self.servers[name].gpus
