@@ -50,18 +50,29 @@ def paste(stack: ExitStack, server: SheetsServer, home: Home) -> DeployedRelay:
     return stack.enter_context(deployed(server, pasted))
 
 
+def connected_without_reservations(stack: ExitStack, server: SheetsServer, home: Home) -> DeployedRelay:
+    with Terminal(home.path, "connect", "google") as terminal:
+        terminal.answer("Address of the spreadsheet", ADDRESS)
+        terminal.answer("Number")
+        terminal.see("Address of the web app")
+        relay = paste(stack, server, home)
+        terminal.answer("", relay.address)
+        terminal.answer("Number", "0")
+        terminal.answer("Set up the sidebar inside Google now?")
+        assert terminal.end() == 0, terminal.shown
+    return relay
+
+
 def command(home: Home, *words: str) -> Ended:
     with Path(os.devnull).open() as nobody, patch.object(sys, "stdin", nobody):
         return run_here("connect", "google", *words, SHEETRACK_HOME=str(home.path))
 
 
-def connected_by_options(
-    stack: ExitStack, server: SheetsServer, home: Home, reservations: str = "Reservations"
-) -> DeployedRelay:
+def connected_by_options(stack: ExitStack, server: SheetsServer, home: Home) -> DeployedRelay:
     """By options: without a person, and without a terminal's process."""
     command(home, ID)
     relay = paste(stack, server, home)
-    answer = command(home, ID, "--relay", relay.address, "--reservations", reservations)
+    answer = command(home, ID, "--relay", relay.address, "--reservations", "Reservations")
     assert answer.returncode == 0, answer.stderr
     return relay
 
@@ -126,7 +137,7 @@ def test_stopped_in_the_middle_it_has_set_nothing(home: Home, server: SheetsServ
 
 
 def test_it_can_be_repeated_and_changed(home: Home, server: SheetsServer, stack: ExitStack) -> None:
-    relay = connected_by_options(stack, server, home, reservations="")
+    relay = connected_without_reservations(stack, server, home)
     assert home.settings().reservations is None
     home.settings_file.write_text(COMMENTED + home.settings_file.read_text())
     with Terminal(home.path, "connect", "google") as terminal:
