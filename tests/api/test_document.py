@@ -24,7 +24,7 @@ MORE_THAN_A_SCHEMA = (
     "/api/servers/{name}/maintenance",
 )
 """A body can fit the schema and name data that is not there, or a time that ends before it begins: 400."""
-REQUESTS = 10
+REQUESTS = 6
 """How many requests are made of each operation, of each kind."""
 
 

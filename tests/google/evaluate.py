@@ -17,13 +17,31 @@ from tests.google.state import Spreadsheet, Tab
 from tests.patience import PATIENCE_SECONDS
 
 
-def evaluate(state: Spreadsheet, folder: Path, now: datetime) -> dict[str, list[list[Any]]]:
-    """The computed cells of every tab at a moment. Curves stay blank: only Google draws them."""
-    local = now.astimezone(ZoneInfo(state.zone)).replace(tzinfo=None)
-    clock = f"({(local - EPOCH).total_seconds() / 86_400:.6f})"
+def evaluate(state: Spreadsheet, folder: Path, *moments: datetime) -> list[dict[str, list[list[Any]]]]:
+    """The computed cells of every tab at each moment. Curves stay blank: only Google draws them."""
     if shutil.which("soffice") is None:
         pytest.skip("needs LibreOffice: apt-get install libreoffice-calc-nogui")
-    file = folder / "asked.xlsx"
+    files = [folder / f"asked{number}.xlsx" for number in range(len(moments))]
+    for file, moment in zip(files, moments, strict=True):
+        _write(state, file, moment)
+    done = folder / "computed"
+    profile = f"-env:UserInstallation=file://{folder}/profile"
+    subprocess.run(
+        ["soffice", profile, "--headless", "--convert-to", "xlsx", "--outdir", done, *files],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    computed = [openpyxl.load_workbook(done / file.name, data_only=True) for file in files]
+    return [
+        {sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in workbook}
+        for workbook in computed
+    ]
+
+
+def _write(state: Spreadsheet, file: Path, now: datetime) -> None:
+    local = now.astimezone(ZoneInfo(state.zone)).replace(tzinfo=None)
+    clock = f"({(local - EPOCH).total_seconds() / 86_400:.6f})"
     workbook = openpyxl.Workbook()
     workbook.remove(workbook.worksheets[0])
     for tab in state.tabs:
@@ -34,16 +52,6 @@ def evaluate(state: Spreadsheet, folder: Path, now: datetime) -> dict[str, list[
                     cell = sheet.cell(at, column)
                     _put(state, tab, cell, row.cells[line], clock)
     workbook.save(file)
-    done = folder / "computed"
-    profile = f"-env:UserInstallation=file://{folder}/profile"
-    subprocess.run(
-        ["soffice", profile, "--headless", "--convert-to", "xlsx", "--outdir", done, file],
-        check=True,
-        capture_output=True,
-        timeout=PATIENCE_SECONDS,
-    )
-    computed = openpyxl.load_workbook(done / file.name, data_only=True)
-    return {sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in computed}
 
 
 def _put(state: Spreadsheet, tab: Tab, cell: Any, content: dict[str, Any], clock: str) -> None:

@@ -46,7 +46,8 @@ class TestHands:
         before = len(server.writes)
         sheet.annotate(peoples_tab.TITLE, "Server", SHOWN, spellings)
         assert len(server.writes) == before
-        rows = evaluate(server.state, tmp_path, examples.NOON)[peoples_tab.TITLE]
+        [tabs] = evaluate(server.state, tmp_path, examples.NOON)
+        rows = tabs[peoples_tab.TITLE]
         assert [row[6] for row in rows[peoples_tab.HEADER :][:4]] == [
             "Verdict",
             "busy gpu1",
@@ -222,13 +223,11 @@ class TestHands:
             text = server.state.formula(tab.cell(peoples_tab.HEADER, at))
             assert '=""' + ";;IFERROR(" in text.replace(" ", ""), "blank, and no empty text"
             assert text.endswith("))))")
-        for minutes, verdict in ((4, "busy gpu1"), (6, "not updated for 6 min: busy gpu1")):
-            folder = tmp_path / str(minutes)
-            folder.mkdir()
-            rows = evaluate(server.state, folder, examples.NOON + timedelta(minutes=minutes))[
-                peoples_tab.TITLE
-            ]
-            shown = rows[peoples_tab.HEADER + 1][6:]
+        expected = {4: "busy gpu1", 6: "not updated for 6 min: busy gpu1"}
+        moments = [examples.NOON + timedelta(minutes=minutes) for minutes in expected]
+        at_each = evaluate(server.state, tmp_path, *moments)
+        for (minutes, verdict), tabs in zip(expected.items(), at_each, strict=True):
+            shown = tabs[peoples_tab.TITLE][peoples_tab.HEADER + 1][6:]
             assert shown[0] == verdict
             assert (shown[2] is None) == (minutes > 5), "a number of then is none of now"
             assert shown[4] is not None, "when it was"

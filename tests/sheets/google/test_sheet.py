@@ -74,7 +74,8 @@ class TestADay:
         assert [len(tab.columns) for tab in server.state.tabs] == [len(tab.columns) for tab in alone.tabs]
         assert titles(server) == [tab.title for tab in alone.tabs]
         assert server.state.marks == {}
-        self.check_lookups(evaluate(pickle.loads(evening), tmp_path, examples.NOON)[title], names)
+        [tabs] = evaluate(pickle.loads(evening), tmp_path, examples.NOON)
+        self.check_lookups(tabs[title], names)
 
     def check_lookups(self, rows: list[list[object]], names: list[str]) -> None:
         header = next(row for row in rows if "Verdict" in row)
