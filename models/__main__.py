@@ -28,7 +28,7 @@ from models.recipe import Recipe
 from models.result import Heard
 from models.run_folder import ForeignRunError, RunFolder
 from models.run_lock import VARIABLE, AlreadyTrainingError, RunLock
-from models.run_reader import BrokenRunError, read_history, read_result
+from models.run_reader import BrokenRunError, read_history, read_recipe, read_result
 from models.training.errors import Stopped, TimedOut, TrainingError, stop_on_signals
 
 PATH = click.Path(path_type=Path)
@@ -71,6 +71,10 @@ def train(run_folder: Path, *, progress: bool, figures: bool, processes: int) ->
         with folder.lock():
             if read_result(folder) is not None:
                 return
+            from models.data.speech_commands import find  # noqa: PLC0415 - imports numpy
+
+            if recipe := read_recipe(folder):
+                find(recipe.data)  # what is not there is told at once, too
             from models.training.train import train as train_run  # noqa: PLC0415
 
             train_run(folder, bar=progress, figures=figures, processes=processes)

@@ -29,9 +29,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, dict[str, A
     name = '=HYPERLINK("x") <b>'
     answer = run_here(
         "train", "ch32", "--depth", "4", "--data", str(words), "--epochs", "2", "--name", name, "--json",
-        SHEETRACK_HOME=str(home.path), SHEETRACK_FIGURES="1",
+        SHEETRACK_HOME=str(home.path),
     )  # fmt: skip
     return home, data(answer)
+
+
+@pytest.fixture(scope="module")
+def pictured(trained: tuple[Home, dict[str, Any]]) -> tuple[Home, RunFolder, list[str]]:
+    """The same home; its run, whose pictures were drawn from the folder; their names."""
+    home, result = trained
+    folder = RunFolder(home.runs / result["run"])
+    assert not folder.drawn()
+    assert run_here("figures", folder.id, SHEETRACK_HOME=str(home.path)).returncode == 0
+    return home, folder, [file.name for file in folder.drawn()]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -64,19 +74,18 @@ def test_a_direct_training_has_its_row_among_the_results(trained: tuple[Home, di
 # openpyxl warns that it does not know sparklines; the test reads them from the file.
 @pytest.mark.filterwarnings("ignore:Sparkline Group extension")
 def test_export_writes_tabs_with_colour_scales_sparklines_and_pictures(
-    trained: tuple[Home, dict[str, Any]], tmp_path: Path
+    pictured: tuple[Home, RunFolder, list[str]], tmp_path: Path
 ) -> None:
-    home, result = trained
+    home, run, _ = pictured
     file = tmp_path / "lab.xlsx"
     assert run_here("export", str(file), SHEETRACK_HOME=str(home.path)).returncode == 0
     workbook = openpyxl.load_workbook(file)
-    tab = f"Run {result['run']}"
+    tab = f"Run {run.id}"
     assert {"Results", "Leaderboard", tab} <= set(workbook.sheetnames)
     assert "Curves" not in [sheet.title for sheet in workbook if sheet.sheet_state == "visible"]
     scales = [rule.type for rules in workbook[tab].conditional_formatting for rule in rules.rules]
     assert "colorScale" in scales
-    figures = RunFolder(home.runs / result["run"]).drawn()
-    assert len(workbook[tab]._images) == len(figures) > 1
+    assert len(workbook[tab]._images) == len(run.drawn()) > 1
     cells = [cell for row in workbook["Results"].iter_rows() for cell in row if cell.value is not None]
     assert all(cell.data_type != "f" for cell in cells)
     assert any("=HYPERLINK" in str(cell.value) for cell in cells)
@@ -85,22 +94,24 @@ def test_export_writes_tabs_with_colour_scales_sparklines_and_pictures(
         assert b"sparklineGroup" in parts.read(f"xl/worksheets/sheet{place}.xml")
 
 
-def test_pictures_are_drawn_again_from_the_folder(trained: tuple[Home, dict[str, Any]]) -> None:
-    home, result = trained
-    folder = RunFolder(home.runs / result["run"])
-    before = [file.name for file in folder.drawn()]
+def test_pictures_are_drawn_from_the_folder(pictured: tuple[Home, RunFolder, list[str]]) -> None:
+    _, _, names = pictured
+    assert names == [
+        "confusion.png", "confusion_normalised.png", "mistakes.png", "learning_curve.png", "filters_1.png",
+        "filters_2.png", "responses_1.png", "responses.png", "feature_maps.png",
+    ]  # fmt: skip
+
+
+def test_a_chosen_clip_is_shown_on_its_way_through_the_network(
+    pictured: tuple[Home, RunFolder, list[str]],
+) -> None:
+    home, folder, names = pictured
+    before = folder.analysis_file.read_bytes()
     for file in folder.drawn():
         file.unlink()
-    assert run_here("figures", result["run"], SHEETRACK_HOME=str(home.path)).returncode == 0
-    assert [file.name for file in folder.drawn()] == before
-
-
-def test_a_chosen_clip_is_shown_on_its_way_through_the_network(trained: tuple[Home, dict[str, Any]]) -> None:
-    home, result = trained
-    folder = RunFolder(home.runs / result["run"])
-    before = folder.analysis_file.read_bytes()
     clip = "cat/training03_nohash_0.wav"
     assert run_here("figures", folder.id, "--clip", clip, SHEETRACK_HOME=str(home.path)).returncode == 0
+    assert [file.name for file in folder.drawn()] == names
     with np.load(folder.analysis_file) as analysis:
         assert (str(analysis["clip_name"]), str(analysis["clip_label"])) == (clip, "cat")
     answer = run_here("figures", folder.id, "--clip", "cat/none.wav", SHEETRACK_HOME=str(home.path))

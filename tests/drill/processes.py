@@ -29,13 +29,17 @@ class Seen:
     is_foreign: bool
 
 
+_strangers: dict[str, set[str]] = {}
+"""The numbers of the processes that were there before each drill and have not ended, by its name."""
+
+
 def seen(mark: str) -> list[Seen]:
-    """All processes of the drill of that name."""
+    """All processes of the drill of that name; the first call is before its first process."""
     wanted = f"{MARK}={mark}".encode()
     found = []
-    for name in os.listdir("/proc"):  # noqa: PTH208 - ten times a second
-        if not name.isdecimal():
-            continue
+    there = {name for name in os.listdir("/proc") if name.isdecimal()}  # noqa: PTH208 - ten times a second
+    strangers = _strangers[mark] = _strangers.get(mark, there) & there
+    for name in there - strangers:
         with suppress(OSError, psutil.Error):
             content = Path("/proc", name, "environ").read_bytes().split(b"\0")
             if wanted not in content:

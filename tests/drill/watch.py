@@ -32,7 +32,7 @@ class Watch(threading.Thread):
         self._problems: dict[str, None] = {}
         self._began: dict[tuple[str, int], float] = {}
         """When the first process of each job was started, for each session: a job that starts again has another."""
-        self.processes: list[Seen] = []
+        self.processes: list[Seen] = seen(mark)  # none yet: what is there now is never looked at again
         self.states: dict[str, JobState] = {}
         self.servers: dict[str, str] = {}
         self._placed_at: dict[str, tuple[int | None, float]] = {}

@@ -124,6 +124,7 @@ def test_a_training_that_dies_is_failed_with_its_last_words(sheetrack: Sheetrack
     empty = tmp_path / "nothing"
     empty.mkdir()
     job = sheetrack.queue.launch(server(sheetrack), recipe(empty), "kim")
+    empty.rmdir()
     advance_until(sheetrack, lambda: state(sheetrack, job).is_over)
     stored = sheetrack.jobs.job(job.id)
     assert stored.state is JobState.FAILED

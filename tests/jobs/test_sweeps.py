@@ -19,6 +19,7 @@ from tests.examples import recipe_of
 from tests.jobs.following import advance_until
 from tests.jobs.scripted import ScriptedEngine, ScriptedLab
 from tests.jobs.swept import sweep
+from tests.models.forked import Forked
 from tests.old_database import database_of
 
 
@@ -115,6 +116,8 @@ def test_a_sweep_runs_pauses_grows_and_measures_nothing_twice(
     sheetrack.queue.advance()
     assert {job.reason.split(" by ")[0] for job in sheetrack.jobs.unfinished_jobs()} == {"paused"}
     run_command("ch32", "--resume")
+    for job in started["queued"]:  # by a fork: the process of the job then only finds the result
+        assert Forked("train", sheetrack.home.runs / job).ended().returncode == 0
     advance_until(sheetrack, lambda: not sheetrack.jobs.unfinished_jobs())
     values = sheetrack.workbook.read("Fine-tuning ch32")
     row = next(row for row in values if row[0] == "3 CONV(5, 32)")
