@@ -60,6 +60,12 @@ def address(lab: Lab) -> Iterator[str]:
 @pytest.fixture
 def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
     """Opens a window; an error in its scripts fails the test."""
+    with windows(chromium) as opened:
+        yield opened
+
+
+@contextmanager
+def windows(chromium: Browser) -> Iterator[Callable[..., Page]]:
     faults: list[str] = []
     contexts = []
 
@@ -86,13 +92,26 @@ def open_page(address: str, new_page: Callable[..., Page]) -> Callable[..., Page
     """
 
     def opened(path: str = "/", **size: int) -> Page:
-        page = new_page(**size)
-        let_in(page, address)
-        page.clock.install()
-        page.goto(address + path)
-        return page
+        return load(new_page(**size), address, path)
 
     return opened
+
+
+def load(page: Page, address: str, path: str) -> Page:
+    let_in(page, address)
+    page.clock.install()
+    page.goto(address + path)
+    return page
+
+
+@contextmanager
+def shared_page(chromium: Browser, home: Home, path: str, *, history: bool = False) -> Iterator[Page]:
+    """The lab's page for the tests of a module that only look at it."""
+    lab = Lab(home)
+    if history:
+        lab.add_history()
+    with lab.serving() as address, windows(chromium) as new_page:
+        yield load(new_page(), address, path)
 
 
 def let_in(page: Page, address: str) -> None:

@@ -17,6 +17,8 @@ from models.recipe import WORDS
 from tests.patience import PATIENCE_MILLISECONDS
 from tests.speech import write_words
 
+SCREENSHOT = os.environ.get("SCREENSHOT")
+TRAINED = WORDS if SCREENSHOT else WORDS[:6]
 PICTURE: ViewportSize = {"width": 1280, "height": 800}
 
 pytestmark = pytest.mark.browser
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def page(chromium: Browser, home: Home, pictures: None) -> Iterator[Page]:
-    write_words(home.data / "tones", WORDS)
+    write_words(home.data / "tones", TRAINED)
     sheetrack = Sheetrack(home)
     with serving(sheetrack, 0) as address:
         context = chromium.new_context(viewport=PICTURE)
@@ -49,13 +51,15 @@ def test_a_training_launched_in_the_sidebar_ends_in_the_workbook(page: Page) -> 
     jobs.get_by_role("button", name=re.compile("^Results of ")).click()
     expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible()
     expect(page.get_by_role("tab", selected=True)).to_contain_text("Run r")
-    expect(page.get_by_role("row", name=re.compile("^Test accuracy"))).to_contain_text("of 48 clips")
+    expect(page.get_by_role("row", name=re.compile("^Test accuracy"))).to_contain_text(
+        f"of {3 * len(TRAINED)} clips"
+    )
     page.locator("img").first.scroll_into_view_if_needed()  # it is loaded then
     expect(page.locator("img").first).to_be_visible()
-    if file := os.environ.get("SCREENSHOT"):
+    if SCREENSHOT:
         page.mouse.move(400, 400)
         page.mouse.wheel(0, 480)
         page.wait_for_timeout(1000)
-        page.screenshot(path=file)
+        page.screenshot(path=SCREENSHOT)
     page.get_by_role("tab", name="Results").click()
     expect(page.get_by_role("row", name=re.compile("ch32 · 4"))).to_contain_text("tones synthetic speech")

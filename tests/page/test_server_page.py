@@ -1,13 +1,14 @@
 """The page of one server: its curves, its users, its incidents, and what runs there now."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from backend.settings import Home
 from tests.page.accessibility import violations
-from tests.page.conftest import show_tab
+from tests.page.conftest import shared_page, show_tab
 from tests.page.lab import Lab
 from tests.page.runs import HOSTILE
 
@@ -29,6 +30,15 @@ def open_server(open_page: Open, lab: Lab) -> Open:
     return opened
 
 
+@pytest.fixture(scope="module")
+def gpu1(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The page of gpu1 for tests that only look."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    with shared_page(chromium, home, "/#server/gpu1", history=True) as page:
+        expect(page.get_by_role("heading", name="gpu1", exact=True)).to_be_visible()
+        yield page
+
+
 def test_a_server_s_name_leads_to_its_page_and_back(open_page: Open) -> None:
     page = open_page()
     page.get_by_role("link", name="gpu1").click()
@@ -42,8 +52,8 @@ def test_a_server_s_name_leads_to_its_page_and_back(open_page: Open) -> None:
     expect(page.get_by_role("heading", name="gpu1")).to_have_count(0)
 
 
-def test_curves_have_units_gaps_and_words(open_server: Open) -> None:
-    page = open_server()
+def test_curves_have_units_gaps_and_words(gpu1: Page) -> None:
+    page = gpu1
     of_each_gpu = ["GPU 0", "GPU 0, memory", "GPU 1", "GPU 1, memory"]
     expect(page.locator("figcaption b")).to_have_text([*CHARTS, *of_each_gpu])
     cpu = page.get_by_role("img", name="CPU over the last hour: 41 % to 41 %, now ")
@@ -89,8 +99,8 @@ def test_a_day_and_a_week_can_be_looked_back_on(open_server: Open) -> None:
     expect(page.get_by_role("button", name="hour")).to_have_attribute("aria-pressed", "false")
 
 
-def test_who_used_it_and_what_went_wrong(open_server: Open) -> None:
-    page = open_server()
+def test_who_used_it_and_what_went_wrong(gpu1: Page) -> None:
+    page = gpu1
     kim = page.get_by_role("table", name="Who used its GPUs").get_by_role("row").filter(has_text="kim")
     used, idle = re.compile(r"^0\.[78]$"), "0"  # in whole five minutes
     expect(kim.get_by_role("cell")).to_have_text([used, idle])
@@ -99,8 +109,8 @@ def test_who_used_it_and_what_went_wrong(open_server: Open) -> None:
     expect(row).to_contain_text("down agent not answering")
 
 
-def test_what_runs_there_now(open_server: Open) -> None:
-    page = open_server()
+def test_what_runs_there_now(gpu1: Page) -> None:
+    page = gpu1
     expect(page.get_by_text("reserved by kim until 18:00").first).to_be_visible()
     gpu = page.get_by_role("table", name="GPUs", exact=True).get_by_role("row").nth(1)
     expect(gpu).to_have_text("0NVIDIA GeForce RTX 409097 %23.3 GiB24.0 GiB72351450")

@@ -2,18 +2,19 @@
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from backend.settings import Home
 from backend.sheets.formats import LESS, MORE, WHITE
 from backend.sheets.table import Bars, Column, Number, Section, Sound, Spark, Table, Text
 from backend.tabs.names import JOBS, Rank
 from backend.times import iso, now
 from tests.page.accessibility import violations
-from tests.page.conftest import poll, show_tab
+from tests.page.conftest import poll, shared_page, show_tab
 from tests.page.lab import TOKEN, Lab
 from tests.page.runs import HOSTILE, RUN
 
@@ -23,8 +24,23 @@ Open = Callable[..., Page]
 TABS = ["Servers", "Jobs", "Results", "Leaderboard", "Fine-tuning ch32", f"Run {RUN}"]
 
 
-def test_tabs_show_their_tables(open_page: Open) -> None:
-    page = open_page()
+@pytest.fixture(scope="module")
+def window(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The page of a lab that no test changes."""
+    with shared_page(chromium, Home(tmp_path_factory.mktemp("home")), "/") as page:
+        yield page
+
+
+@pytest.fixture
+def looked_at(window: Page) -> Page:
+    """That page at its first tab, in a window of the usual size."""
+    window.set_viewport_size({"width": 1280, "height": 800})
+    show_tab(window, "Servers")
+    return window
+
+
+def test_tabs_show_their_tables(looked_at: Page) -> None:
+    page = looked_at
     expect(page).to_have_title("Our lab's servers")
     expect(page.get_by_role("tab")).to_have_text(TABS)
     expect(page.get_by_role("tab", selected=True)).to_have_text("Servers")
@@ -38,8 +54,8 @@ def test_tabs_show_their_tables(open_page: Open) -> None:
     assert page.url.endswith(f"#Run%20{RUN}")
 
 
-def test_the_document_is_no_taller_than_the_window(open_page: Open) -> None:
-    page = open_page()
+def test_the_document_is_no_taller_than_the_window(looked_at: Page) -> None:
+    page = looked_at
     for tab in TABS:
         page.get_by_role("tab", name=tab).click()
         expect(page.get_by_role("tab", selected=True)).to_have_text(tab)
@@ -83,8 +99,9 @@ def srgb(colour: str) -> str:
     return f"color(srgb {' '.join(f'{part:.6g}' for part in parts)})"
 
 
-def test_heat_maps_are_scaled_over_their_section(open_page: Open) -> None:
-    page = open_page("/#Fine-tuning%20ch32")
+def test_heat_maps_are_scaled_over_their_section(looked_at: Page) -> None:
+    page = looked_at
+    show_tab(page, "Fine-tuning ch32")
     blue = page.get_by_role("cell", name="95.33 %")
     white = page.get_by_role("cell", name="50.34 %")
     expect(blue).to_have_css("background-color", srgb(MORE))
@@ -168,8 +185,8 @@ def test_pictures_load_when_they_come_into_view(open_page: Open) -> None:
     page.wait_for_function("image => image.naturalWidth === 640", arg=picture.element_handle())
 
 
-def test_keys_move_between_tabs(open_page: Open) -> None:
-    page = open_page()
+def test_keys_move_between_tabs(looked_at: Page) -> None:
+    page = looked_at
     page.get_by_role("tab", name="Servers").focus()
     for key, tab in [
         ("ArrowRight", "Jobs"),
@@ -255,8 +272,9 @@ def test_a_backend_that_went_away_is_told(open_page: Open, lab: Lab) -> None:
     expect(notice).to_contain_text("status 500")
 
 
-def test_a_phone_shows_everything_without_scrolling_sideways(open_page: Open) -> None:
-    page = open_page(width=390, height=844)
+def test_a_phone_shows_everything_without_scrolling_sideways(looked_at: Page) -> None:
+    page = looked_at
+    page.set_viewport_size({"width": 390, "height": 844})
     for tab in TABS:
         show_tab(page, tab)
         for inside in ("document.documentElement", "document.getElementById('sheet')"):
