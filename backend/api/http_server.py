@@ -98,10 +98,16 @@ class HttpServer:
     def close(self) -> None:
         """Ends the thread that `start` began, after the answers in progress."""
         # In the thread that waits on the sockets: another would close them while it waits on them.
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+        self._server.trigger.pull_trigger(self._close_all)
         if self._thread:
             self._thread.join()
         self._dispatcher.shutdown()
+
+    def _close_all(self) -> None:
+        for each in list(self._sockets.values()):
+            if isinstance(each, HTTPChannel):
+                each.handle_close()  # closes the file that is being sent, too
+        wasyncore.close_all(self._sockets)
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types

@@ -4,8 +4,10 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -131,3 +133,24 @@ def test_what_is_not_http_is_refused(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=60) as client:
         client.sendall(b"hello\r\n\r\n")
         assert client.recv(MIB).startswith(b"HTTP/1.0 400 ")
+
+
+def test_a_server_that_ends_closes_the_file_that_it_sends(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(bytes(16 * MIB))
+    file = large.open("rb")
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](file) if environ["PATH_INFO"] == "/large" else [b"here"]
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = HttpServer(app, listener, threads=1, largest_body_bytes=MIB, most_connections=20)
+    server.start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(1)  # and reads no further
+        # The one thread answers others: the rest of the file is sent by the loop.
+        assert httpx.get(f"http://127.0.0.1:{server.port}/", timeout=60).text == "here"
+        server.close()
+    assert file.closed

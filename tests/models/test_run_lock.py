@@ -123,8 +123,10 @@ def test_the_lock_is_held_before_torch_is_there(tmp_path: Path) -> None:
     training = subprocess.Popen([sys.executable, "-m", "models", "train", str(folder.path)], env=environment)
     try:
         wait_until(folder.is_locked)
-        assert psutil.Process(training.pid).is_running()
+        # It is noted a moment after the lock was taken.
+        wait_until(lambda: folder.trainer_pid() is not None)
         assert folder.trainer_pid() == training.pid
+        assert psutil.Process(training.pid).is_running()
     finally:
         training.kill()
         training.wait()

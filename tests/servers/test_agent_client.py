@@ -150,15 +150,17 @@ def test_readings_that_are_cut_off_leave_no_connections(
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talks.add(asyncio.current_task())
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while await reader.readuntil(b"\r\n\r\n"):
-                await asyncio.sleep(0.01 * chance.random())
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + bytes(1000))
-                await asyncio.sleep(0.01 * chance.random())
-                writer.write(bytes(1000))
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+        try:
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                while await reader.readuntil(b"\r\n\r\n"):
+                    await asyncio.sleep(0.01 * chance.random())
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + bytes(1000))
+                    await asyncio.sleep(0.01 * chance.random())
+                    writer.write(bytes(1000))
+        finally:  # also of one that came last, and is cancelled
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def most_connections() -> int:
         listening = await asyncio.start_server(talk, "127.0.0.1", 0)
