@@ -101,7 +101,9 @@ def test_a_network_is_its_own_likeness() -> None:
     assert [row[4] for row in found.rows] == pytest.approx([1.0])
 
 
-def test_a_field_is_found_where_it_was_put() -> None:
+def test_a_field_is_found_where_it_was_put(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strf, "LAGS", 10)  # from 50 ms after the output to 40 ms before: a small matrix
+    monkeypatch.setattr(strf, "FIRST_MS", -50)
     spectra = random(16, BANDS, 100)
     moved = torch.nn.functional.pad(spectra, (3, 0))[:, :, :100]  # what was there 30 ms before
     outputs = torch.stack([moved[:, 10] - 0.5 * moved[:, 12], random(16, 100, seed=3)], 1)
