@@ -27,9 +27,9 @@ def test_a_run_is_mapped_as_a_job_and_gets_a_tab(sheetrack: Sheetrack, tmp_path:
     folder = make_network(sheetrack.home.runs, depth=2)
     sheetrack.results.collect()
     sounds = tmp_path / "sounds"
-    simulate(sounds, Plan(("conv2",), snr=4, sounds=40, voxels=48, people=2, nulls=0), folder)
+    simulate(sounds, Plan(("conv2",), snr=4, sounds=24, voxels=48, people=2, nulls=0), folder)
     known = dict(data(run_here("brain", "check", str(sounds), "--json"))["facts"])
-    assert known["Responses"] == "40 sounds x 48 voxels x 3 repetitions"
+    assert known["Responses"] == "24 sounds x 48 voxels x 3 repetitions"
     here = next(iter(sheetrack.servers))
     asked = run_here("brain", "map", folder.id, "--data", str(sounds), "--controls", "mel", "--server", here)
     assert f"is queued on {here}: brain map {folder.id}" in asked.stdout

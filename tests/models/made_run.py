@@ -49,7 +49,7 @@ def make_run(
     folder.history_file.write_text(
         "".join(json.dumps(line) + "\n" for line in _history(random, epochs)), encoding="utf-8"
     )
-    np.savez_compressed(folder.analysis_file, allow_pickle=False, **_analysis(random, SHAPES[architecture]))
+    np.savez(folder.analysis_file, allow_pickle=False, **_analysis(random, SHAPES[architecture]))
     folder.result_file.write_text(
         json.dumps(
             {

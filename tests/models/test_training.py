@@ -25,7 +25,7 @@ from tests.models.raw_files import raw_history, raw_progress, raw_result, recipe
 from tests.models.tone_words import write_tones
 from tests.patience import PATIENCE_SECONDS
 
-SMALL = {"architecture": "ch32", "depth": 3, "epochs": 5, "batch_size": 8, "dropout": 0.2}
+SMALL = {"architecture": "ch32", "depth": 3, "epochs": 4, "batch_size": 8, "dropout": 0.2}
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +137,7 @@ def test_the_predictions_are_those_of_the_matrix(finished: RunFolder) -> None:
 
 
 def test_the_network_learns_the_tones(tmp_path: Path, tones: Path) -> None:
-    folder = new_run(tmp_path, tones, epochs=12, learning_rate=3e-3)
+    folder = new_run(tmp_path, tones, epochs=12, learning_rate=3e-3, seconds=0.5)
     assert train(folder).returncode == 0
     result = raw_result(folder)
     assert result["test_accuracy"] >= 0.9
@@ -147,7 +147,7 @@ def test_the_network_learns_the_tones(tmp_path: Path, tones: Path) -> None:
 def test_the_log_has_a_line_an_epoch_and_the_notices(finished: RunFolder) -> None:
     lines = finished.log_file.read_text().splitlines()
     assert [line.split(":")[0] for line in lines if line.startswith("epoch")] == [
-        f"epoch {n}/5" for n in range(1, 6)
+        f"epoch {n}/4" for n in range(1, 5)
     ]
     assert any("synthetic speech" in line for line in lines)
     assert lines[-1].endswith("on 12 clips")
@@ -155,7 +155,7 @@ def test_the_log_has_a_line_an_epoch_and_the_notices(finished: RunFolder) -> Non
 
 def test_progress_ends_whole(finished: RunFolder) -> None:
     progress = raw_progress(finished)
-    assert (progress["epoch"], progress["epochs"], progress["fraction"]) == (5, 5, 1.0)
+    assert (progress["epoch"], progress["epochs"], progress["fraction"]) == (4, 4, 1.0)
     assert progress["phase"] == "drawing"
     assert progress["validation_accuracy"] == raw_history(finished)[-1]["validation_accuracy"]
 
@@ -232,7 +232,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_numbers(
     stopped = interrupt(broken, number, after_epochs=1)
     assert stopped.returncode == code
     epochs = len(raw_history(broken))
-    assert 1 <= epochs < 5
+    assert 1 <= epochs < 4
     assert stopped.stderr.splitlines()[-1] == (
         f"stopped after epoch {epochs}; go on with: sheetrack train --resume {broken.id}"
     )
@@ -246,7 +246,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_numbers(
 def test_a_constant_learning_rate_and_strong_variation_go_on_to_the_same_numbers(
     tmp_path: Path, tones: Path, architecture: str
 ) -> None:
-    choice = {"architecture": architecture, "schedule": "constant", "augmentation": "strong"}
+    choice = {"architecture": architecture, "schedule": "constant", "augmentation": "strong", "seconds": 0.5}
     unbroken, broken = new_run(tmp_path, tones, **choice), new_run(tmp_path, tones, **choice)
     assert train(unbroken).returncode == 0
     assert interrupt(broken, signal.SIGINT, after_epochs=1).returncode == 130
@@ -320,7 +320,7 @@ def test_a_progress_bar_is_drawn_on_stderr(tmp_path: Path, tones: Path) -> None:
 
 
 def test_a_reader_who_goes_away_does_not_stop_the_training(tmp_path: Path, tones: Path) -> None:
-    folder = new_run(tmp_path, tones)
+    folder = new_run(tmp_path, tones, epochs=2)
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     quiet = subprocess.DEVNULL
     words = command("train", str(folder.path))
@@ -405,7 +405,7 @@ def test_a_stopped_run_goes_on_only_with_its_own_data_and_recipe(tmp_path: Path)
     folder = new_run(tmp_path, data)
     assert interrupt(folder, signal.SIGINT, after_epochs=1).returncode == 130
     recipe = folder.recipe_file.read_text()
-    folder.recipe_file.write_text(recipe.replace('"epochs": 5', '"epochs": 9'))
+    folder.recipe_file.write_text(recipe.replace('"epochs": 4', '"epochs": 9'))
     assert "the recipe has changed since run" in train(folder).stderr
     folder.recipe_file.write_text(recipe)
     (data / "low" / "training00_nohash_0.wav").unlink()
