@@ -20,6 +20,7 @@ from models.run_folder import RunFolder
 from models.run_lock import RunLock
 from tests import examples
 from tests.patience import PATIENCE_SECONDS, wait_until
+from tests.speech import hang, write_words
 
 STUBBORN = """
 import os, signal, time
@@ -165,10 +166,13 @@ def test_a_process_that_only_reads_the_lock_file_is_left_alone(tmp_path: Path, j
 
 
 def test_a_training_is_found_before_it_has_done_anything(
-    tmp_path: Path, job: Job, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The backend is killed between the start and its note of the PID."""
-    folder = RunFolder(tmp_path / job.id)
+    hang(write_words(tmp_path / "tones"))
+    recipe = examples.recipe(data=str(tmp_path / "tones"))
+    folder = RunFolder.create(tmp_path, recipe)
+    job = examples.job(folder.id, recipe=recipe)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
