@@ -38,9 +38,9 @@ bench: $(VENV)/.ready
 bench-gpu: $(VENV)/.ready
 	$(BIN)/python benchmarks/gpu.py $(DATA) $(ARGS)
 
-# A third of the time of a test is waiting, so three run on two cores.
+# Two fifths of the time of a test are waiting, so four run on two cores.
 test: check
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/ruff format --check .

@@ -146,21 +146,17 @@ def test_readings_that_are_cut_off_leave_no_connections(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(7)
-    talks: set[asyncio.Task[object] | None] = set()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talks.add(asyncio.current_task())
-        try:
-            with suppress(asyncio.IncompleteReadError, ConnectionError):
-                while await reader.readuntil(b"\r\n\r\n"):
-                    await asyncio.sleep(0.01 * chance.random())
-                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + bytes(1000))
-                    await asyncio.sleep(0.01 * chance.random())
-                    writer.write(bytes(1000))
-        finally:  # also of one that came last, and is cancelled
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                await asyncio.sleep(0.01 * chance.random())
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + bytes(1000))
+                await asyncio.sleep(0.01 * chance.random())
+                writer.write(bytes(1000))
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
     async def most_connections() -> int:
         listening = await asyncio.start_server(talk, "127.0.0.1", 0)
@@ -177,8 +173,16 @@ def test_readings_that_are_cut_off_leave_no_connections(
                 known = psutil.Process().net_connections("tcp")
                 most = max(most, sum(bool(each.raddr) and each.raddr.port == port for each in known))
             await agent.close()
+        # They are accepted in order. One that is accepted as the server closes would stay open: none is after this.
+        last, end = await asyncio.open_connection("127.0.0.1", port)
+        end.write(b"\r\n\r\n")
+        await last.readexactly(2000)
+        end.close()
+        await end.wait_closed()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while talks := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(talks)
         listening.close()
-        await asyncio.wait([task for task in talks if task], timeout=PATIENCE_SECONDS)
         return most
 
     # In a thread without an event loop: a browser of other tests may keep one in this thread.
