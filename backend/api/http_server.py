@@ -98,7 +98,11 @@ class HttpServer:
     def close(self) -> None:
         """Ends the thread that `start` began, after the answers in progress."""
         # In the thread that waits on the sockets: another would close them while it waits on them.
-        self._server.trigger.pull_trigger(self._close_all)
+        trigger = self._server.trigger
+        # Both at once: a thread that wakes the loop between the two would have the trigger closed before the second.
+        with trigger.lock:
+            trigger.thunks.append(self._close_all)
+            trigger._physical_pull()  # noqa: SLF001 - `pull_trigger` does not hold the lock
         if self._thread:
             self._thread.join()
         self._dispatcher.shutdown()
