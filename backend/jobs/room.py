@@ -209,12 +209,13 @@ class Room:
         """How many trainings of sweeps share the processors at most.
 
         With one thread each they are ready sooner than one after the other with all threads: what a training does
-        beside its steps uses one. Each takes memory too.
+        beside its steps uses one. Memory that is left is counted for all of them, as some may have started since it was
+        read: rather one training less than a server that runs out of memory.
         """
         if self.server.cpu_jobs is not None or self.server.threads is not None:
             return 1
         host = self._snapshot.host if self._snapshot else None
-        return min(self._processors, int((host.memory_total_mib or 0) if host else 0) // _MIB_PER_CELL)
+        return min(self._processors, int((host.memory_available_mib or 0) if host else 0) // _MIB_PER_CELL)
 
     @property
     def _free_processors(self) -> int:

@@ -314,10 +314,13 @@ def test_trainings_of_sweeps_share_the_processors() -> None:
     assert share(lab) == [2, 2]
     lab.add(sweep="s1")
     assert share(lab) == []
-    lab = Rounds(server("gpu1", [], cpu_count=4, memory_gib=8))
-    for _ in range(3):
-        lab.add(sweep="s1")
-    assert share(lab) == [2, 2]
+    # A colleague has nine tenths of the memory: 6 GiB are left, then 10.
+    for memory_gib, shares in ((64, [None]), (100, [2, 2])):
+        lab = Rounds(server("gpu1", [], cpu_count=4, memory_gib=memory_gib, memory_used=0.9))
+        for _ in range(3):
+            lab.add(sweep="s1")
+        assert share(lab) == shares
+        assert share(lab) == []
 
 
 @pytest.mark.parametrize("limits", [{"cpu_jobs": 1}, {"threads": 2}])
