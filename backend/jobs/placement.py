@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from backend.jobs.job import AssignedGpu, Job, JobState, Limits, Resources
 from backend.jobs.room import Room
-from backend.jobs.turns import Group, Turn, groups, may_run_on, turn
+from backend.jobs.turns import Group, LastStarts, Turn, groups, may_run_on, turn
 from backend.servers.faults import works
 from backend.servers.reservations import OthersHold
 from backend.servers.server import Server
@@ -55,15 +55,12 @@ class Placement:
         self._others_hold = others_hold or (lambda _server, _person: OthersHold())
         self._failed_starts: dict[str, tuple[float, str]] = {}
         """Until when, by the monotonic clock, a server starts nothing, and why."""
-        self.last_starts: dict[tuple[str, str], int] = {}
-        """How many jobs had been started when the last one of each person was, by server and person."""
-        self._starts = 0
         self._ours: dict[str, None] = {}
         """Jobs seen lately: readings may still show processes of those that ended."""
         self._faults: dict[str, str] = {}
         """The unexpected error in the last look at each server."""
 
-    def round(self, unfinished: Sequence[Job], paused: Mapping[str, str]) -> Round:
+    def round(self, unfinished: Sequence[Job], paused: Mapping[str, str], last_starts: LastStarts) -> Round:
         """Chooses for all queued jobs. `unfinished` are in the order of submission.
 
         `paused` are the sweeps that start nothing, each with who paused it.
@@ -78,7 +75,7 @@ class Placement:
                 reasons[job.id] = f"paused by {by}"
             else:
                 waiting.append(job)
-        placing = _Placing(self, unfinished, groups(waiting))
+        placing = _Placing(self, unfinished, groups(waiting), last_starts)
         starts = placing.starts()
         for group in placing.groups:
             why = _reason(placing.why[id(group)])
@@ -114,11 +111,6 @@ class Placement:
     def start_failed(self, server: str, reason: str) -> None:
         """Starts nothing on the server for a while."""
         self._failed_starts[server] = (time.monotonic() + _START_PAUSE_SECONDS, reason)
-
-    def started(self, server: str, person: str) -> None:
-        """A job of the person starts on the server."""
-        self._starts += 1
-        self.last_starts[server, person] = self._starts
 
     def servers_for(self, job: Job) -> tuple[list[str], list[str]]:
         """The servers on which the job may run: those that take jobs, and those that do not."""
@@ -161,11 +153,14 @@ class Placement:
 class _Placing:
     """One round."""
 
-    def __init__(self, placement: Placement, unfinished: Sequence[Job], waiting: list[Group]) -> None:
+    def __init__(
+        self, placement: Placement, unfinished: Sequence[Job], waiting: list[Group], last_starts: LastStarts
+    ) -> None:
         self.groups = waiting
         self.why: dict[int, dict[str, str]] = {id(group): {} for group in waiting}
         """Why each group waits, by the server."""
         self._placement = placement
+        self._last_starts = dict(last_starts)
         self._held: dict[tuple[str, str, bool], OthersHold] = {}
         running: dict[str, list[Job]] = {}
         for job in unfinished:
@@ -209,7 +204,7 @@ class _Placing:
                 limits = room.limits(job, sum(len(one.waiting) for one in cells))
                 group.waiting.popleft()
                 room.take(job, fit, limits)
-                self._placement.started(room.server.name, job.requested_by)
+                self._last_starts[room.server.name, job.requested_by] = time.time()
                 return Start(job, room.server.name, fit, limits)
             self.why[id(group)][room.server.name] = fit
             if needs_gpus not in ahead and self._lets_none_pass(room, job, needs_gpus=needs_gpus):
@@ -218,7 +213,7 @@ class _Placing:
 
     def _turn(self, room: Room, group: Group) -> Turn:
         person = group.job.requested_by
-        last_start = self._placement.last_starts.get((room.server.name, person), 0)
+        last_start = self._last_starts.get((room.server.name, person), 0)
         return turn(group.job, room.running_of(person), last_start, group.number)
 
     def _fit(self, room: Room, job: Job, ahead: Job | None) -> tuple[AssignedGpu, ...] | str:

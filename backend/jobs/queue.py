@@ -243,7 +243,7 @@ class Queue:
 
     def _place(self, jobs: Sequence[Job]) -> tuple[bool, list[Job]]:
         """Stores for each queued job that it starts or why it waits; returns if one changed, and which start."""
-        chosen = self._placement.round(jobs, self._paused())
+        chosen = self._placement.round(jobs, self._paused(), self._store.last_starts())
         placed = []
         for start in chosen.starts:
             with suppress(ConflictError):  # it was cancelled meanwhile
@@ -273,7 +273,9 @@ class Queue:
 
     def places(self) -> dict[str, int]:
         """The place of each waiting job, 1 being next; a paused one has none."""
-        return turns.places(self._store.unfinished_jobs(), self._paused(), self._engines)
+        return turns.places(
+            self._store.unfinished_jobs(), self._paused(), self._engines, self._store.last_starts()
+        )
 
     def _step(self, jobs: Sequence[Job], wait_seconds: float) -> None:
         by_server: dict[str, list[Job]] = {}

@@ -79,6 +79,18 @@ class JobStore:
                 if started
             ]
 
+    def last_starts(self) -> dict[tuple[str, str], float]:
+        """When the last job of each person started on each server, in seconds since 1970."""
+        query = (
+            sa.select(JOBS.c.server, JOBS.c.requested_by, sa.func.max(JOBS.c.started_at))
+            .where(JOBS.c.started_at.is_not(None))
+            .group_by(JOBS.c.server, JOBS.c.requested_by)
+        )
+        with self._reading.connect() as connection:
+            return {
+                (server, person): started.timestamp() for server, person, started in connection.execute(query)
+            }
+
     def count_jobs(self) -> dict[JobState, int]:
         """How many jobs are in each state, of all that were ever submitted."""
         query = sa.select(JOBS.c.state, sa.func.count()).group_by(JOBS.c.state)

@@ -5,11 +5,15 @@ time, none is running when the next one starts.
 """
 
 import heapq
+import math
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from backend.jobs.job import ANY, Job, JobState
+
+LastStarts: TypeAlias = Mapping[tuple[str, str], float]
+"""When the last job of a person started on a server, in seconds, by server and person; of those that had one."""
 
 
 class Turn(NamedTuple):
@@ -18,17 +22,17 @@ class Turn(NamedTuple):
     is_ordinary: bool
     put_first_at: float
     running: int
-    last_start: int
+    last_start: float
     number: int
 
 
-def turn(job: Job, running: int, last_start: int, number: int) -> Turn:
+def turn(job: Job, running: int, last_start: float, number: int) -> Turn:
     """The turn of a job on one server.
 
     Args:
         job: waits.
         running: how many jobs of its person run there.
-        last_start: grows with every start of a job of its person there; 0: none is known.
+        last_start: when the last job of its person started there, in seconds; 0: none is known.
         number: of the job, in the order of submission.
     """
     if job.put_first:
@@ -85,7 +89,9 @@ def may_run_on(job: Job, servers: Collection[str]) -> list[str]:
     return list(servers) if ANY in job.servers else list(job.servers)
 
 
-def places(unfinished: Sequence[Job], paused: Collection[str], servers: Collection[str]) -> dict[str, int]:
+def places(
+    unfinished: Sequence[Job], paused: Collection[str], servers: Collection[str], last_starts: LastStarts
+) -> dict[str, int]:
     """The place of each waiting job in the queue, 1 being next; jobs of `paused` sweeps have none.
 
     A place counts the jobs that start before on the same server, were none to end and enough GPUs free.
@@ -102,12 +108,14 @@ def places(unfinished: Sequence[Job], paused: Collection[str], servers: Collecti
                 waiting.setdefault(server, []).append((number, job))
     best: dict[str, int] = {}
     for server, jobs in waiting.items():
-        for place, job in enumerate(_in_turn(jobs, running.get(server, Counter())), 1):
+        for place, job in enumerate(_in_turn(jobs, running.get(server, Counter()), server, last_starts), 1):
             best[job.id] = min(place, best.get(job.id, place))
     return best
 
 
-def _in_turn(jobs: Sequence[tuple[int, Job]], running: Mapping[str, int]) -> list[Job]:
+def _in_turn(
+    jobs: Sequence[tuple[int, Job]], running: Mapping[str, int], server: str, last_starts: LastStarts
+) -> list[Job]:
     first = sorted((turn(job, 0, 0, number), job.id, job) for number, job in jobs if job.put_first)
     theirs: dict[str, deque[tuple[int, Job]]] = {}
     for number, job in jobs:
@@ -115,13 +123,21 @@ def _in_turn(jobs: Sequence[tuple[int, Job]], running: Mapping[str, int]) -> lis
             theirs.setdefault(job.requested_by, deque()).append((number, job))
     counts = Counter(running)
     counts.update(job.requested_by for _, _, job in first)
-    heap = [(counts[person], queue[0][0], person) for person, queue in theirs.items()]
+    heap = [
+        (
+            counts[person],
+            math.inf if counts[person] > running.get(person, 0) else last_starts.get((server, person), 0),
+            queue[0][0],
+            person,
+        )
+        for person, queue in theirs.items()
+    ]
     heapq.heapify(heap)
     ordered = [job for _, _, job in first]
     while heap:
-        count, _, person = heapq.heappop(heap)
+        count, _, _, person = heapq.heappop(heap)
         _, job = theirs[person].popleft()
         ordered.append(job)
         if theirs[person]:
-            heapq.heappush(heap, (count + 1, theirs[person][0][0], person))
+            heapq.heappush(heap, (count + 1, math.inf, theirs[person][0][0], person))
     return ordered

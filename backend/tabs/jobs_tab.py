@@ -24,4 +24,5 @@ def jobs_tab(
     finished = sorted([*single, *swept], key=lambda job: job.ended_at or job.submitted_at, reverse=True)
     unfinished = store.unfinished_jobs()
     paused = {sweep.id for sweep in sweeps if sweep.paused_by}
-    return jobs_table(unfinished, finished, shown, turns.places(unfinished, paused, takes_jobs))
+    places = turns.places(unfinished, paused, takes_jobs, store.last_starts())
+    return jobs_table(unfinished, finished, shown, places)

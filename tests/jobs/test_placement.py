@@ -37,6 +37,8 @@ class Rounds:
         )
         self.jobs: list[Job] = []
         self._numbers = itertools.count()
+        self._moments = itertools.count(1)
+        self.last_starts: dict[tuple[str, str], float] = {}
         self.paused: dict[str, str] = {}
         self.reasons: dict[str, str] = {}
 
@@ -47,8 +49,10 @@ class Rounds:
         return name
 
     def round(self) -> list[Start]:
-        chosen = self.placement.round(self.jobs, self.paused)
+        chosen = self.placement.round(self.jobs, self.paused, self.last_starts)
         self.reasons = chosen.reasons
+        for start in chosen.starts:
+            self.last_starts[start.server, start.job.requested_by] = next(self._moments)
         self.jobs = running(self.jobs, chosen.starts)
         return chosen.starts
 

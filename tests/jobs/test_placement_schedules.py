@@ -120,7 +120,7 @@ class Lab:
         self.jobs.append(job)
 
     def round(self) -> None:
-        chosen = self.placement.round(self.jobs, {})
+        chosen = self.placement.round(self.jobs, {}, {})
         queued = {job.id for job in self.jobs if job.state is JobState.QUEUED}
         started = {start.job.id for start in chosen.starts}
         assert started | chosen.reasons.keys() == queued

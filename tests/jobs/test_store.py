@@ -56,6 +56,25 @@ def test_a_job_comes_back_as_it_was_stored(store: JobStore) -> None:
     assert (placed.gpu_text, placed.assigned) == ("GPU 3", assigned)
 
 
+def test_the_last_start_of_each_person_on_each_server_is_known(store: JobStore) -> None:
+    moment = now().replace(microsecond=0)
+    for number, (person, server, minutes) in enumerate(
+        [
+            ("kim", "gpu1", 3),
+            ("kim", "gpu1", 1),
+            ("kim", "gpu2", 5),
+            ("lee", "gpu1", 2),
+            ("park", "gpu1", None),
+        ]
+    ):
+        started = None if minutes is None else moment + timedelta(minutes=minutes)
+        waiting = job(f"r{number}", requested_by=person, server=server)
+        store.add_job(waiting)
+        store.change_job(waiting, started_at=started)
+    ago = {key: seconds - moment.timestamp() for key, seconds in store.last_starts().items()}
+    assert ago == {("gpu1", "kim"): 180, ("gpu2", "kim"): 300, ("gpu1", "lee"): 120}
+
+
 def test_a_program_comes_back_as_it_was_stored(store: JobStore) -> None:
     asked = job("r1", recipe=None, command=Command(command="python train.py", folder="/study"))
     store.add_job(asked)

@@ -12,13 +12,13 @@ def job(name: str, person: str, **changes: object) -> Job:
 
 
 def in_order(*jobs: Job, paused: tuple[str, ...] = ()) -> list[str]:
-    found = places(jobs, paused, SERVERS)
+    found = places(jobs, paused, SERVERS, {})
     return sorted(found, key=lambda name: found[name])
 
 
 def test_a_sweep_does_not_hold_up_a_single_job() -> None:
     sweep = [job(f"k{number}", "kim", sweep="s1") for number in range(36)]
-    found = places([*sweep, job("l0", "lee")], (), SERVERS)
+    found = places([*sweep, job("l0", "lee")], (), SERVERS, {})
     assert (found["k0"], found["l0"], found["k1"], found["k35"]) == (1, 2, 3, 37)
 
 
@@ -31,7 +31,7 @@ def test_running_jobs_count_for_their_person_on_their_server() -> None:
 
 def test_paused_jobs_have_no_place() -> None:
     waiting = [job("k0", "kim", sweep="s1"), job("l0", "lee")]
-    assert places(waiting, ("s1",), SERVERS) == {"l0": 1}
+    assert places(waiting, ("s1",), SERVERS, {}) == {"l0": 1}
 
 
 def test_jobs_put_first_come_first_in_the_order_of_the_decisions() -> None:
@@ -43,6 +43,12 @@ def test_jobs_put_first_come_first_in_the_order_of_the_decisions() -> None:
 
 def test_a_job_for_several_servers_has_the_best_of_its_places() -> None:
     waiting = [job("k0", "kim"), job("k1", "kim"), job("l0", "lee", server="", servers=(ANY,))]
-    assert places(waiting, (), SERVERS) == {"k0": 1, "l0": 1, "k1": 3}
+    assert places(waiting, (), SERVERS, {}) == {"k0": 1, "l0": 1, "k1": 3}
     named = job("l1", "lee", server="", servers=("gpu1",))
-    assert places([*waiting[:2], named], (), SERVERS)["l1"] == 2
+    assert places([*waiting[:2], named], (), SERVERS, {})["l1"] == 2
+
+
+def test_of_people_with_equally_many_running_the_one_who_waits_longer_is_next() -> None:
+    waiting = [job("k0", "kim"), job("k1", "kim"), job("l0", "lee"), job("p0", "park")]
+    found = places(waiting, (), SERVERS, {("gpu1", "kim"): 30, ("gpu1", "lee"): 20, ("gpu2", "park"): 40})
+    assert sorted(found, key=lambda name: found[name]) == ["p0", "l0", "k0", "k1"]
