@@ -32,9 +32,7 @@ _SCHEMES = {
         "description": "Of the local page's session, beside its cookie, for requests that change something.",
     },
 }
-
-
-_SCHEMAS = "#/components/schemas/{model}"
+_REFERENCE = "#/components/schemas/{model}"
 _models: dict[str, type[BaseModel]] = {}
 """What addresses answer with, by name. Their schemas take half a second, and are made for those who ask."""
 
@@ -42,7 +40,7 @@ _models: dict[str, type[BaseModel]] = {}
 def json_of(model: type[BaseModel]) -> dict[str, Any]:
     """The response of an address that answers with `model`."""
     _models[model.__name__] = model
-    schema = {"$ref": _SCHEMAS.format(model=model.__name__)}
+    schema = {"$ref": _REFERENCE.format(model=model.__name__)}
     return {"content": {"application/json": {"schema": schema}}}
 
 
@@ -66,7 +64,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     answers: list[tuple[type[BaseModel], Literal["serialization"]]] = [
         (model, "serialization") for model in models
     ]
-    schemas |= models_json_schema(answers, ref_template=_SCHEMAS)[1]["$defs"]
+    schemas |= models_json_schema(answers, ref_template=_REFERENCE)[1]["$defs"]
     return {
         **document,
         "components": {"schemas": schemas, "securitySchemes": _SCHEMES, "responses": _responses()},

@@ -1,5 +1,7 @@
 """The OpenAPI document, and requests that schemathesis makes of it, over a real server on loopback."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -74,6 +76,10 @@ def test_each_operation_names_its_errors(schema: Any) -> None:
     assert schemas["ErrorReply"]["properties"]["error"] == {"$ref": "#/components/schemas/ErrorContent"}
     assert schemas["ErrorContent"]["properties"].keys() == {"code", "message", "hint"}
     assert schemas["Fault"]["properties"].keys() >= {"kind", "what"}
+    # Two models of one name would both be called otherwise, and what refers to them would lead nowhere.
+    named = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert "JobsReply" in named
+    assert named <= schemas.keys()
 
 
 def known_to_the_lab(case: Any, place: int) -> None:
