@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from benchmarks.networks import BATCH, keras_layers, network_of
 from models.architecture_table import ARCHITECTURES
-from models.architectures.compiled import library
+from models.architectures.compiled import libraries
 from models.architectures.convolution import Block, Convolution
 from models.architectures.cost import parameters
 from models.architectures.fused import fits, fused
@@ -198,7 +198,7 @@ def main(networks: tuple[str, ...], peers: str | None, threads: int, rounds: int
             contender.end()
         measured[name] = found
         print(f"{name} measured", file=sys.stderr)
-    loops = "with" if library() else "without"
+    loops = "with" if libraries() else "without"
     print(f"{processor()}, {threads} threads, {loops} the loops in C, batch {BATCH}, float32")
     print(f"At most {rate:.0f} GFLOP/s and {bandwidth:.1f} GB/s were reached.\n")
     print("| network | plain PyTorch, clips/s | as built here | ratio | floor | share of it |")

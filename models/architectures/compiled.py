@@ -34,16 +34,19 @@ class Shape(ctypes.Structure):
 
 
 @cache
-def library() -> ctypes.CDLL | None:
-    """The compiled loops; None where they cannot be had, with one line in the log."""
+def libraries() -> dict[int, ctypes.CDLL]:
+    """The compiled loops by the floats of their vectors, the widest first.
+
+    Empty where they cannot be had, with one line in the log.
+    """
     if os.environ.get("SHEETRACK_FUSED") == "0":
-        return None
+        return {}
     compiler = c_compiler()
     if compiler is None:
         log.warning("note: %s", NO_COMPILER)
-        return None
+        return {}
     try:
-        return ctypes.CDLL(str(_compiled(compiler)))
+        return {lanes: ctypes.CDLL(str(_compiled(compiler, lanes))) for lanes in widths(_processor_flags())}
     except (
         OSError,
         RuntimeError,
@@ -52,13 +55,23 @@ def library() -> ctypes.CDLL | None:
         log.warning(
             "note: the fast convolution cannot be compiled (%s): trainings take several times as long", error
         )
-        return None
+        return {}
 
 
-def _compiled(compiler: str) -> Path:
+def widths(flags: str) -> tuple[int, ...]:
+    """The floats of the vectors that a processor with these flags has, the widest first.
+
+    A layer is computed in whole vectors: one with 8 or 24 outputs needs those of 8.
+    """
+    have = flags.split()
+    return (16, 8) if "avx512f" in have else (8,) if "avx" in have else (4,)
+
+
+def _compiled(compiler: str, lanes: int) -> Path:
     """The library of these sources for this processor, compiled once for all processes and homes of a user."""
+    flags = (*_FLAGS, f"-DLANES={lanes}")
     text = "".join(file.read_text() for file in (*_SOURCES, _HEADER))
-    facts = f"{text}{_FLAGS}{compiler}{platform.machine()}{_processor_flags()}"
+    facts = f"{text}{flags}{compiler}{platform.machine()}{_processor_flags()}"
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sheetrack"
     file = folder / f"fused-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.so"
     if not file.exists():
@@ -66,7 +79,7 @@ def _compiled(compiler: str) -> Path:
         with tempfile.TemporaryDirectory(dir=folder) as draft:
             made = Path(draft) / "fused.so"
             subprocess.run(
-                [compiler, *_FLAGS, *map(str, _SOURCES), "-o", str(made)],
+                [compiler, *flags, *map(str, _SOURCES), "-o", str(made)],
                 check=True, capture_output=True, timeout=120,
             )  # fmt: skip
             made.replace(file)
@@ -82,10 +95,11 @@ def _processor_flags() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
-def loops() -> ctypes.CDLL:
-    """The compiled loops, where `fits` said that there are any."""
-    if compiled := library():
-        return compiled
+def loops(channels: int) -> ctypes.CDLL:
+    """The compiled loops for a layer of so many channels, where `fits` said that there are any."""
+    for lanes, library in libraries().items():
+        if channels % lanes == 0:
+            return library
     raise RuntimeError("`fits` says whether there are loops to call")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.architectures.compiled import Shape, at, library, loops
+from models.architectures.compiled import Shape, at, libraries, loops
 
 _MOST_OUTPUTS = 1024
 ONE_VALUE = "more than 1 value per channel"
@@ -30,7 +30,7 @@ def fits(signal: Tensor, kernel: torch.nn.Conv2d, pool: int) -> bool:
         and pool in (1, 2, 3, 4)
         and kernel.out_channels % 8 == 0
         and kernel.out_channels <= _MOST_OUTPUTS
-        and library() is not None
+        and bool(libraries())
     )
 
 
@@ -68,7 +68,7 @@ def _forward(
     x = signal.contiguous(memory_format=torch.channels_last)
     w = _in_order(weight)
     shape, out = _pooled(x, w, padding, pool, pool_all=pool_all)
-    loops().forward(
+    loops(shape.outputs).forward(
         ctypes.byref(shape), at(x), at(w), at(bias.contiguous()),
         None if start is None else at(start), at(out), None,
     )  # fmt: skip
@@ -126,7 +126,7 @@ class _Fused(torch.autograd.Function):
         w = _in_order(weight)
         shape, out = _pooled(x, w, padding, pool, pool_all=pool_all)
         won = torch.empty((shape.clips, shape.places, shape.outputs), dtype=torch.int8)
-        loops().forward(
+        loops(shape.outputs).forward(
             ctypes.byref(shape), at(x), at(w), at(bias.detach().contiguous()), None, at(out), at(won)
         )
         context.save_for_backward(x, w, won)
@@ -141,7 +141,7 @@ class _Fused(torch.autograd.Function):
         g = gradient.permute(0, 3, 2, 1).contiguous()
         dx = torch.empty_like(x.permute(0, 3, 2, 1)) if context.needs_input_grad[0] else None
         dw, db = torch.empty_like(w), torch.empty(w.shape[0])
-        loops().backward(
+        loops(shape.outputs).backward(
             ctypes.byref(shape), at(x), at(g), at(won), at(w),
             None if dx is None else at(dx), at(dw), at(db),
         )  # fmt: skip
@@ -240,7 +240,7 @@ class _FusedNorm(torch.autograd.Function):
             clips, rows, x.shape[1], outputs, w.shape[1], padding, 1, 0, rows, torch.get_num_threads()
         )
         total, squares = (torch.empty(outputs, dtype=torch.float64) for _ in range(2))
-        loops().moments(ctypes.byref(shape), at(y), at(total), at(squares))
+        loops(shape.outputs).moments(ctypes.byref(shape), at(y), at(total), at(squares))
         mean = total / (clips * rows)
         variance = (squares / (clips * rows) - mean.square()).clamp(min=0)
         inverse = (variance + epsilon).rsqrt()
@@ -254,7 +254,7 @@ class _FusedNorm(torch.autograd.Function):
         )  # fmt: skip
         out = torch.empty((clips, places, 1, outputs))
         won = torch.empty((clips, places, outputs), dtype=torch.int8)
-        loops().pool_forward(ctypes.byref(shape), at(y), at(scale), at(shift), at(out), at(won))
+        loops(shape.outputs).pool_forward(ctypes.byref(shape), at(y), at(scale), at(shift), at(out), at(won))
         context.save_for_backward(x, w, y, won, mean, inverse, scale)
         context.shape = shape
         context.mark_non_differentiable(mean, variance)
@@ -269,13 +269,13 @@ class _FusedNorm(torch.autograd.Function):
         shape.threads = torch.get_num_threads()
         g = gradient.permute(0, 3, 2, 1).contiguous()
         sum_g, sum_gy = (torch.empty(shape.outputs, dtype=torch.float64) for _ in range(2))
-        loops().winner_sums(ctypes.byref(shape), at(g), at(won), at(y), at(sum_g), at(sum_gy))
+        loops(shape.outputs).winner_sums(ctypes.byref(shape), at(g), at(won), at(y), at(sum_g), at(sum_gy))
         count = shape.clips * shape.length
         d_gain = (sum_gy - mean * sum_g) * inverse
         alpha = (scale.double() * (mean * inverse * d_gain - sum_g) / count).float()
         beta = (-scale.double() * inverse * d_gain / count).float()
         dy = torch.empty_like(y)
-        loops().norm_backward(
+        loops(shape.outputs).norm_backward(
             ctypes.byref(shape), at(g), at(won), at(y), at(scale), at(alpha), at(beta), at(dy)
         )
         taps, inputs = w.shape[1], w.shape[3]
@@ -284,7 +284,7 @@ class _FusedNorm(torch.autograd.Function):
             0, 0, shape.length, torch.get_num_threads(),
         )  # fmt: skip
         dw = torch.empty_like(w)
-        loops().dense_weights(ctypes.byref(plain), at(x), at(dy), at(dw))
+        loops(shape.outputs).dense_weights(ctypes.byref(plain), at(x), at(dy), at(dw))
         dx = None
         if context.needs_input_grad[0]:
             turned = w.flip(1).permute(3, 1, 2, 0).contiguous()  # (inputs, taps, 1, outputs)
@@ -305,7 +305,7 @@ def _plain(x: Tensor, w: Tensor, padding: int) -> Tensor:
     )
     out = torch.empty((clips, rows, outputs + missing))
     zeros = torch.zeros(outputs + missing)
-    loops().forward(ctypes.byref(shape), at(x), at(w), at(zeros), None, at(out), None)
+    loops(shape.outputs).forward(ctypes.byref(shape), at(x), at(w), at(zeros), None, at(out), None)
     return out[..., :outputs].contiguous() if missing else out
 
 

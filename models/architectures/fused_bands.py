@@ -106,7 +106,7 @@ class _BandsNorm(torch.autograd.Function):
         shape = _Image(clips, inputs, bands, frames, channels, step, parts, torch.get_num_threads())
         u = _empty(clips, channels, bands, frames)
         sums = torch.empty((2, parts, channels), dtype=torch.float64)
-        loops().bands_forward(ctypes.byref(shape), at(x), at(w), at(u), at(sums))
+        loops(shape.channels).bands_forward(ctypes.byref(shape), at(x), at(w), at(u), at(sums))
         count = clips * frames * bands // parts
         if fixed is None:
             mean = sums[0] / count
@@ -118,7 +118,7 @@ class _BandsNorm(torch.autograd.Function):
         scale = by_part.float()
         shift = (_of_parts(offset.detach(), parts) - mean * by_part).float()
         over_bands = _empty(clips, channels, 1, frames)
-        loops().bands_mean(ctypes.byref(shape), at(u), at(scale), at(shift), at(over_bands))
+        loops(shape.channels).bands_mean(ctypes.byref(shape), at(u), at(scale), at(shift), at(over_bands))
         context.save_for_backward(x, w, u, scale, mean, inverse)
         context.shape, context.count, context.around = shape, count if fixed is None else 0, around
         context.mark_non_differentiable(scale, shift, mean, variance)
@@ -131,7 +131,7 @@ class _BandsNorm(torch.autograd.Function):
         shape.threads = torch.get_num_threads()
         df, dm = (gradients[place].contiguous(memory_format=torch.channels_last) for place in (0, 3))
         sum_g, sum_gu = sums = torch.empty((2, shape.parts, shape.channels), dtype=torch.float64)
-        loops().bands_sums(ctypes.byref(shape), at(df), at(dm), at(u), at(sums))
+        loops(shape.channels).bands_sums(ctypes.byref(shape), at(df), at(dm), at(u), at(sums))
         d_gain = (sum_gu - mean * sum_g) * inverse
         if context.count:
             alpha = (scale.double() * (mean * inverse * d_gain - sum_g) / context.count).float()
@@ -140,7 +140,7 @@ class _BandsNorm(torch.autograd.Function):
             alpha, beta = torch.zeros_like(scale), torch.zeros_like(scale)
         dx = torch.empty_like(x) if context.needs_input_grad[0] else None
         dw = torch.empty(w.shape, dtype=torch.float64)
-        loops().bands_backward(
+        loops(shape.channels).bands_backward(
             ctypes.byref(shape), at(df), at(dm), at(u), at(x), at(w), at(scale), at(alpha), at(beta),
             int(context.around), None if dx is None else at(dx), at(dw),
         )  # fmt: skip
@@ -158,7 +158,7 @@ class _Join(torch.autograd.Function):
         out = torch.empty_like(u)
         h = told.contiguous(memory_format=torch.channels_last)
         x = None if signal is None else signal.contiguous(memory_format=torch.channels_last)
-        loops().bands_join(
+        loops(shape.channels).bands_join(
             ctypes.byref(shape), at(u), at(scale), at(shift), at(h), None if x is None else at(x), at(out)
         )
         context.save_for_backward(out)
@@ -173,7 +173,7 @@ class _Join(torch.autograd.Function):
         g = gradient.contiguous(memory_format=torch.channels_last)
         df = torch.empty_like(out)
         dh = _empty(shape.clips, shape.channels, 1, shape.frames)
-        loops().join_backward(ctypes.byref(shape), at(g), at(out), at(df), at(dh))
+        loops(shape.channels).join_backward(ctypes.byref(shape), at(g), at(out), at(df), at(dh))
         return df, dh, None, None, None
 
 

@@ -47,14 +47,16 @@ class _ChannelFilters(torch.autograd.Function):
         x, w = context.saved_tensors
         g = gradient.contiguous(memory_format=torch.channels_last)
         dw = torch.empty_like(w)
-        loops().channel_weights(ctypes.byref(_channel_shape(x, w)), at(x), at(g), at(dw))
+        shape = _channel_shape(x, w)
+        loops(shape.inputs).channel_weights(ctypes.byref(shape), at(x), at(g), at(dw))
         dx = _filter_channels(g, w.flip(0)) if context.needs_input_grad[0] else None
         return dx, dw.T[:, None, None]
 
 
 def _filter_channels(x: Tensor, w: Tensor) -> Tensor:
     out = torch.empty_like(x, memory_format=torch.channels_last)
-    loops().channel_forward(ctypes.byref(_channel_shape(x, w)), at(x), at(w), at(out))
+    shape = _channel_shape(x, w)
+    loops(shape.inputs).channel_forward(ctypes.byref(shape), at(x), at(w), at(out))
     return out
 
 

@@ -1,4 +1,4 @@
-/* What the loops in C share: vectors of the widest kind that this processor has. */
+/* What the loops in C share: vectors of LANES floats, with which the channels of a layer come out even. */
 #ifndef LOOPS_H
 #define LOOPS_H
 
@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined __AVX512F__
-#define LANES 16
-#elif defined __AVX__
-#define LANES 8
-#else
-#define LANES 4 /* NEON, SSE */
-#endif
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float V __attribute__((vector_size(4 * LANES), aligned(4), may_alias));

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -10,18 +10,18 @@ from torch import Tensor
 
 from models.architecture_table import ARCHITECTURES
 from models.architectures import broadcast as broadcast_module
-from models.architectures import build
+from models.architectures import build, compiled
 from models.architectures import convolution as convolution_module
 from models.architectures import separable as separable_module
 from models.architectures.broadcast import Broadcast
-from models.architectures.compiled import library
+from models.architectures.compiled import libraries
 from models.architectures.convolution import Convolution
 from models.architectures.fused import ONE_VALUE
 from models.architectures.fused_bands import bands_norm, join
 from models.architectures.fused_channels import channel_filters, fits_channels
 from models.process import NO_COMPILER
 
-pytestmark = pytest.mark.skipif(library() is None, reason="needs a C compiler: apt-get install gcc")
+pytestmark = pytest.mark.skipif(not libraries(), reason="needs a C compiler: apt-get install gcc")
 
 LAYERS = [
     (3, 1, 32, 100, {"kernel": 5, "pool": 3}),
@@ -47,6 +47,16 @@ def without_loops(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return turn_off
 
 
+@pytest.fixture(params=[(4,), (8,), (16, 8)], ids=str)
+def every_width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Loops as another processor gets them; the compiler makes wide vectors of the narrow ones that this one has."""
+    monkeypatch.setattr(compiled, "widths", lambda _: request.param)
+    libraries.cache_clear()
+    assert list(libraries()) == list(request.param)
+    yield
+    libraries.cache_clear()
+
+
 def outcome(layer: torch.nn.Module, signal: Tensor) -> list[Tensor]:
     """Output, all gradients, running moments and the output in evaluation, in float64."""
     layer = copy.deepcopy(layer).to(signal.dtype)
@@ -59,6 +69,7 @@ def outcome(layer: torch.nn.Module, signal: Tensor) -> list[Tensor]:
     return [tensor.detach().double() for tensor in found if tensor is not None]
 
 
+@pytest.mark.usefixtures("every_width")
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize(("clips", "inputs", "outputs", "length", "choice"), LAYERS)
 def test_a_layer_is_as_near_to_float64_as_the_torch_form(
@@ -99,6 +110,7 @@ BLOCKS = [
 ]
 
 
+@pytest.mark.usefixtures("every_width")
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_over_bands_is_as_near_to_float64_as_the_torch_form(
@@ -115,7 +127,8 @@ def test_a_block_over_bands_is_as_near_to_float64_as_the_torch_form(
     exact, theirs = outcome(layer, signal.double()), outcome(layer, signal)
     wanted = [(t, other) for t, other in zip(exact, theirs, strict=True) if t.abs().max() > 1e-9]
     for mine, (true, other) in zip(ours, wanted, strict=True):
-        assert (mine - true).abs().max() <= 4e-6 * true.abs().max() + 3 * (other - true).abs().max()
+        # The order of sums, which the compiler chooses, is worth this much through four layers.
+        assert (mine - true).abs().max() <= 2e-5 * true.abs().max() + 3 * (other - true).abs().max()
 
 
 def gradients(name: str, dtype: torch.dtype, *, batch_norm: bool) -> Tensor:
@@ -146,6 +159,7 @@ def test_a_network_is_as_near_to_float64_as_its_torch_form(
 CHANNEL_FILTERS = [(1, 16, 1, 3), (3, 48, 7, 13), (20, 96, 50, 29), (33, 32, 101, 9)]
 
 
+@pytest.mark.usefixtures("every_width")
 @pytest.mark.parametrize(("clips", "channels", "length", "taps"), CHANNEL_FILTERS)
 def test_filters_of_channels_are_as_near_to_float64_as_the_torch_form(
     clips: int, channels: int, length: int, taps: int
@@ -174,7 +188,7 @@ def test_filters_of_channels_are_as_near_to_float64_as_the_torch_form(
 def test_without_a_compiler_a_network_trains_and_the_log_says_why_it_is_slow(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    library.cache_clear()
+    libraries.cache_clear()
     monkeypatch.setenv("PATH", "")
     try:
         layer = Convolution(1, 8, 3, pool=3)
@@ -184,7 +198,7 @@ def test_without_a_compiler_a_network_trains_and_the_log_says_why_it_is_slow(
         assert layer.convolution.weight.grad is not None
         assert [record.message for record in caplog.records] == [f"note: {NO_COMPILER}"]
     finally:
-        library.cache_clear()
+        libraries.cache_clear()
 
 
 class ChannelFilters(torch.nn.Module):
@@ -230,6 +244,18 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
             )
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_layer_of_any_width_has_loops_on_any_processor() -> None:
+    for flags, widest in (
+        ("fpu sse2", 4),
+        ("fpu avx avx2", 8),
+        ("fpu avx avx2 avx512f avx512vl", 16),
+        ("asimd", 4),
+    ):
+        widths = compiled.widths(flags)
+        assert widths[0] == widest
+        assert any(8 % lanes == 0 for lanes in widths)
 
 
 def test_the_first_of_equals_wins_and_what_is_no_number_stays() -> None:
