@@ -44,8 +44,5 @@ def google(
 @click.option("--launch", multiple=True, metavar="MAIL", help="A Google account that may launch and cancel.")
 @port_option
 def addon(*, address: str | None, launch: tuple[str, ...], port: int) -> None:
-    """Connects the sidebar in Google: makes the add-on's files, and sets the ADDRESS at which Google finds this machine.
-
-    PORT is the one that `sheetrack up` serves.
-    """
+    """Connects the sidebar in Google: makes the add-on's files, and sets the ADDRESS at which Google finds this machine."""
     connect_addon(Home(), address, launch, port)

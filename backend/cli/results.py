@@ -28,10 +28,13 @@ def results(*, limit: int, shape: Shape | None, sort: str | None, columns: str |
 @click.command()
 @click.option("--limit", type=click.IntRange(min=1), help="How many of each list.")
 @table_options
-def leaderboard(*, limit: int | None, shape: Shape | None, sort: str | None, columns: str | None) -> None:
+@as_json
+def leaderboard(
+    *, limit: int | None, shape: Shape | None, sort: str | None, columns: str | None, is_json: bool
+) -> None:
     """Shows published and measured accuracies, the best first; all seeds of a recipe as one row."""
     sheetrack = Sheetrack()
     from backend.tabs.leaderboard import leaderboard_table  # noqa: PLC0415 - `results` does not pay for it
 
     table = leaderboard_table(sheetrack.results.newest(), sheetrack.marks.all())
-    print_table(table, shape, sort=sort, columns=columns, limit=limit)
+    print_table(table, "json" if is_json else shape, sort=sort, columns=columns, limit=limit)

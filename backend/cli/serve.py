@@ -1,8 +1,11 @@
 """Commands that serve."""
 
 import platform
+import shlex
+import shutil
 import signal
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -30,7 +33,9 @@ from backend.times import duration
 from models.presets import preset
 from models.recipe import Recipe
 
-port_option = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+port_option = click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Of the page; 0: any."
+)
 
 _SILENT_SECONDS = 8
 """Outside a terminal a line tells at least every 10 s that the training goes on."""
@@ -109,11 +114,16 @@ def demo(*, port: int, is_brief: bool) -> None:
         job = _launch_and_follow(address, next(iter(sheetrack.servers)), data)
         if job.state is not JobState.DONE:
             raise SheetrackError(f"The training {job.state}: {job.reason}", "Its log is in the run's folder.")
-        _tell(sheetrack, job, address)
+        _tell(sheetrack, job.id, "" if is_brief else address)
         if not is_brief:
             stop_signal = _stop_signal()
             say("Serving until Ctrl-C.")
             stop_signal.recv(1)
+
+
+def _this_program() -> str:
+    """How a person calls it: by its path where its name is not found, as after `make demo`."""
+    return "sheetrack" if shutil.which("sheetrack") else sys.argv[0]
 
 
 def _launch_and_follow(address: str, server: str, data: Path) -> Job:
@@ -183,8 +193,10 @@ def _job(answer: httpx.Response) -> Job:
     return Job.model_validate(content)
 
 
-def _tell(sheetrack: Sheetrack, job: Job, address: str) -> None:
-    result = {each.run: run for each, run in trainings(sheetrack.jobs.results())}[job.id]
+def _tell(sheetrack: Sheetrack, run: str, address: str) -> None:
+    """Says what the demonstration has measured, and where; `address` is empty where the page is gone then."""
+    result = {each.run: content for each, content in trainings(sheetrack.jobs.results())}[run]
+    page = f"Page          {address}\n" if address else ""
     file = sheetrack.home.path / "demonstration.xlsx"
     write_workbook(file, sheetrack.workbook.tables(), sheetrack.display.picture_file)
     say(
@@ -193,6 +205,6 @@ def _tell(sheetrack: Sheetrack, job: Job, address: str) -> None:
         f"Parameters    {result.parameters:,}\n"
         f"Took          {duration(result.seconds, exact=True)}\n"
         f"Workbook      {file}\n"
-        f"Page          {address}\n"
-        f"See it again  SHEETRACK_HOME={sheetrack.home.path} sheetrack up"
+        f"{page}"
+        f"See it again  SHEETRACK_HOME={shlex.quote(str(sheetrack.home.path))} {shlex.quote(_this_program())} up"
     )

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import openpyxl
 import pytest
 
 from backend.cli import COMMANDS
+from backend.cli.serve import _tell
 from backend.jobs.architectures import measure
 from backend.service import doctor
+from backend.service.wiring import Sheetrack
 from backend.settings import Home
 from models.recipe import Recipe
 from models.run_folder import RunFolder
@@ -69,6 +72,30 @@ def test_a_direct_training_has_its_row_among_the_results(trained: tuple[Home, di
     shown = run_here("results", SHEETRACK_HOME=str(home.path)).stdout
     assert result["run"] in shown
     assert {'=HYPERLINK("x")', "<b>"} <= set(shown.split())
+
+
+def test_the_leaderboard_is_there_for_programs(home: Home) -> None:
+    best = data(run_here("leaderboard", "--json", "--limit", "1"))[0]
+    assert (best["Source"], best["Parameters"]) == ("published", 2_071_184)
+
+
+@pytest.mark.parametrize("address", ["", "http://127.0.0.1:8000/?token=abc"])
+def test_a_demonstration_names_what_can_be_opened(
+    address: str,
+    trained: tuple[Home, dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home, result = trained
+    monkeypatch.setattr("sys.argv", ["/clone/.venv/bin/sheetrack"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    with closing(Sheetrack(home)) as sheetrack:
+        _tell(sheetrack, result["run"], address)
+    *_, page, again = capsys.readouterr().out.splitlines()
+    assert page == (
+        f"Page          {address}" if address else f"Workbook      {home.path}/demonstration.xlsx"
+    )
+    assert again == f"See it again  SHEETRACK_HOME={home.path} /clone/.venv/bin/sheetrack up"
 
 
 # openpyxl warns that it does not know sparklines; the test reads them from the file.
