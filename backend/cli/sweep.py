@@ -20,6 +20,7 @@ from backend.jobs.job import JobState
 from backend.jobs.sweep import GRID_FIELDS, Grid
 from backend.service.wiring import Sheetrack
 from backend.settings import sentence, this_user
+from backend.tabs.choices import epochs_told
 from backend.tabs.names import sweeps_tab
 from backend.times import duration
 from models.recipe import Recipe
@@ -160,8 +161,9 @@ def _start(sheetrack: Sheetrack, server: str, options: dict[str, Any], *, is_jso
         show_json(started)
         return
     measured = sum(1 for cell in started.cells if cell.runs)
+    trainings = "1 training is" if len(started.queued) == 1 else f"{len(started.queued):,} trainings are"
     say(
-        f"{started.id}: {len(started.queued)} trainings are queued on {server}; "
+        f"{started.id}: {trainings} queued on {server}; "
         f"{measured} of {len(started.cells)} cells are measured already"
     )
     if started.paused_by:
@@ -217,7 +219,7 @@ def _tell_and_ask(sheetrack: Sheetrack, recipe: Recipe, grid: Grid, *, is_sure: 
         time = duration(known.seconds_an_epoch * epochs, exact=True)
         hours = f"about {time} one after the other, as the last {known.runs} of {recipe.architecture} took"
     trainings = f"{count:,} training{'s' if count != 1 else ''}"
-    say(f"{trainings} with {epochs:,} epochs in all; {hours}", err=True)
+    say(f"{trainings} with {epochs_told(epochs)} in all; {hours}", err=True)
     if count <= _MOST_UNASKED or is_sure:
         return
     if not sys.stdin.isatty():

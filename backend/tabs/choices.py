@@ -19,6 +19,10 @@ _SHOWN_APART = (
 CHOICES = tuple(name for name in Recipe.model_fields if name not in _SHOWN_APART)
 
 
+def epochs_told(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count:,} epochs"
+
+
 def differing(recipes: Sequence[Recipe], names: Sequence[str] = CHOICES) -> tuple[list[str], dict[str, Cell]]:
     """The fields in which the recipes differ, and the value of each other one."""
     if not recipes:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from backend.jobs.result import BrokenResult, Result
 from backend.sheets.table import Cell, Column, Number, Picture, Section, Spark, Table, Text
+from backend.tabs.choices import epochs_told
 from backend.tabs.explain import explanations_section
 from backend.tabs.leaderboard import train_command
 from backend.tabs.names import Rank, run_tab
@@ -104,7 +105,7 @@ def _facts(result: Result, run: RunResult) -> Section:
         ("Validation", Number(value=run.validation_accuracy, format="accuracy"), _best_epoch(run)),
         ("Parameters", Number(value=run.parameters, format="integer"), None),
         ("Clips/s", Number(value=run.clips_per_second, format="integer"), run.device),
-        ("Took", Number(value=run.seconds, format="seconds"), f"{run.epochs} epochs"),
+        ("Took", Number(value=run.seconds, format="seconds"), epochs_told(run.epochs)),
         ("Data", data_name(run), None),
         ("Server", result.server, f"requested by {result.requested_by}"),
         ("Again", Text(text=train_command(run.recipe), is_command=True), None),

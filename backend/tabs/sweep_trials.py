@@ -6,6 +6,7 @@ from backend.jobs.job import JobState
 from backend.jobs.sweep import Sweep, SweepCell
 from backend.jobs.vary import in_words
 from backend.sheets.table import Cell, Column, Number, Section, Text
+from backend.tabs.choices import epochs_told
 from backend.tabs.names import run_tab
 from models.recipe import exact
 
@@ -62,8 +63,10 @@ def _value(value: bool | float | str | None) -> str | None:
 
 def _state(sweep: Sweep, cell: SweepCell) -> Cell:
     if cell.is_dropped and (cell.job is None or cell.job.state.is_over):
-        epochs = "1 epoch" if cell.epochs == 1 else f"{cell.epochs} epochs"
-        return Text(text=f"dropped after {epochs}" if cell.runs else "failed, dropped", tone="soft")
+        return Text(
+            text=f"dropped after {epochs_told(cell.epochs or 0)}" if cell.runs else "failed, dropped",
+            tone="soft",
+        )
     if cell.job:
         is_paused = sweep.paused_by and cell.job.state is JobState.QUEUED
         state = "paused" if is_paused else cell.job.state.value

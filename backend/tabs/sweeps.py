@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from backend.jobs.job import Job, JobState
 from backend.jobs.sweep import Sweep, SweepCell, SweepView
 from backend.sheets.table import Cell, Column, Number, Section, Table, Text, Tone
+from backend.tabs.choices import epochs_told
 from backend.tabs.names import Rank, run_tab, sweeps_tab
 from backend.tabs.sweep_trials import trials_section
 from models import published
@@ -170,7 +171,7 @@ def _base(sweep: Sweep) -> str:
     recipe: Recipe = sweep.recipe
     clips = f" of {recipe.training_clips:,} clips" if recipe.training_clips else ""
     return (
-        f"Every cell: {recipe.epochs} epochs{clips}, batches of {recipe.batch_size}, learning rate "
+        f"Every cell: {epochs_told(recipe.epochs)}{clips}, batches of {recipe.batch_size}, learning rate "
         f"{exact(recipe.learning_rate)} {recipe.schedule}, {recipe.augmentation} augmentation, {recipe.precision}, "
         f"{'full-length clips only, ' if recipe.full_length_only else ''}seed {recipe.seed}; "
         f"on {sweep.server}, asked for by {sweep.requested_by}."

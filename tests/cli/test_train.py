@@ -115,6 +115,14 @@ def test_a_sweep_tells_how_much_it_is_and_asks_before_much(sheetrack: Sheetrack,
         assert sentence in run_here(*words, *wrong).stderr
 
 
+def test_a_sweep_of_one_is_told_as_one(sheetrack: Sheetrack, speech: Path) -> None:
+    words = ("sweep", "ch32", "--data", str(speech), "--server", "any", "--epochs", "1", "--depth", "4")
+    one = run_here(*words, "--dropout", "0.25", "--batch-norm", "on")
+    assert one.stderr.startswith("1 training with 1 epoch in all; ")
+    assert "1 training is queued on any; 0 of " in one.stdout
+    assert len(sheetrack.jobs.unfinished_jobs()) == 1
+
+
 def test_seeds_are_as_many_trainings(sheetrack: Sheetrack, speech: Path) -> None:
     words = ("launch", "ch32", "--data", str(speech), "--server", "any", "--seed", "7", "--seeds", "3")
     jobs = data(run_here(*words, "--json"))

@@ -90,6 +90,11 @@ def test_synthetic_speech_and_a_pause_are_said() -> None:
     assert "1 paused by lee" in grid.note
 
 
+def test_one_epoch_is_told_as_one() -> None:
+    asked = sweep(recipe=sweep().recipe.model_copy(update={"epochs": 1}))
+    assert "Every cell: 1 epoch, batches" in sections(view(asked))[0].note
+
+
 def test_an_architecture_without_published_table_has_the_grid_alone() -> None:
     asked = sweep(recipe=sweep().recipe.model_copy(update={"architecture": "ch64"}))
     assert len(fine_tuning_table("ch64", [view(asked)]).sections) == 1
