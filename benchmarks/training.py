@@ -27,6 +27,7 @@ from models.architectures.cost import parameters
 from models.architectures.fused import fits, fused
 from models.data.audio import SAMPLES
 from models.process import OPENMP
+from models.training.environment import has_bfloat16
 
 _HERE = Path(__file__).parent
 _PEERS_OF = "ch32"
@@ -83,6 +84,8 @@ def contenders(name: str, peers: str | None) -> dict[str, Contender]:
         "here": Contender(*step, "here", name, **OPENMP),
         "plain": Contender(*step, "plain", name, SHEETRACK_FUSED="0"),
     }
+    if has_bfloat16(torch.device("cpu")):
+        found["bfloat16"] = Contender(*step, "bfloat16", name, **OPENMP)
     if name == _PEERS_OF:
         found["loader"] = Contender(*step, "loader", name, SHEETRACK_FUSED="0")
         layers = json.dumps(keras_layers(network_of(name)))
@@ -199,22 +202,25 @@ def main(networks: tuple[str, ...], peers: str | None, threads: int, rounds: int
         measured[name] = found
         print(f"{name} measured", file=sys.stderr)
     loops = "with" if libraries() else "without"
-    print(f"{processor()}, {threads} threads, {loops} the loops in C, batch {BATCH}, float32")
+    print(
+        f"{processor()}, {threads} threads, {loops} the loops in C, batch {BATCH}, float32 but for the last column"
+    )
     print(f"At most {rate:.0f} GFLOP/s and {bandwidth:.1f} GB/s were reached.\n")
-    print("| network | plain PyTorch, clips/s | as built here | ratio | floor | share of it |")
-    print("|---|---|---|---|---|---|")
+    print("| network | plain PyTorch, clips/s | as built here | ratio | floor | share of it | in bfloat16 |")
+    print("|---|---|---|---|---|---|---|")
     for name, found in measured.items():
         gflop, gbyte = cost_of_step(network_of(name))
         floor = min(rate / gflop, bandwidth / gbyte)
         limit = "arithmetic" if rate / gflop < bandwidth / gbyte else "memory"
-        here, plain = found["here"], found["plain"]
+        here, plain, half = found["here"], found["plain"], found.get("bfloat16")
+        in_half = f"{half.clips_per_second:.0f}, {half.ratio_to(here):.1f} times" if half else "not here"
         print(
             f"| {name} | {plain.clips_per_second:.0f} | {here.clips_per_second:.0f} | {here.ratio_to(plain):.1f} "
-            f"| {floor:,.0f} ({limit}) | {here.clips_per_second / floor:.0%} |"
+            f"| {floor:,.0f} ({limit}) | {here.clips_per_second / floor:.0%} | {in_half} |"
         )
     print()
     for kind, contender in measured.get(_PEERS_OF, {}).items():
-        if kind != "here":
+        if kind not in ("here", "bfloat16"):
             what = {"plain": "plain PyTorch", "loader": "the same with a loader over WAV files"}
             ratio = measured[_PEERS_OF]["here"].ratio_to(contender)
             print(

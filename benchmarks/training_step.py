@@ -1,7 +1,7 @@
 """One of those that `training.py` measures: trains on a batch for each line that it reads, and answers with the seconds.
 
-`python -m benchmarks.training_step here|plain|loader NETWORK`: the network as it is built here, of torch's own
-layers, or of these on clips that a loader reads from WAV files, as tutorials do.
+`python -m benchmarks.training_step here|bfloat16|plain|loader NETWORK`: the network as it is built here, in that
+precision too, of torch's own layers, or of these on clips that a loader reads from WAV files, as tutorials do.
 """
 
 import sys
@@ -77,12 +77,13 @@ def batches(folder: Path) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def main() -> None:
-    if KIND == "here":
+    is_ours = KIND in ("here", "bfloat16")
+    if is_ours:
         prepare_torch()
     network = network_of(NAME)
     blocks = [module for module in network.modules() if isinstance(module, Block)]
     # Others than the published families are compared with their own torch form.
-    if KIND != "here" and all(type(block) is Convolution for block in blocks):
+    if not is_ours and all(type(block) is Convolution for block in blocks):
         network = Plain(network)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     with tempfile.TemporaryDirectory() as folder:
@@ -91,7 +92,9 @@ def main() -> None:
         for _ in sys.stdin:
             began = time.perf_counter()
             clips, labels = next(source)
-            loss = functional.cross_entropy(network(clips), labels)
+            with torch.autocast("cpu", torch.bfloat16, enabled=KIND == "bfloat16"):
+                scores = network(clips).float()
+            loss = functional.cross_entropy(scores, labels)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -13,6 +13,7 @@ from googleapiclient.schema import Schemas
 from backend import database
 from backend.service.wiring import Sheetrack
 from backend.settings import Home
+from models import process
 from models.process import OPENMP
 from tests.jobs.ending import end_all
 from tests.probe.fake_gpus import FakeGpus, compiled_nvml
@@ -62,6 +63,14 @@ def _read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
         patch.setattr(Schemas, "pretty", property(lambda _: described, lambda *_: None), raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _jobs_give_way_to_no_test() -> Iterator[None]:
+    """A job is polite to other sessions; beside other tests it would get a thirtieth of a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "_lower_session", lambda *_: None)
         yield
 
 

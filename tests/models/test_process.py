@@ -8,7 +8,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from models.process import lower_priority
+from models.process import _lower_session, lower_priority
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In all other tests jobs leave their session as it is."""
+    monkeypatch.setattr("models.process._lower_session", _lower_session)
 
 
 def test_a_lowered_process_stays_lowered() -> None:
