@@ -214,8 +214,10 @@ def _run_files(runs: Path, run: str) -> RunFiles:
     return RunFiles(is_training=is_training, files=tuple(files))
 
 
-def serve_agent(home: Home, *, host: str, port: int, token_file: Path | None) -> None:
-    """Serves until interrupted.
+def serve_agent(
+    home: Home, *, host: str, port: int, token_file: Path | None, say: Callable[[str], None] = log.info
+) -> None:
+    """Serves until interrupted; `say` hears when it begins.
 
     Raises:
         InvalidError: there is no token, or others may read it.
@@ -231,6 +233,7 @@ def serve_agent(home: Home, *, host: str, port: int, token_file: Path | None) ->
             largest_body_bytes=_LARGEST_BODY_BYTES,
             most_connections=_MOST_CONNECTIONS,
         )
+        say(f"Answers on port {port} of {host} until Ctrl-C.")
         server.run()
 
 

@@ -24,7 +24,7 @@ from backend.times import iso, now
 from models.run_folder import RunFolder
 from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.probe.fake_gpus import FakeGpus
-from tests.servers.agents import SERVE, TOKEN, AgentProcess, token_file
+from tests.servers.agents import SERVE, TOKEN, AgentProcess, free_port, token_file
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -181,6 +181,19 @@ def test_a_real_agent(tmp_path: Path, fake_gpus: FakeGpus) -> None:
     finally:
         agent.process.terminate()
         agent.process.wait()
+
+
+def test_the_command_says_that_it_answers(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "backend.cli", "agent", "--port", str(port)]
+    with subprocess.Popen(
+        [*command, "--token-file", str(token_file(tmp_path))],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "SHEETRACK_HOME": str(tmp_path)},
+    ) as process:  # fmt: skip
+        assert process.stdout
+        assert process.stdout.readline() == f"Answers on port {port} of 127.0.0.1 until Ctrl-C.\n"
+        assert httpx.get(f"http://127.0.0.1:{port}/snapshot", timeout=60).status_code == 401
+        process.terminate()
 
 
 HUNG_DISK = f"""

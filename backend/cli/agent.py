@@ -18,4 +18,4 @@ from backend.settings import Home
 )
 def agent(*, host: str, port: int, token_file: Path | None) -> None:
     """Serves the readings of this server, its last hour and its run files over HTTP."""
-    serve_agent(Home(), host=host, port=port, token_file=token_file)
+    serve_agent(Home(), host=host, port=port, token_file=token_file, say=click.echo)

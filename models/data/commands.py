@@ -97,7 +97,15 @@ def describe(folder: Path, *, as_json: bool, lines: bool, seconds: float, sample
     if as_json:
         click.echo(facts.model_dump_json(indent=1))
         return
-    for name, value in facts.model_dump(mode="json", exclude={"notices"}).items():
-        click.echo(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    full_length = facts.clips_full_length
+    for name, value in {
+        "data set": f"{facts.name}, {'synthetic' if facts.synthetic else 'recorded'} speech",
+        "folder": facts.folder,
+        "hash": facts.hash,
+        "words": ", ".join(facts.words),
+        "held out": facts.held_out,
+        **{split: f"{n:,} clips, {full_length[split]:,} of full length" for split, n in facts.clips.items()},
+    }.items():
+        click.echo(f"{name}: {value}")
     for notice in facts.notices:
         click.echo(notice)

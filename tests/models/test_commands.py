@@ -43,6 +43,7 @@ def test_describe_tells_people_and_programs(tmp_path: Path) -> None:
     told = models("data", "describe", tmp_path / "tones").stdout
     assert f"hash: {facts['hash']}" in told
     assert "words: high, low, middle" in told
+    assert "testing: 12 clips, 9 of full length" in told
 
 
 def test_describe_of_nothing_is_one_sentence(tmp_path: Path) -> None:
