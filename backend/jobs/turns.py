@@ -5,7 +5,7 @@ time, none is running when the next one starts.
 """
 
 import heapq
-import math
+import itertools
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
@@ -94,50 +94,95 @@ def places(
 ) -> dict[str, int]:
     """The place of each waiting job in the queue, 1 being next; jobs of `paused` sweeps have none.
 
-    A place counts the jobs that start before on the same server, were none to end and enough GPUs free.
-    A job that may run on several servers has the best of its places there. `unfinished` are all jobs that
-    have not ended, in the order of submission; `servers` take jobs.
+    A place counts the jobs that start before on the same server, were as many to run at once as now, and those
+    that started first to end first. A job that may run on several servers has the best of its places there.
+    `unfinished` are all jobs that have not ended, in the order of submission; `servers` take jobs.
     """
     waiting: dict[str, list[tuple[int, Job]]] = {}
-    running: dict[str, Counter[str]] = {}
+    running: dict[str, list[Job]] = {}
     for number, job in enumerate(unfinished):
         if job.state.holds_server:
-            running.setdefault(job.server, Counter())[job.requested_by] += 1
+            running.setdefault(job.server, []).append(job)
         elif job.state is JobState.QUEUED and job.sweep not in paused:
             for server in may_run_on(job, servers):
                 waiting.setdefault(server, []).append((number, job))
     best: dict[str, int] = {}
     for server, jobs in waiting.items():
-        for place, job in enumerate(_in_turn(jobs, running.get(server, Counter()), server, last_starts), 1):
+        lasts = {person: last for (where, person), last in last_starts.items() if where == server}
+        for place, job in enumerate(_Course(jobs, running.get(server, []), lasts).starts(), 1):
             best[job.id] = min(place, best.get(job.id, place))
     return best
 
 
-def _in_turn(
-    jobs: Sequence[tuple[int, Job]], running: Mapping[str, int], server: str, last_starts: LastStarts
-) -> list[Job]:
-    first = sorted((turn(job, 0, 0, number), job.id, job) for number, job in jobs if job.put_first)
-    theirs: dict[str, deque[tuple[int, Job]]] = {}
-    for number, job in jobs:
-        if not job.put_first:
-            theirs.setdefault(job.requested_by, deque()).append((number, job))
-    counts = Counter(running)
-    counts.update(job.requested_by for _, _, job in first)
-    heap = [
-        (
-            counts[person],
-            math.inf if counts[person] > running.get(person, 0) else last_starts.get((server, person), 0),
-            queue[0][0],
-            person,
-        )
-        for person, queue in theirs.items()
-    ]
-    heapq.heapify(heap)
-    ordered = [job for _, _, job in first]
-    while heap:
-        count, _, _, person = heapq.heappop(heap)
-        _, job = theirs[person].popleft()
-        ordered.append(job)
-        if theirs[person]:
-            heapq.heappush(heap, (count + 1, math.inf, theirs[person][0][0], person))
-    return ordered
+class _Course:
+    """What starts on one server, one job after the other, as far as it can be told beforehand."""
+
+    def __init__(
+        self, jobs: Sequence[tuple[int, Job]], running: Sequence[Job], lasts: Mapping[str, float]
+    ) -> None:
+        """`jobs` wait, with their numbers; `lasts` tells when the last job of each person started here."""
+        first = sorted((turn(job, 0, 0, number), job.id, job) for number, job in jobs if job.put_first)
+        self._first = deque(job for _, _, job in first)
+        self._theirs: dict[str, deque[tuple[int, Job]]] = {}
+        for number, job in jobs:
+            if not job.put_first:
+                self._theirs.setdefault(job.requested_by, deque()).append((number, job))
+        by_start = sorted(running, key=lambda job: job.started_at or job.submitted_at)
+        self._running = deque(job.requested_by for job in by_start)
+        self._most = len(running)
+        self._count = len(jobs)
+        # Other jobs without GPUs run alone: they wait for all of these, and all wait for them.
+        self._only_cells_share = bool(running) and all(job.is_cell and job.assigned == () for job in running)
+        self._counts = Counter(self._running)
+        self._lasts = dict(lasts)
+        self._moments = itertools.count(max(lasts.values(), default=0) + 1)
+        self._heap: list[tuple[int, float, int, str]] = []
+
+    def starts(self) -> list[Job]:
+        for person in self._theirs:
+            self._rank(person)
+        ordered: list[Job] = []
+        is_alone = False
+        while len(ordered) < self._count:
+            if is_alone or (self._running and len(self._running) == self._most):
+                self._end_oldest()
+            job = self._next()
+            is_alone = self._only_cells_share and not job.is_cell
+            if is_alone and self._running:
+                is_alone = False
+                self._end_oldest()  # after which another one may be next
+                continue
+            self._start(job)
+            ordered.append(job)
+        return ordered
+
+    def _next(self) -> Job:
+        if self._first:
+            return self._first[0]
+        while True:
+            rank = self._heap[0]
+            person = rank[-1]
+            if self._theirs[person] and rank == self._rank_of(person):  # otherwise it was ranked again since
+                return self._theirs[person][0][1]
+            heapq.heappop(self._heap)
+
+    def _start(self, job: Job) -> None:
+        person = job.requested_by
+        (self._first if job.put_first else self._theirs[person]).popleft()
+        self._running.append(person)
+        self._counts[person] += 1
+        self._lasts[person] = next(self._moments)
+        self._rank(person)
+
+    def _end_oldest(self) -> None:
+        person = self._running.popleft()
+        self._counts[person] -= 1
+        self._rank(person)
+
+    def _rank(self, person: str) -> None:
+        if self._theirs.get(person):
+            heapq.heappush(self._heap, self._rank_of(person))
+
+    def _rank_of(self, person: str) -> tuple[int, float, int, str]:
+        number, _ = self._theirs[person][0]
+        return self._counts[person], self._lasts.get(person, 0), number, person

@@ -12,7 +12,8 @@ def job(name: str, person: str, **changes: object) -> Job:
 
 
 def in_order(*jobs: Job, paused: tuple[str, ...] = ()) -> list[str]:
-    found = places(jobs, paused, SERVERS, {})
+    started = {(one.server, one.requested_by): 1 for one in jobs if one.state.holds_server}
+    found = places(jobs, paused, SERVERS, started)
     return sorted(found, key=lambda name: found[name])
 
 
@@ -52,3 +53,20 @@ def test_of_people_with_equally_many_running_the_one_who_waits_longer_is_next() 
     waiting = [job("k0", "kim"), job("k1", "kim"), job("l0", "lee"), job("p0", "park")]
     found = places(waiting, (), SERVERS, {("gpu1", "kim"): 30, ("gpu1", "lee"): 20, ("gpu2", "park"): 40})
     assert sorted(found, key=lambda name: found[name]) == ["p0", "l0", "k0", "k1"]
+
+
+def test_places_are_those_of_the_starts_where_one_job_runs_at_a_time() -> None:
+    """Of people with as many jobs, the one who is first now is first the next time too, whoever asked first."""
+    waiting = [
+        job("l0", "lee"),
+        job("p0", "park"),
+        job("p1", "park"),
+        job("l1", "lee"),
+        job("k0", "kim", put_first=Decision(by="park", at=examples.NOON)),
+        job("p2", "park"),
+        job("k1", "kim"),
+        job("l2", "lee"),
+    ]
+    assert in_order(job("k9", "kim", state=JobState.RUNNING), *waiting) == [
+        "k0", "l0", "p0", "k1", "l1", "p1", "l2", "p2",
+    ]  # fmt: skip

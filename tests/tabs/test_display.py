@@ -125,7 +125,7 @@ def test_jobs_that_wait_have_their_true_places(home: Home, database: sa.Engine, 
         sweeps=list,
         takes_jobs=lambda: ["gpu1"],
     )
-    store.add_job(examples.job("r1", state=JobState.RUNNING))
+    store.add_job(examples.job("r1", state=JobState.RUNNING, started_at=examples.NOON))
     for name, person in (("r2", "kim"), ("r3", "kim"), ("r4", "lee")):
         store.add_job(examples.job(name, requested_by=person, server="", servers=("any",)))
     rows = display.jobs(0).sections[0].rows

@@ -1,0 +1,67 @@
+"""The places that people are told, and the order in which their jobs then start, over random schedules.
+
+The jobs that run end in the order in which they started: nobody can tell more beforehand.
+"""
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from backend.jobs.job import Job, JobState
+from backend.jobs.turns import places
+from backend.probe.snapshot import GpuReading
+from tests import examples
+from tests.jobs.gpu_servers import gpu, server
+from tests.jobs.test_placement import Rounds
+
+SCHEDULES = 60
+PEOPLE = ("kim", "lee", "park")
+
+
+def ask(lab: Rounds, dice: random.Random) -> None:
+    """People ask for trainings of sweeps and for single ones."""
+    for _ in range(dice.randint(1, 4)):
+        person = dice.choice(PEOPLE)
+        if dice.random() < 0.5:
+            lab.add(person)
+        else:
+            for _ in range(dice.randint(1, 5)):
+                lab.add(person, sweep=f"s{person}")
+
+
+def begin(lab: Rounds) -> list[str]:
+    return [job for job, _, _ in lab.started()]
+
+
+def since(job: Job, running: Sequence[str]) -> Job:
+    """The job with the moment at which it started, where it runs."""
+    if job.id not in running:
+        return job
+    moment = examples.NOON + timedelta(seconds=running.index(job.id))
+    return job.model_copy(update={"started_at": moment})
+
+
+@pytest.mark.parametrize(
+    ("gpus", "processors"),
+    [([], 1), ([], 2), ([], 4), ([gpu(0)], 4), ([gpu(0), gpu(1)], 4)],
+    ids=["1 processor", "2 processors", "4 processors", "1 GPU", "2 GPUs"],
+)
+def test_jobs_start_in_the_order_of_their_places(gpus: list[GpuReading], processors: int) -> None:
+    for seed in range(SCHEDULES):
+        dice = random.Random(seed)
+        lab = Rounds(server("gpu1", gpus, cpu_count=processors))
+        ask(lab, dice)
+        running = begin(lab)
+        ask(lab, dice)
+        running += begin(lab)
+        told = places([since(job, running) for job in lab.jobs], (), lab.servers, lab.last_starts)
+        started: list[str] = []
+        while any(job.state is JobState.QUEUED for job in lab.jobs):
+            ended = running.pop(0)
+            lab.jobs = [job for job in lab.jobs if job.id != ended]
+            new = begin(lab)
+            started += new
+            running += new
+        assert sorted(told, key=lambda job: told[job]) == started, f"schedule {seed}"
