@@ -84,8 +84,10 @@ def _sweep_row(sweep: SweepView, jobs: Sequence[Job], places: Mapping[str, int])
     failed = any(state in states for state in (JobState.FAILED, JobState.TIMED_OUT))
     counts = ", ".join(f"{count} {state.value.replace('_', ' ')}" for state, count in states.items())
     next_one = next((job for job in jobs if job.state is JobState.QUEUED), None)
-    why = (_place(next_one, places), next_one.reason) if next_one else ()
-    notes = [f"paused by {sweep.paused_by}" if sweep.paused_by else "", counts, *why]
+    if sweep.paused_by:  # which is also why each job waits
+        notes = [f"paused by {sweep.paused_by}", counts]
+    else:
+        notes = [counts, *((_place(next_one, places), next_one.reason) if next_one else ())]
     tone: Tone = "busy" if running else "bad" if failed and not waits else "soft" if states else "good"
     ended = [job.ended_at for job in jobs if job.ended_at]
     return (

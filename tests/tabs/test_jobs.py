@@ -108,3 +108,8 @@ def test_a_sweep_is_one_row_with_its_jobs_as_details() -> None:
     assert named(placed, 0)["State"] == Text(
         text="1 of 2 done", tone="soft", note="1 queued; 3rd in the queue of gpu1; all 8 GPUs in use (kim 8)"
     )
+    paused = sweep.model_copy(update={"paused_by": "kim"})
+    waits = examples.job("r2", sweep="s1", reason="paused by kim")
+    assert named(jobs_table([waits], [], [paused]).sections[0], 0)["State"] == Text(
+        text="1 of 2 done", tone="soft", note="paused by kim; 1 queued"
+    )
