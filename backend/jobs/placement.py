@@ -3,7 +3,9 @@
 import heapq
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from backend.jobs.job import AssignedGpu, Job, JobState, Limits, Resources
@@ -200,21 +202,45 @@ class _Placing:
             job, needs_gpus = group.job, bool(room.gpus_needed(group.job))
             fit = self._fit(room, job, ahead.get(needs_gpus))
             if not isinstance(fit, str):
-                cells = [one for one in theirs if one.job.is_cell and not room.gpus_needed(one.job)]
-                limits = room.limits(job, sum(len(one.waiting) for one in cells))
                 group.waiting.popleft()
-                room.take(job, fit, limits)
                 self._last_starts[room.server.name, job.requested_by] = time.time()
+                limits = room.limits(job, 1 + self._cells_after(room, job, theirs))
+                room.take(job, fit, limits)
                 return Start(job, room.server.name, fit, limits)
             self.why[id(group)][room.server.name] = fit
             if needs_gpus not in ahead and self._lets_none_pass(room, job, needs_gpus=needs_gpus):
                 ahead[needs_gpus] = job
         return None
 
-    def _turn(self, room: Room, group: Group) -> Turn:
+    def _cells_after(self, room: Room, job: Job, theirs: Sequence[Group]) -> int:
+        """How many trainings of sweeps are next on the processors after the job, which starts.
+
+        A job that runs alone is waited for: a training before it would leave processors idle that were kept for others.
+        """
+        if not job.is_cell or room.gpus_needed(job):
+            return 0
+        started = Counter([job.requested_by])
+        left = {
+            id(group): len(group.waiting)
+            for group in theirs
+            if group.waiting and not room.gpus_needed(group.job) and not self._kept_out(room, group.job)
+        }
+        count = 0
+        while count < room.processors and any(left.values()):
+            waiting = [group for group in theirs if left.get(id(group))]
+            following = min(waiting, key=lambda group: self._turn(room, group, started))
+            if not following.job.is_cell:
+                break
+            started[following.job.requested_by] += 1
+            left[id(following)] -= 1
+            count += 1
+        return count
+
+    def _turn(self, room: Room, group: Group, started: Mapping[str, int] = MappingProxyType({})) -> Turn:
         person = group.job.requested_by
         last_start = self._last_starts.get((room.server.name, person), 0)
-        return turn(group.job, room.running_of(person), last_start, group.number)
+        running = room.running_of(person) + started.get(person, 0)
+        return turn(group.job, running, last_start, group.number)
 
     def _fit(self, room: Room, job: Job, ahead: Job | None) -> tuple[AssignedGpu, ...] | str:
         if obstacle := self._kept_out(room, job):

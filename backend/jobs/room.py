@@ -124,14 +124,14 @@ class Room:
         return tuple(unit.assigned for unit in sorted(free, key=lambda unit: len(unit.jobs))[:need])
 
     def limits(self, job: Job, cells: int) -> Limits | None:
-        """What the job, which fits, may use. `cells` trainings of sweeps wait for the processors, it included."""
+        """What the job, which fits, may use. So many `cells` are to share the processors from now on, it included."""
         limits = Limits(
             threads=self.server.threads, memory_gib=self.server.memory_gib, hours=self.server.hours
         )
         if self._most_cells > 1 and job.is_cell and not self.gpus_needed(job):
             at_once = min(self._most_cells, len(self._cpu_jobs) + cells)
-            share = max(1, min(self._processors // at_once, self._free_processors))
-            limits = limits.model_copy(update={"threads": share if share < self._processors else None})
+            share = max(1, min(self.processors // at_once, self._free_processors))
+            limits = limits.model_copy(update={"threads": share if share < self.processors else None})
         return None if limits == Limits() else limits
 
     def could_fit(self, job: Job, reserved: Mapping[int, str]) -> bool:
@@ -201,7 +201,7 @@ class Room:
         return [job for job in self._running if not job.assigned]
 
     @property
-    def _processors(self) -> int:
+    def processors(self) -> int:
         return (self._snapshot and self._snapshot.host and self._snapshot.host.cpu_count) or 1
 
     @property
@@ -215,13 +215,13 @@ class Room:
         if self.server.cpu_jobs is not None or self.server.threads is not None:
             return 1
         host = self._snapshot.host if self._snapshot else None
-        return min(self._processors, int((host.memory_available_mib or 0) if host else 0) // _MIB_PER_CELL)
+        return min(self.processors, int((host.memory_available_mib or 0) if host else 0) // _MIB_PER_CELL)
 
     @property
     def _free_processors(self) -> int:
         """Those that no CPU job was given."""
-        taken = [(job.limits and job.limits.threads) or self._processors for job in self._cpu_jobs]
-        return self._processors - sum(taken)
+        taken = [(job.limits and job.limits.threads) or self.processors for job in self._cpu_jobs]
+        return self.processors - sum(taken)
 
     def _obstacle_for_cpu_job(self, job: Job) -> str:
         people = [one.requested_by for one in self._cpu_jobs]

@@ -352,6 +352,27 @@ def test_trainings_of_a_sweep_let_a_job_of_another_person_have_all_processors() 
     assert lab.reason(cells[2]) == "a CPU job of lee runs on this server"
 
 
+def test_no_processor_is_kept_for_trainings_that_wait_behind_a_job_that_runs_alone() -> None:
+    lab = Rounds(server("gpu1", [], cpu_count=4))
+    for _ in range(2):
+        lab.add("kim", sweep="s1")
+    lab.add("lee")
+    lab.add("park", sweep="s2")
+    assert share(lab) == [None]  # lee's is next, and waits until this one has ended
+    lab = Rounds(server("gpu1", [], cpu_count=4))
+    lab.add("kim", sweep="s1")
+    lab.add("park", sweep="s2")
+    lab.add("lee")
+    lab.add("kim", sweep="s1")
+    assert share(lab) == [2, 2]
+    lab = Rounds(server("gpu1", [], cpu_count=4))
+    for _ in range(4):
+        lab.add("kim", sweep="s1")
+    lab.add("lee")
+    lab.held["gpu1", "lee"] = OthersHold(server="reserved by park")
+    assert share(lab) == [1, 1, 1, 1]
+
+
 def test_a_cpu_job_that_was_put_first_lets_jobs_with_gpus_start() -> None:
     lab = Rounds(server("gpu1", [gpu(0)]))
     lab.add(gpus=0)
