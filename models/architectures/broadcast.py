@@ -123,7 +123,12 @@ class Broadcast(Block):
         self.is_residual = inputs == outputs and step == 1
 
     def forward(self, signal: Tensor) -> Tensor:
-        if fits_bands(signal, self.over_bands) and fits_channels(signal, self.over_time):
+        inputs = self.mix[0].in_channels if len(self.mix) else self.outputs
+        if (
+            signal.shape[1] == inputs
+            and fits_bands(signal, self.over_bands, parts=_PARTS)
+            and fits_channels(signal, self.over_time)
+        ):
             mixed = _mixed(signal, self.mix)
             bands = bands_norm(
                 mixed, self.over_bands, self.norm_of_parts, parts=_PARTS, around=self.is_residual

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.architectures.fused import fits, fused, fused_norm
+from models.architectures.fused import fits_layer, fused, fused_norm
 
 
 class Block(nn.Module):
@@ -58,7 +58,9 @@ class Convolution(Block):
 
     def forward(self, signal: Tensor) -> Tensor:
         kernel = self.convolution
-        if kernel.bias is not None and fits(signal, kernel, self.pool):
+        if kernel.bias is not None and fits_layer(
+            signal, kernel, self.norm, pool=self.pool, pool_all=self.pool_all
+        ):
             if isinstance(self.norm, nn.BatchNorm2d):
                 return fused_norm(signal, kernel, self.norm, pool=self.pool, pool_all=self.pool_all)
             padding = int(kernel.padding[1])

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from models.architectures.compiled import Shape, at, libraries, loops
 
@@ -19,11 +20,12 @@ ONE_VALUE = "more than 1 value per channel"
 
 
 def fits(signal: Tensor, kernel: torch.nn.Conv2d, pool: int) -> bool:
-    """Whether `fused` can take this layer and this signal; not where a hook wants the convolution's output."""
+    """Whether `fused` can take this layer and this signal; not where a hook wants to see or change the convolution."""
     return (
         signal.device.type == "cpu"
         and not torch.compiler.is_exporting()
-        and not kernel._forward_hooks  # noqa: SLF001 - torch has no public way to ask
+        and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        and not _is_hooked(kernel)
         and signal.dtype == torch.float32
         and kernel.weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
@@ -31,6 +33,51 @@ def fits(signal: Tensor, kernel: torch.nn.Conv2d, pool: int) -> bool:
         and kernel.out_channels % 8 == 0
         and kernel.out_channels <= _MOST_OUTPUTS
         and bool(libraries())
+    )
+
+
+def fits_layer(signal: Tensor, kernel: nn.Conv2d, norm: nn.Module, *, pool: int, pool_all: bool) -> bool:
+    """Whether `fused` and `fused_norm` do what the torch form does with this layer and this signal.
+
+    A lab's own network may give a layer another convolution or norm, or a signal that it cannot take: the loops know
+    nothing of either, and would read beyond the signal. The torch form takes it, or says what is wrong.
+    """
+    return (
+        fits(signal, kernel, pool)  # first: a question about a size would fix it in an exported network
+        and signal.ndim == 4
+        and signal.shape[0] > 0
+        and signal.shape[1:3] == (kernel.in_channels, 1)
+        and type(kernel).forward is nn.Conv2d.forward
+        and kernel.bias is not None
+        and kernel.kernel_size[0] == kernel.groups == 1
+        and kernel.stride == kernel.dilation == (1, 1)
+        and kernel.padding_mode == "zeros"
+        and isinstance(kernel.padding, tuple)
+        and kernel.padding[0] == 0
+        and signal.shape[3] + 2 * kernel.padding[1] - kernel.kernel_size[1] + 1 >= (1 if pool_all else pool)
+        and (type(norm) is nn.Identity or _is_usual(norm, kernel.out_channels))
+        and not _is_hooked(norm)
+    )
+
+
+def _is_usual(norm: nn.Module, channels: int) -> bool:
+    """Whether this is a batch norm of so many channels with a scale, a shift and running moments."""
+    return (
+        type(norm) is nn.BatchNorm2d
+        and norm.num_features == channels
+        and norm.affine
+        and norm.track_running_stats
+        and norm.momentum is not None
+    )
+
+
+def _is_hooked(layer: nn.Module) -> bool:
+    """Whether something is attached to the calls of a layer; torch has no public way to ask."""
+    return bool(
+        layer._forward_hooks  # noqa: SLF001
+        or layer._forward_pre_hooks  # noqa: SLF001
+        or layer._backward_hooks  # noqa: SLF001
+        or layer._backward_pre_hooks  # noqa: SLF001
     )
 
 
@@ -67,9 +114,10 @@ def _forward(
     """As `fused`, without gradients; `start` (batch, rows, outputs) is taken instead of the bias."""
     x = signal.contiguous(memory_format=torch.channels_last)
     w = _in_order(weight)
+    b = bias.contiguous()  # a copy must live until the loops are done
     shape, out = _pooled(x, w, padding, pool, pool_all=pool_all)
     loops(shape.outputs).forward(
-        ctypes.byref(shape), at(x), at(w), at(bias.contiguous()),
+        ctypes.byref(shape), at(x), at(w), at(b),
         None if start is None else at(start), at(out), None,
     )  # fmt: skip
     return out.permute(0, 3, 2, 1)
@@ -123,17 +171,16 @@ class _Fused(torch.autograd.Function):
         context: Any, signal: Tensor, weight: Tensor, bias: Tensor, padding: int, pool: int, pool_all: bool
     ) -> Tensor:
         x = signal.contiguous(memory_format=torch.channels_last)
-        w = _in_order(weight)
+        w, b = _in_order(weight), bias.detach().contiguous()
         shape, out = _pooled(x, w, padding, pool, pool_all=pool_all)
         won = torch.empty((shape.clips, shape.places, shape.outputs), dtype=torch.int8)
-        loops(shape.outputs).forward(
-            ctypes.byref(shape), at(x), at(w), at(bias.detach().contiguous()), None, at(out), at(won)
-        )
+        loops(shape.outputs).forward(ctypes.byref(shape), at(x), at(w), at(b), None, at(out), at(won))
         context.save_for_backward(x, w, won)
         context.shape = shape
         return out.permute(0, 3, 2, 1)
 
     @staticmethod
+    @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, w, won = context.saved_tensors
         shape = context.shape
@@ -261,6 +308,7 @@ class _FusedNorm(torch.autograd.Function):
         return out.permute(0, 3, 2, 1), mean, variance
 
     @staticmethod
+    @once_differentiable
     def backward(
         context: Any, gradient: Tensor, _mean: Tensor, _variance: Tensor
     ) -> tuple[Tensor | None, ...]:

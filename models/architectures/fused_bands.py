@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from models.architectures.compiled import at, loops
 from models.architectures.fused import counts, fits
@@ -39,9 +40,10 @@ class Bands(NamedTuple):
     mean: Tensor
 
 
-def fits_bands(signal: Tensor, kernel: torch.nn.Conv2d) -> bool:
-    """Whether `bands_norm` can take this filter over bands, (3, 1), and this signal."""
-    return kernel.out_channels % 16 == 0 and fits(signal, kernel, 1)
+def fits_bands(signal: Tensor, kernel: torch.nn.Conv2d, *, parts: int) -> bool:
+    """Whether `bands_norm` can take this filter over bands, (3, 1), and a signal with the bands of this one."""
+    bands = (signal.shape[2] - 1) // int(kernel.stride[0]) + 1
+    return bands % parts == 0 and kernel.out_channels % 16 == 0 and fits(signal, kernel, 1)
 
 
 def bands_norm(
@@ -125,6 +127,7 @@ class _BandsNorm(torch.autograd.Function):
         return u, scale, shift, over_bands, mean, variance
 
     @staticmethod
+    @once_differentiable
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, w, u, scale, mean, inverse = context.saved_tensors
         shape = context.shape
@@ -166,6 +169,7 @@ class _Join(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (out,) = context.saved_tensors
         shape = context.shape

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from models.architectures.compiled import Shape, at, loops
 from models.architectures.fused import fits
@@ -43,6 +44,7 @@ class _ChannelFilters(torch.autograd.Function):
         return _filter_channels(x, w)
 
     @staticmethod
+    @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor]:
         x, w = context.saved_tensors
         g = gradient.contiguous(memory_format=torch.channels_last)

@@ -46,23 +46,27 @@ class Own:
         """The network, with fresh weights.
 
         Raises:
-            OwnError: it cannot be built, or gives no scores of shape (batch, words).
+            OwnError: it cannot be built, has no weights, or gives no scores of shape (batch, words) for two clips
+                and for one, as the last batch of a test may be.
         """
         choices |= {"samples": samples, "sample_rate": sample_rate}
         with _explained(self.file):
             network = self.function(**{name: choices[name] for name in self.takes})
         if not isinstance(network, nn.Module):
             raise OwnError(f"{self.file.name}: its function returns no torch.nn.Module")
-        with _explained(self.file), torch.no_grad(), torch.random.fork_rng(devices=[]):
-            was_training = network.training
-            scores = network.eval()(torch.zeros(2, samples))
-            network.train(was_training)
-        shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
-        if shape != (2, choices["words"]):
-            raise OwnError(
-                f"{self.file.name}: for clips (2, {samples}) it gives {shape} instead of (2, {choices['words']}), "
-                "a score for each word"
-            )
+        for clips in (2, 1):
+            with _explained(self.file), torch.no_grad(), torch.random.fork_rng(devices=[]):
+                was_training = network.training
+                scores = network.eval()(torch.zeros(clips, samples))
+                network.train(was_training)
+            shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
+            if shape != (clips, choices["words"]):
+                raise OwnError(
+                    f"{self.file.name}: for clips ({clips}, {samples}) it gives {shape} instead of "
+                    f"({clips}, {choices['words']}), a score for each word"
+                )
+        if not any(parameter.requires_grad for parameter in network.parameters()):
+            raise OwnError(f"{self.file.name}: it has no weights to train; give it a layer such as nn.Linear")
         return network
 
 

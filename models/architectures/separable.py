@@ -120,7 +120,7 @@ class Separable(Convolution):
 
     def forward(self, signal: Tensor) -> Tensor:
         filters = self.over_time
-        fast = fits_channels(signal, filters)
+        fast = signal.shape[1:3] == (filters.in_channels, 1) and fits_channels(signal, filters)
         filtered = channel_filters(signal, filters.weight) if fast else filters(signal)
         out = self.norm(self.convolution(filtered))
         if out.shape[1] == signal.shape[1]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.architectures.convolution import Convolution
-from models.architectures.fused import Silencing, fits
+from models.architectures.fused import Silencing, fits_layer
 from models.data.audio import RATE_HZ
 from models.explain.layers import Layer
 from models.explain.subject import Subject, in_turn, scores
@@ -160,7 +160,9 @@ class Rest:
         after: nn.Module = self._after
         silence: Callable[[Sequence[int]], Tensor] = partial(without_channels, output)
         # Without one input, the next layer is what it was less the share of that input.
-        if type(first) is Convolution and fits(output, first.convolution, first.pool):
+        if type(first) is Convolution and fits_layer(
+            output, first.convolution, first.norm, pool=first.pool, pool_all=first.pool_all
+        ):
             after = self._after[1:]
             silence = Silencing(
                 output, first.convolution, first.norm, pool=first.pool, pool_all=first.pool_all

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from models.architectures.broadcast import Broadcast
 from models.architectures.compiled import libraries
 from models.architectures.convolution import Convolution
 from models.architectures.fused import ONE_VALUE
-from models.architectures.fused_bands import bands_norm, join
+from models.architectures.fused_bands import bands_norm, fits_bands, join
 from models.architectures.fused_channels import channel_filters, fits_channels
 from models.process import NO_COMPILER
 
@@ -36,13 +37,16 @@ LAYERS = [
 ]
 
 
+Change = Callable[[Convolution], None]
+
+
 @pytest.fixture
 def without_loops(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def turn_off() -> None:
-        monkeypatch.setattr(convolution_module, "fits", lambda *_: False)
+        monkeypatch.setattr(convolution_module, "fits_layer", lambda *_, **__: False)
         monkeypatch.setattr(separable_module, "fits_channels", lambda *_: False)
         for name in ("fits", "fits_bands", "fits_channels"):
-            monkeypatch.setattr(broadcast_module, name, lambda *_: False)
+            monkeypatch.setattr(broadcast_module, name, lambda *_, **__: False)
 
     return turn_off
 
@@ -99,6 +103,103 @@ def test_batch_norm_of_a_single_value_is_refused_as_in_the_torch_form(
     without_loops()
     with pytest.raises(ValueError, match=ONE_VALUE):
         layer.train()(signal)
+
+
+def convolution(**choice: Any) -> Change:
+    def change(layer: Convolution) -> None:
+        layer.convolution = torch.nn.Conv2d(16, 16, (1, 3), **choice)
+
+    return change
+
+
+def norm(make: Callable[[], torch.nn.Module]) -> Change:
+    def change(layer: Convolution) -> None:
+        layer.norm = make()  # type: ignore[assignment]
+
+    return change
+
+
+def twice(module: Callable[[Convolution], torch.nn.Module]) -> Change:
+    def change(layer: Convolution) -> None:
+        module(layer).register_forward_pre_hook(lambda _, signals: (2 * signals[0],))
+
+    return change
+
+
+CHANGES: dict[str, Change] = {
+    "stride": convolution(stride=(1, 2)),
+    "dilation": convolution(dilation=(1, 2)),
+    "groups": convolution(groups=4),
+    "circular": convolution(padding=(0, 1), padding_mode="circular"),
+    "padding in words": convolution(padding="same"),
+    "no bias": convolution(bias=False),
+    "another norm": norm(lambda: torch.nn.GroupNorm(4, 16)),
+    "a norm without scale": norm(lambda: torch.nn.BatchNorm2d(16, affine=False)),
+    "a norm without moments": norm(lambda: torch.nn.BatchNorm2d(16, track_running_stats=False)),
+    "a norm with the mean of all batches": norm(lambda: torch.nn.BatchNorm2d(16, momentum=None)),
+    "a hook before the convolution": twice(lambda layer: layer.convolution),
+    "a hook before the norm": twice(lambda layer: layer.norm),
+}
+
+
+@pytest.mark.parametrize("height", [1, 3])
+@pytest.mark.parametrize("change", [None, *CHANGES])
+def test_what_a_lab_changed_in_a_layer_counts_as_in_the_torch_form(
+    change: str | None, height: int, without_loops: Callable[[], None]
+) -> None:
+    torch.manual_seed(0)
+    layer = Convolution(16, 16, 3, pool=2, batch_norm=True)
+    if change:
+        CHANGES[change](layer)
+    signal = torch.randn(3, 16, height, 50)
+    ours = outcome(layer, signal)
+    without_loops()
+    theirs_too = outcome(layer, signal)
+    # Under batch norm the bias of the convolution has no gradient but rounding.
+    pairs = zip(*([t for t in found if t.abs().max() > 1e-3] for found in (ours, theirs_too)), strict=True)
+    for mine, theirs in pairs:
+        assert mine.shape == theirs.shape
+        assert (mine - theirs).abs().max() <= 1e-5 * theirs.abs().max()
+
+
+WRONG = {
+    "too few channels": (3, 8, 1, 50),
+    "too many channels": (3, 24, 1, 50),
+    "too short for the kernel": (3, 16, 1, 4),
+    "too short for the pool": (3, 16, 1, 10),
+    "no channels": (3, 50),
+}
+
+
+@pytest.mark.parametrize("shape", WRONG.values(), ids=WRONG)
+def test_a_signal_that_a_layer_cannot_take_is_refused_in_the_words_of_torch(
+    shape: tuple[int, ...], without_loops: Callable[[], None]
+) -> None:
+    layer, signal = Convolution(16, 16, 9, same=False, pool=3), torch.randn(shape)
+    with pytest.raises(RuntimeError) as ours:
+        layer(signal)
+    without_loops()
+    with pytest.raises(RuntimeError) as theirs:
+        layer(signal)
+    assert str(ours.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_gradients_of_gradients_are_refused_and_never_left_out(*, batch_norm: bool) -> None:
+    layer = Convolution(16, 16, 3, pool=2, batch_norm=batch_norm)
+    signal = torch.randn(3, 16, 1, 50, requires_grad=True)
+    [gradient] = torch.autograd.grad(layer(signal).square().sum(), signal, create_graph=True)
+    penalty = gradient.square().sum() + layer.convolution.weight.square().sum()
+    with pytest.raises(RuntimeError, match="twice"):
+        penalty.backward()  # type: ignore[no-untyped-call]
+
+
+def test_bands_that_are_not_in_equal_parts_are_left_to_torch() -> None:
+    layer = Broadcast(16, 16, step=1, apart=1, dropout=0.0, batch_norm=False)
+    assert not fits_bands(torch.randn(2, 16, 3, 9), layer.over_bands, parts=5)
+    assert layer(torch.randn(2, 16, 3, 9)).shape == (2, 16, 3, 9)
+    with pytest.raises(RuntimeError):
+        layer(torch.randn(2, 8, 5, 9))
 
 
 BLOCKS = [

@@ -13,6 +13,7 @@ from models.own_files import hash_of, packed, unpacked
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 
+NET = "from torch import nn\nclass Net(nn.Linear):\n    def forward(self, clips):\n"
 MISTAKES = {
     "syntax": ("\ndef syntax(words, depth:\n", "syntax.py line 2: SyntaxError"),
     "missing": ("import a_package_that_is_not_here\n", "missing.py line 1: ModuleNotFoundError"),
@@ -26,6 +27,18 @@ MISTAKES = {
     "wordless": (
         "from torch import nn\ndef wordless(words, samples):\n    return nn.Linear(samples, 5)\n",
         "gives (2, 5) instead of (2, 16)",
+    ),
+    "squeezed": (
+        NET + "        return super().forward(clips).squeeze()\ndef squeezed(words, samples): return Net(samples, words)\n",
+        "for clips (1, 16000) it gives (16,) instead of (1, 16)",
+    ),
+    "paired": (
+        NET + "        return super().forward(clips) + clips[1, 0]\ndef paired(words, samples): return Net(samples, words)\n",
+        "paired.py line 4: IndexError",
+    ),
+    "weightless": (
+        "from torch import nn\ndef weightless(words):\n    return nn.AdaptiveAvgPool1d(words)\n",
+        "weightless.py: it has no weights to train",
     ),
 }  # fmt: skip
 RECURRENT = """
