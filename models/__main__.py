@@ -4,6 +4,7 @@ import atexit
 import errno
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -337,6 +338,17 @@ def run() -> None:
         if error.errno == errno.ENOSPC:
             _fail(f"the disk is full ({error.filename or 'while writing'}); free some space and run it again")
         _fail(f"{error.strerror or error}: {error.filename or ''}")
+    except Exception as error:
+        # What goes wrong in the file of a lab's own network, for example in training only, is for its author.
+        lines = [
+            f"{place.filename} line {place.lineno}"
+            for place in traceback.extract_tb(error.__traceback__)
+            if Path(place.filename).name == RunFolder.ARCHITECTURE
+        ]
+        if not lines:
+            raise
+        what = f"{type(error).__name__}: {error}".strip(": ")
+        _fail(f"{lines[-1]}: {what[:500]}; correct your network and start a new run")
 
 
 if __name__ == "__main__":

@@ -35,11 +35,14 @@ class RunFolder:
     the kernel releases it however that process ends.
     """
 
+    ARCHITECTURE = "architecture.py"
+    """The file of the lab's own network that is trained."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.recipe_file = path / "recipe.json"
         self.command_file = path / "command.json"
-        self.architecture_file = path / "architecture.py"
+        self.architecture_file = path / self.ARCHITECTURE
         self.environment_file = path / "environment.json"
         self.history_file = path / "history.jsonl"
         self.progress_file = path / "progress.json"

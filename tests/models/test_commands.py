@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from models.__main__ import main
+from models.own_files import hash_of
 from models.process import OPENMP
 from models.recipe import Recipe
 from models.run_folder import RunFolder
@@ -61,6 +62,37 @@ def test_speech_commands_that_are_there_are_counted_against_the_published_split(
     assert "exists already" in done.stdout
     assert "training: 36 clips (published: 40,851, -40,815)" in done.stdout
     assert "testing: 12 clips (published: 5,297, -5,285)" in done.stdout
+
+
+ONLY_IN_TRAINING = b"""
+from torch import nn
+
+class Net(nn.Linear):
+    def forward(self, clips):
+        scores = super().forward(clips)
+        return scores.reshape(7, 7) if self.training else scores
+
+def net(words, samples):
+    return Net(samples, words)
+"""
+
+
+def test_a_network_of_the_labs_own_that_fails_in_training_is_named_with_its_line(tmp_path: Path) -> None:
+    data = write_tones(tmp_path / "tones")
+    recipe = Recipe(
+        architecture="net",
+        depth=1,
+        data=str(data),
+        epochs=1,
+        architecture_hash=hash_of(ONLY_IN_TRAINING),
+    )
+    folder = RunFolder.receive(tmp_path, "r1", recipe, ONLY_IN_TRAINING)
+    failed = models("train", folder.path)
+    assert failed.returncode == 1
+    sentence = failed.stderr.splitlines()[-1]
+    assert sentence.startswith(f"error: {folder.architecture_file} line 7: RuntimeError: shape '[7, 7]'")
+    assert sentence.endswith("correct your network and start a new run")
+    assert "Traceback" not in failed.stderr
 
 
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:
