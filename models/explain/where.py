@@ -45,21 +45,28 @@ def tile_of() -> tuple[Tensor, Tensor]:
 def occlusion(
     network: nn.Module, sound: Tensor, word: int, report: Callable[[float], None] = lambda _: None
 ) -> Tensor:
-    """How far the log-probability of a word falls without each tile of 50 ms by a third of an octave.
+    """How far the log-odds of a word fall without each tile of 50 ms by a third of an octave.
 
+    Odds, since the probability of a clip that is surely heard hardly moves, whatever is taken out.
     For clips (n, 16000): the mean over them in nats, (bands, spans).
     """
     band, span = tile_of()
     total = torch.zeros(BANDS, SPANS)
     for number, clip in enumerate(sound):
         parts = spectrum(clip[None])
-        whole = scores(network, clip[None]).log_softmax(1)[0, word]
+        whole = _log_odds(scores(network, clip[None]), word)
         for each in range(BANDS):
             hidden = (band[:, None] == each)[None] & (span == torch.arange(SPANS)[:, None])[:, None]
             without = scores(network, waveform(parts * ~hidden))
-            total[each] += whole - without.log_softmax(1)[:, word]
+            total[each] += whole - _log_odds(without, word)
         report((number + 1) / len(sound))
     return total / max(1, len(sound))
+
+
+def _log_odds(outputs: Tensor, word: int) -> Tensor:
+    """Of a word against all others, (n,), from scores (n, words). A network of one word has only its score."""
+    others = torch.cat([outputs[:, :word], outputs[:, word + 1 :]], 1)
+    return outputs[:, word] - (others.logsumexp(1) if others.shape[1] else 0)
 
 
 def integrated_gradients(network: nn.Module, sound: Tensor, word: int) -> Tensor:
@@ -139,8 +146,8 @@ def explain(subject: Subject) -> Finding:
     share = float(mean.clamp(min=0).flatten().topk(max(1, mean.numel() // 10)).values.sum() / total)
     return Finding(
         title=f"Where {word} is heard",
-        read="One row a part of 50 ms by a third of an octave: how far the log-probability of the word falls when it is "
-        "taken out, and its share of the score by integrated gradients.",
+        read="One row a part of 50 ms by a third of an octave: how far the log-odds of the word fall when it is taken "
+        "out, and its share of the score by integrated gradients.",
         null="Before training: the same parts in the network at its start, where nothing can be heard.",
         columns=(
             Quantity(title="From", unit="ms", kind="integer"),
@@ -177,7 +184,7 @@ def draw(
         f"Where {word} is heard",
         f"{subject.title} · run {subject.run} · clip {subject.files[shown]}",
         "Blue: the word is less likely without this part (left), or this part speaks for it (right); orange: against.",
-        "Left in nats of log-probability, right in units of the score; each panel has its own scale.",
+        "Left in nats of log-odds, right in units of the score; each panel has its own scale.",
     )
     every = {**maps, **(null or {})}
     grid = figure.subplots(1 + len(every) // 2, 2, sharex=True, sharey=True, squeeze=False)

@@ -85,6 +85,24 @@ def test_parts_without_the_tone_do_not_matter() -> None:
     assert float(shares[band - 1 : band + 2, 9:].sum()) > 0.9 * difference
 
 
+class Sure(torch.nn.Module):
+    """Says the same, a hundred times as surely."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = 100 * self.network(clips)
+        return scores
+
+
+def test_what_a_sure_network_hears_is_found_too() -> None:
+    network, clip = known.two_bands(), known.tone(known.HIGH_HZ)[None]
+    taken, taken_surely = (where.occlusion(each, clip, 1) for each in (network, Sure(network)))
+    assert torch.allclose(taken_surely, 100 * taken, rtol=0.01, atol=0.01 * float(taken_surely.max()))
+
+
 def test_independent_features_have_no_likeness_and_the_same_have_all() -> None:
     one, other = random(1000, 64), random(1000, 200, seed=1)
     assert abs(cka(centred(one), centred(other))) < 0.02
