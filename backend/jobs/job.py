@@ -25,6 +25,10 @@ class JobState(StrEnum):
     """Its server does not answer; its processes may still run."""
 
     @property
+    def in_words(self) -> str:
+        return self.value.replace("_", " ")
+
+    @property
     def is_over(self) -> bool:
         """Whether the state is final."""
         return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.TIMED_OUT)

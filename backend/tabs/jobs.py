@@ -82,7 +82,7 @@ def _sweep_row(sweep: SweepView, jobs: Sequence[Job], places: Mapping[str, int])
     running = next((state for state in states if state.holds_server), None)
     waits = any(not state.is_over for state in states)
     failed = any(state in states for state in (JobState.FAILED, JobState.TIMED_OUT))
-    counts = ", ".join(f"{count} {state.value.replace('_', ' ')}" for state, count in states.items())
+    counts = ", ".join(f"{count} {state.in_words}" for state, count in states.items())
     next_one = next((job for job in jobs if job.state is JobState.QUEUED), None)
     if sweep.paused_by:  # which is also why each job waits
         notes = [f"paused by {sweep.paused_by}", counts]
@@ -111,7 +111,7 @@ def _job_row(job: Job, places: Mapping[str, int]) -> tuple[Cell, ...]:
     progress = job.progress
     return (
         Text(text=job.id, tab=run_tab(job.id)),
-        Text(text=job.state.value, tone=_JOB_TONES[job.state], note=_state_note(job, places)),
+        Text(text=job.state.in_words, tone=_JOB_TONES[job.state], note=_state_note(job, places)),
         _work(job),
         job.runs_on,
         Text(text=job.gpu_text, note=_gpu_note(job)) if job.assigned else None,

@@ -69,7 +69,7 @@ def _state(sweep: Sweep, cell: SweepCell) -> Cell:
         )
     if cell.job:
         is_paused = sweep.paused_by and cell.job.state is JobState.QUEUED
-        state = "paused" if is_paused else cell.job.state.value
+        state = "paused" if is_paused else cell.job.state.in_words
         return Text(
             text=state, note=cell.job.reason, tone="bad" if cell.job.state is JobState.FAILED else None
         )

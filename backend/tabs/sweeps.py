@@ -151,7 +151,7 @@ def _stage(job: Job, paused_by: str | None) -> Text:
         case JobState.DONE:
             words = "other data"  # its folder was changed since the sweep was asked for
         case state:
-            words = state.value
+            words = state.in_words
     return Text(text=words, tone=_TONES.get(job.state, "soft"), tab=run_tab(job.id))
 
 
@@ -185,7 +185,7 @@ def _standing(sweep: Sweep, cells: Sequence[SweepCell]) -> str:
         paused = f", and then paused by {sweep.paused_by}" if sweep.paused_by else ""
         return f"No training is queued yet: {why}{paused}."
     states = Counter(
-        "paused" if sweep.paused_by and cell.job.state is JobState.QUEUED else cell.job.state.value
+        "paused" if sweep.paused_by and cell.job.state is JobState.QUEUED else cell.job.state.in_words
         for cell in cells
         if cell.job
     )

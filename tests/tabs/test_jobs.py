@@ -16,7 +16,7 @@ def test_every_state_is_shown_with_its_reason(state: JobState) -> None:
     table = jobs_table([], [job]) if state.is_over else jobs_table([job], [])
     cell = table.sections[0].rows[0][1]
     assert isinstance(cell, Text)
-    assert (cell.text, cell.note) == (state.value, "why")
+    assert (cell.text, cell.note) == ("timed out" if state is JobState.TIMED_OUT else state.value, "why")
     assert cell.tone
 
 
