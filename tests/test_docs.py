@@ -100,3 +100,15 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert place in {
                 re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings
             }
+
+
+def test_no_test_imports_from_a_module_of_tests() -> None:
+    """As CONTRIBUTING says: what several tests use has a module apart."""
+    found = [
+        file
+        for file in tracked_files()
+        if file.startswith("tests/")
+        and file.endswith(".py")
+        and re.search(r"^from tests(\.\w+)*\.test_\w+ import", (ROOT / file).read_text(), re.MULTILINE)
+    ]
+    assert not found

@@ -14,7 +14,7 @@ from models.run_folder import RunFolder
 from tests import examples
 from tests.cli.command_line import complaint, data, run_here
 from tests.models.made_run import make_run
-from tests.tabs.test_explain import FOUND
+from tests.tabs.explained import FOUND
 
 
 def analysed(home: Home, what: str = "likes") -> RunFolder:

@@ -1,6 +1,6 @@
 """The places that people are told, and the order in which their jobs then start, over random schedules.
 
-The jobs that run end in the order in which they started: nobody can tell more beforehand.
+The jobs that run end in the order in which they started: more is not known beforehand.
 """
 
 import random
@@ -14,7 +14,7 @@ from backend.jobs.turns import places
 from backend.probe.snapshot import GpuReading
 from tests import examples
 from tests.jobs.gpu_servers import gpu, server
-from tests.jobs.test_placement import Rounds
+from tests.jobs.rounds import Rounds
 
 SCHEDULES = 60
 PEOPLE = ("kim", "lee", "park")

@@ -56,7 +56,7 @@ def test_of_people_with_equally_many_running_the_one_who_waits_longer_is_next() 
 
 
 def test_places_are_those_of_the_starts_where_one_job_runs_at_a_time() -> None:
-    """Of people with as many jobs, the one who is first now is first the next time too, whoever asked first."""
+    """Of people with as many jobs, the one who is first now is first the next time too."""
     waiting = [
         job("l0", "lee"),
         job("p0", "park"),

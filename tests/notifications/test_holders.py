@@ -17,8 +17,8 @@ from backend.servers.reservations import Reservations
 from backend.servers.state import ServerStatus, State, Verdict
 from backend.settings import Home, NotifySettings, ReservationSettings
 from backend.sheets.workbook import Workbook
+from tests.notifications.channel import channel, write_addresses
 from tests.notifications.moments import NOON, after
-from tests.notifications.test_notifier import channel, write_addresses
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
 

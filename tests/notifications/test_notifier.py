@@ -1,13 +1,10 @@
 """Notifications that really arrive: once everywhere, also after failures, restarts and quiet hours."""
 
-import json
 import logging
 import sqlite3
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest.mock import patch
 
 import pytest
@@ -26,46 +23,12 @@ from backend.service.wiring import Sheetrack
 from backend.settings import Home, NotifySettings
 from backend.times import now
 from tests import examples
+from tests.notifications.channel import channel, write_addresses
 from tests.notifications.moments import DOWN, IDLE, NOON, OVERLOADED, after, server
 from tests.servers.agents import free_port
 
 # One of Apprise's hundred services imports a module that Python will drop.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
-
-
-class Channel:
-    """What arrived at a real server, which may refuse it."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-        self.paths: list[str] = []
-        self.status = 200
-
-
-@contextmanager
-def channel(port: int = 0) -> Iterator[tuple[Channel, int]]:
-    arrived = Channel()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if arrived.status == 200:
-                arrived.messages.append(body["message"])
-                arrived.paths.append(self.path)
-            self.send_response(arrived.status)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield arrived, listening.server_port
-        finally:
-            listening.shutdown()
-            thread.join()
 
 
 @pytest.fixture
@@ -77,12 +40,6 @@ def database(home: Home) -> Iterator[sa.Engine]:
 
 def address(port: int, secret: str = "s3cret") -> str:
     return f"json://kim:{secret}@127.0.0.1:{port}/hook"
-
-
-def write_addresses(home: Home, *addresses: str) -> None:
-    file = home.path / "notify-urls"
-    file.touch(mode=0o600)
-    file.write_text("# the lab's channel\n\n" + "\n".join(addresses))
 
 
 def doctors(home: Home) -> Finding:

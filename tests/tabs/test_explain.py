@@ -5,29 +5,9 @@ from pathlib import Path
 from backend.sheets.table import Sound, Spark, Text
 from backend.tabs.explain import explanation_table, explanations_section
 from backend.tabs.names import is_explanation_tab
-from models.explanation import Explanation, Moment, Quantity
 from models.explanation_report import report
 from models.run_folder import RunFolder
-from tests import examples
-
-FOUND = Explanation(
-    what="likes",
-    run="r1",
-    title="What it likes",
-    read="One row a channel.",
-    null="Grey: the start.",
-    found=("Layer 1 likes <b>.",),
-    notices=("No start.",),
-    columns=(
-        Quantity(title="Centre", unit="Hz", kind="integer"),
-        Quantity(title="Taps", kind="curve"),
-        Quantity(title="Clip 1", kind="moment"),
-        Quantity(title="Lost", kind="points"),
-    ),
-    rows=((1000, (1.0, -1.0), Moment(clip="cat/a.wav", seconds=0.25), 0.125), (None, (0.0,), None, None)),
-    clips=12,
-    made_at=examples.NOON,
-)
+from tests.tabs.explained import FOUND
 
 
 def test_a_tab_tells_how_to_read_it_then_shows_picture_and_table() -> None:
