@@ -24,7 +24,8 @@ from models.architecture_table import ARCHITECTURES
 from models.architectures.compiled import libraries
 from models.architectures.convolution import Block, Convolution
 from models.architectures.cost import parameters
-from models.architectures.fused import fits, fused
+from models.architectures.fused import fused
+from models.architectures.fused_fits import fits
 from models.data.audio import SAMPLES
 from models.process import OPENMP
 from models.training.environment import has_bfloat16

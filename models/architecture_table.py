@@ -37,6 +37,7 @@ _SIZELESS = (
     "fused.py",
     "fused_bands.py",
     "fused_channels.py",
+    "fused_fits.py",
     "own.py",
     "__init__.py",
 )

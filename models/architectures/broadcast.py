@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from models.architectures.convolution import Block, Network, need
-from models.architectures.fused import fits, normed
+from models.architectures.fused import normed
 from models.architectures.fused_bands import bands_norm, fits_bands, join
 from models.architectures.fused_channels import channel_filters, fits_channels
+from models.architectures.fused_fits import fits
 from models.architectures.separable import FRAME, GaborBank
 
 _STAGES = ((2, 1), (2, 2), (4, 2), (4, 1))

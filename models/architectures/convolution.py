@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.architectures.fused import fits_layer, fused, fused_norm
+from models.architectures.fused import fused, fused_norm
+from models.architectures.fused_fits import fits_layer
 
 
 class Block(nn.Module):

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from models.architectures.compiled import at, loops
-from models.architectures.fused import counts, fits
+from models.architectures.fused import counts
+from models.architectures.fused_fits import fits
 
 
 class _Image(ctypes.Structure):

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from models.architectures.compiled import Shape, at, loops
-from models.architectures.fused import fits
+from models.architectures.fused_fits import fits
 
 
 def fits_channels(signal: Tensor, kernel: torch.nn.Conv2d) -> bool:

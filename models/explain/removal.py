@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.architectures.convolution import Convolution
-from models.architectures.fused import Silencing, fits_layer
+from models.architectures.fused import Silencing
+from models.architectures.fused_fits import fits_layer
 from models.data.audio import RATE_HZ
 from models.explain.layers import Layer
 from models.explain.subject import Subject, in_turn, scores
