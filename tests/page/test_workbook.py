@@ -1,5 +1,9 @@
-"""The page: tabs, tables, and how they change."""
+"""The page: tabs, tables, and how they change.
 
+With SCREENSHOT set to a file, a lab of made-up servers is kept there: the first picture in the README.
+"""
+
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -52,6 +56,20 @@ def test_tabs_show_their_tables(looked_at: Page) -> None:
     page.get_by_role("tab", name=f"Run {RUN}").click()
     expect(page.get_by_role("table", name="Confusion matrix").get_by_role("row")).to_have_count(17)
     assert page.url.endswith(f"#Run%20{RUN}")
+
+
+def test_workbook_and_sidebar_say_the_same_of_the_servers(looked_at: Page) -> None:
+    looked_at.set_viewport_size({"width": 1280, "height": 500})
+    servers = looked_at.frame_locator("iframe").locator("#servers > li")
+    rows = looked_at.get_by_role("row").filter(has=looked_at.get_by_role("rowheader"))
+    expect(servers).to_have_count(5)
+    expect(rows).to_have_count(5)
+    for server, row in zip(servers.all(), rows.all(), strict=True):
+        name, verdict = server.locator("b").inner_text(), server.locator(".verdict").inner_text()
+        expect(row.get_by_role("rowheader")).to_have_text(name)
+        expect(row.get_by_role("cell").nth(0)).to_have_text(re.compile(f"^{re.escape(verdict)} "))
+    if path := os.environ.get("SCREENSHOT"):
+        looked_at.screenshot(path=path)
 
 
 def test_the_document_is_no_taller_than_the_window(looked_at: Page) -> None:
