@@ -4,12 +4,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from math import prod
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.utils.rnn import PackedSequence
 
 from models.architecture_table import NetworkSize, Table, sources_hash, unmeasured
 from models.architectures import build, own
@@ -21,6 +22,7 @@ from models.recipe import WORDS
 
 BUILD_SECONDS = 20
 """How long one network may take to be built."""
+_COUNTED = (_ConvNd, nn.Linear, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
 
 
 def parameters(network: nn.Module) -> int:
@@ -31,39 +33,56 @@ def parameters(network: nn.Module) -> int:
 def mflop_per_clip(network: nn.Module, samples: int = SAMPLES) -> float:
     """Millions of floating-point operations for one clip, a multiply-add counted as two.
 
-    Counts convolutions and dense layers: each value they give is a sum over one filter.
+    Counts the products of weights and signals, and those inside attention; what has no layer in torch is not seen.
     """
-    return _forward(network, samples)[0]
+    return counted(network, torch.zeros(1, samples))[0]
 
 
-def _forward(network: nn.Module, samples: int = SAMPLES) -> tuple[float, Tensor]:
-    """The Mflop a clip, and the scores (clips, words) of no clip or one."""
-    try:
-        # No clip at all: the shapes are worked out and nothing is computed.
-        return counted(network, torch.empty(0, samples))
-    except RuntimeError:  # not every network takes an empty batch
-        return counted(network, torch.zeros(1, samples))
+def counted(network: nn.Module, clip: Tensor) -> tuple[float, Tensor]:
+    """The Mflop of a network that is given a clip (1, samples), and the scores (1, words)."""
+    products = 0
 
+    def count(layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        nonlocal products
+        products += _products(layer, inputs, named, output)
 
-def counted(network: nn.Module, clips: Tensor) -> tuple[float, Tensor]:
-    """The Mflop a clip of what a network is given, and what it gives."""
-    flop = 0
-
-    def count(layer: nn.Module, _inputs: object, output: Tensor) -> None:
-        nonlocal flop
-        flop += 2 * prod(output.shape[1:]) * layer.weight[0].numel()  # type: ignore[index]
-
-    layers = [layer for layer in network.modules() if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear))]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
+    hooks = [
+        layer.register_forward_hook(count, with_kwargs=True)
+        for layer in network.modules()
+        if isinstance(layer, _COUNTED)
+    ]
     training = network.training
     try:
         with torch.inference_mode():
-            scores = network.eval()(clips.to(next(network.parameters()).device))
+            scores = network.eval()(clip.to(next(network.parameters()).device))
     finally:
         network.train(training)
         for hook in hooks:
             hook.remove()
-    return flop / 1e6, scores
+    return 2 * products / 1e6, scores
+
+
+def _products(layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> int:
+    """Multiply-adds of a call of one of the `_COUNTED`."""
+    if isinstance(layer, nn.MultiheadAttention):
+        by_name = dict(zip(("query", "key", "value"), inputs, strict=False)) | named
+        query, key, value = (by_name[name] for name in ("query", "key", "value"))
+        width = layer.embed_dim
+        asked, told = query[..., 0].numel(), key[..., 0].numel()
+        sequence = key.shape[0 if key.ndim == 2 or not layer.batch_first else 1]
+        projected = 2 * asked * width + told * (key.shape[-1] + value.shape[-1])
+        return int((projected + 2 * asked * sequence) * width)
+    if isinstance(layer, (nn.RNNBase, nn.RNNCellBase)):
+        # Every step multiplies with all of the matrices once.
+        weights = sum(each.numel() for name, each in layer.named_parameters() if name.startswith("weight"))
+        given = inputs[0] if inputs else named["input"]
+        steps: Tensor = given.data if isinstance(given, PackedSequence) else given
+        return steps[..., 0].numel() * weights
+    # Each value that they give is a sum over one filter; of the transposed ones, each that they are given.
+    values = output
+    if isinstance(layer, _ConvTransposeNd):
+        values = inputs[0] if inputs else named["input"]
+    return int(values.numel() * layer.weight[0].numel())  # type: ignore[index]
 
 
 def table() -> Table:
@@ -97,7 +116,7 @@ def own_networks(file: Path) -> list[NetworkSize]:
             for batch_norm in (False, True) if "batch_norm" in ours.takes else (False,):
                 with redirect_stdout(sys.stderr), _limited(BUILD_SECONDS):
                     built = ours.build(words=len(WORDS), depth=depth, dropout=0.0, batch_norm=batch_norm)
-                    mflop, _ = counted(built, torch.zeros(1, SAMPLES))
+                    mflop = mflop_per_clip(built)
                 networks.append(
                     NetworkSize(
                         architecture=name,
@@ -117,7 +136,7 @@ def own_networks(file: Path) -> list[NetworkSize]:
 def _sizes(network: NetworkSize) -> dict[str, object]:
     name, depth, batch_norm = network.architecture, network.depth, network.batch_norm
     built = build(name, len(WORDS), depth, 0.0, batch_norm)
-    mflop, scores = _forward(built)
+    mflop, scores = counted(built, torch.zeros(1, SAMPLES))
     if scores.shape[1:] != (len(WORDS),):
         raise ValueError(f"gives scores {tuple(scores.shape[1:])} a clip instead of one for each word")
     return {

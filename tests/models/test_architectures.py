@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from models.architecture_table import ARCHITECTURES, NetworkSize, Table, resolve_depth
 from models.architectures import build
@@ -125,6 +128,78 @@ def test_arithmetic_is_counted_by_the_formula() -> None:
     network = build("ch32", 16, 2, 0, batch_norm=False)
     multiply_adds = 16000 * 5 * 32 + 5333 * 5 * 32 * 32 + 5333 * 32 * 16
     assert mflop_per_clip(network) == pytest.approx(2 * multiply_adds / 1e6)
+
+
+class Recurrent(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, clips: Tensor) -> Tensor:
+        frames: Tensor = self.layer(clips.reshape(len(clips), -1, 40))[0]
+        return frames[:, -1]
+
+
+class Cell(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(1600, 24)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        state = torch.zeros(len(clips), 24)
+        for part in clips.reshape(len(clips), -1, 1600).unbind(1):
+            state = self.cell(part, state)
+        return state
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(40, 4, kdim=20, vdim=20, batch_first=True)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        told = clips.reshape(len(clips), -1, 20)
+        found: Tensor = self.attention(clips.reshape(len(clips), -1, 40), key=told, value=told)[0]
+        return found.mean(1)
+
+
+class Windows(nn.Module):
+    """Takes each clip apart, so that a batch is longer inside than outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv1d(1, 8, 25), nn.ConvTranspose1d(8, 16, 3, stride=2))
+
+    def forward(self, clips: Tensor) -> Tensor:
+        found: Tensor = self.layers(clips.reshape(-1, 1, 1600))
+        return found.mean(-1).reshape(len(clips), -1, 16).mean(1)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        Recurrent(nn.LSTM(40, 24, num_layers=2, bidirectional=True, batch_first=True)),
+        Recurrent(nn.GRU(40, 24, batch_first=True)),
+        Cell(),
+        Attention(),
+        nn.Sequential(nn.Unflatten(1, (-1, 40)), nn.TransformerEncoderLayer(40, 4, 64, batch_first=True)),
+        Windows(),
+    ],
+    ids=["lstm", "gru", "cell", "attention", "transformer", "windows"],
+)
+@pytest.mark.filterwarnings(
+    "ignore:TF32 acceleration"
+)  # of Intel's GPUs, told as oneDNN is switched on again
+def test_arithmetic_of_own_networks_is_that_which_torch_counts(network: nn.Module) -> None:
+    ours = mflop_per_clip(network)
+    # torch counts none of the fused forms.
+    with (
+        FlopCounterMode(display=False) as counter,
+        torch.backends.mkldnn.flags(enabled=False),
+        sdpa_kernel(SDPBackend.MATH),
+    ):
+        network(torch.zeros(1, 16000))
+    assert ours == pytest.approx(counter.get_total_flops() / 1e6)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
