@@ -1,7 +1,7 @@
 """One step of a training. A GPU replays it as a CUDA graph, because launching its kernels takes longer than they do."""
 
 import math
-from contextlib import suppress
+import warnings
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,9 @@ from models.training.optimizer import Adam, one_cycle
 from models.training.team import Team
 
 _EAGER_STEPS = 3
-"""Before a step is captured: libraries measure and allocate in the first ones."""
+"""Before a step is captured, the last one included: libraries measure and allocate in the first ones."""
+_WAITED = "called a synchronizing CUDA operation"
+"""What torch says where the processor waits for the GPU, which a graph cannot hold."""
 
 
 class Step:
@@ -81,22 +83,40 @@ class Step:
             self._chosen.copy_(torch.from_numpy(chosen))
             self._graph.replay()
             outputs = self._outputs
+        elif self._eager_steps == 1 and len(chosen) == len(self._chosen):
+            self._eager_steps = math.inf
+            self._chosen.copy_(torch.from_numpy(chosen))
+            outputs = self._train_and_capture()
         else:
             mine, weight = self._team.share(chosen)
             outputs = self._train(torch.from_numpy(mine), weight)
-            self._eager_steps -= 1
-            if not self._eager_steps:
-                self._capture()
+            self._eager_steps = max(self._eager_steps - 1, 1)
         self._done += 1
         self._set_rate()
         return outputs
 
-    def _capture(self) -> None:
-        """Trains nothing yet. A network that looks at its own values cannot be captured, and goes on as before."""
+    def _train_and_capture(self) -> tuple[Tensor, Tensor]:
+        """Trains on the chosen clips and captures the step, unless the network looks at its own values."""
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                outputs = self._train(self._chosen, 1.0)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+        if any(_WAITED in str(each.message) for each in told):
+            return outputs
         graph = torch.cuda.CUDAGraph()
-        with suppress(RuntimeError), torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
-            self._outputs = self._train(self._chosen, 1.0)
+        numbers = torch.cuda.default_generators[torch.cuda.current_device()]
+        before = numbers.clone_state()
+        try:
+            with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+                self._outputs = self._train(self._chosen, 1.0)
+        except RuntimeError:  # torch may take its random numbers for those of a capture still
+            numbers.graphsafe_set_state(before)
+        else:
             self._graph = graph
+        return outputs
 
     def _train(self, chosen: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         sound, labels = self._batches.get(chosen)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from models.architectures import build
@@ -58,6 +59,28 @@ def test_a_step_that_goes_on_is_the_step_that_was_not_interrupted(batches: Batch
     restarted = step_of(batches)
     restarted.go_on(state[0], {})
     assert restarted.learning_rate == step_of(batches).learning_rate
+
+
+class Careful(nn.Module):
+    """Looks at its own values, which no graph can hold, and drops some at random."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(16000, 2), nn.Dropout(0.5))
+
+    def forward(self, clips: Tensor) -> Tensor:
+        scores: Tensor = self.layers(clips)
+        return scores.clamp(-1, 1) if float(scores.detach().abs().max()) > 1 else scores
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_a_network_that_looks_at_its_values_is_not_replayed(batches: Batches) -> None:
+    recipe = Recipe.model_validate(CHOICES)
+    step = Step(recipe, Careful().to(batches.labels.device), batches, Team(), total_steps=10)
+    losses = [float(step(np.arange(4))[0]) for _ in range(8)]
+    assert np.isfinite(losses).all()
+    assert step._graph is None
 
 
 @pytest.mark.gpu
