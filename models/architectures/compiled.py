@@ -17,7 +17,7 @@ from models.process import NO_COMPILER, c_compiler
 
 log = logging.getLogger(__name__)
 
-_SOURCES = tuple(Path(__file__).with_name(name) for name in ("fused.c", "bands.c"))
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("fused.c", "norm.c", "channels.c", "bands.c"))
 _HEADER = Path(__file__).with_name("loops.h")
 _FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
