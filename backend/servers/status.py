@@ -77,11 +77,10 @@ class Status:
         A server that answers is in `current` at once, the others at the end.
         """
         with self._refreshing:
-            if self._poller is None:
-                self._poller = self._open_poller()
-                for missed in self._recall(self._poller, self._known):
-                    self._remember(missed)
-            snapshots = self._poll(self._poller)
+            poller, past = self._opened()
+            for missed in past:
+                self._remember(missed)
+            snapshots = self._poll(poller)
             self._remember(snapshots)
             self._note_gpus(snapshots)
         return self.current()
@@ -108,12 +107,8 @@ class Status:
         A stored look would count as time in which the server was followed, in means and GPU-hours.
         """
         with self._refreshing:
-            if self._poller is None:
-                self._poller = self._open_poller()
-                self._recall(self._poller, self._known)
-                if self._poller.start_here():
-                    time.sleep(_CPU_SECONDS)
-            self._poll(self._poller)
+            poller, _ = self._opened()
+            self._poll(poller)
         return self.current()
 
     def current(self) -> list[ServerStatus]:
@@ -165,8 +160,16 @@ class Status:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open_poller(self) -> Poller:
-        return Poller([known.server for known in self._known.values()], self._sampler)
+    def _opened(self) -> tuple[Poller, list[list[Snapshot]]]:
+        """The poller, and at the first call what `_recall` brings; then this machine's CPU use is known, too."""
+        if self._poller:
+            return self._poller, []
+        self._poller = Poller([known.server for known in self._known.values()], self._sampler)
+        is_read = self._poller.start_here()
+        past = self._recall(self._poller, self._known)
+        if is_read:
+            time.sleep(_CPU_SECONDS)
+        return self._poller, past
 
     def _poll(self, poller: Poller) -> list[Snapshot]:
         snapshots = poller.poll(self._add)
