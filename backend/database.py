@@ -79,11 +79,15 @@ def open_database(file: Path, *, is_served: Callable[[], bool] = lambda: False) 
             raise OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError(_FULL))
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
-    with explained(file):
-        if _revision(engine) != SCHEMA:
-            with _only_one(file):
-                if (revision := _revision(engine)) != SCHEMA:
-                    _bring_up_to_date(engine, file, revision, is_served)
+    try:
+        with explained(file):
+            if _revision(engine) != SCHEMA:
+                with _only_one(file):
+                    if (revision := _revision(engine)) != SCHEMA:
+                        _bring_up_to_date(engine, file, revision, is_served)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 

@@ -1,7 +1,8 @@
 """Whether Google, the lab's own tab, the public address and Ray work together: each a sentence or an error."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 
 import httpx
@@ -32,9 +33,14 @@ _NO_CONTACTS = (
 _NOT_SET_UP = "not set up in settings.toml"
 
 
-def _store(home: Home) -> Engine:
+@contextmanager
+def _store(home: Home) -> Iterator[Engine]:
     """The database of the home; a check leaves its schema as it is while a backend works with it."""
-    return open_database(home.store_file, is_served=lambda: is_served(home))
+    database = open_database(home.store_file, is_served=lambda: is_served(home))
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 def google_sheet(home: Home) -> str:
@@ -48,7 +54,9 @@ def google_sheet(home: Home) -> str:
         said = [f"{title!r} can be read and written by {sheet.account}", *sheet.remarks()]
     finally:
         sheet.close()
-    if waiting := len(Outbox(_store(home)).waiting()):
+    with _store(home) as database:
+        waiting = len(Outbox(database).waiting())
+    if waiting:
         said.append(f"{waiting} tabs wait to be published")
     return ". ".join(sentence.rstrip(".") for sentence in said)
 
@@ -63,15 +71,15 @@ def reserved(home: Home) -> str:
     settings = everything.reservations
     if settings is None:
         return _NOT_SET_UP
-    google = open_google(home, everything.google) if everything.google else None
-    sheet: Sheet = google or Workbook(_store(home), home.peoples_tabs, SERVERS)
     servers, moment = read_servers(home), datetime.now().astimezone()
-    try:
+    with ExitStack() as opened:
+        sheet: Sheet
+        if everything.google:
+            sheet = opened.enter_context(closing(open_google(home, everything.google)))
+        else:
+            sheet = Workbook(opened.enter_context(_store(home)), home.peoples_tabs, SERVERS)
         found = reservations(sheet.read(settings.tab), settings, servers, moment)
         errors = sheet.errors()
-    finally:
-        if google:
-            google.close()
     told = f"{summary(found, most=50)} (in {settings.tab!r})"
     new = not_set_up(found.reservations, servers, moment)
     if found.problems or found.doubts:

@@ -130,7 +130,11 @@ def _store(home: Home) -> str:
         raise SheetrackError(f"{file} is damaged: {damage}.", how_to_restore(file))
     if revision is None or revision < SCHEMA:
         return f"{file} was made by an older Sheetrack; `sheetrack up` brings it up to date"
-    results = len(JobStore(open_database(file)).result_ids())
+    database = open_database(file)
+    try:
+        results = len(JobStore(database).result_ids())
+    finally:
+        database.dispose()
     latest = newest_copy(file)
     return f"{file}, {results:,} results; {f'newest copy {latest}' if latest else 'no copy yet'}"
 

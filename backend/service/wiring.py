@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -80,7 +81,12 @@ class Sheetrack:
 
     @cached_property
     def database(self) -> sa.Engine:
-        return open_database(self.home.store_file, is_served=lambda: not self.serves and is_served(self.home))
+        database = open_database(
+            self.home.store_file, is_served=lambda: not self.serves and is_served(self.home)
+        )
+        # A command does not close it; the end of a process needs no help.
+        weakref.finalize(self, database.dispose).atexit = False
+        return database
 
     @cached_property
     def pairing(self) -> Pairing:
