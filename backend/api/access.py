@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 from backend.api.identity import Identify, Person, Role, TooOftenError, UnknownAddOnError
 from backend.api.pairing import Pairing
 from backend.errors import RefusedError
+from backend.servers.logins import SELF_DECLARED
 from backend.settings import PeopleSettings, Settings, this_user
 from backend.text import plain_text
 
@@ -143,7 +144,7 @@ def _cookie() -> str:
 def _self_declared() -> str:
     """Who a browser says that it belongs to; the login of the backend's user where it says nothing."""
     name = plain_text(unquote(request.headers.get(PERSON_HEADER, "")), _LONGEST_NAME).strip()
-    return f"{name} (self-declared)" if name else this_user()
+    return f"{name}{SELF_DECLARED}" if name else this_user()
 
 
 def _admit_local(token: str, sessions: "_Sessions", *, is_open: bool) -> Response | None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from backend.servers.logins import person_of
 from models.command import Command
 from models.recipe import Recipe
 from models.result import Progress
@@ -147,6 +148,11 @@ class Job(BaseModel):
     def work(self) -> Recipe | Command:
         """What it runs."""
         return self.command or self.recipe or UNREADABLE
+
+    @property
+    def person(self) -> str:
+        """Takes turns and holds reservations: the same at the command line and on the page."""
+        return person_of(self.requested_by)
 
     @property
     def is_cell(self) -> bool:

@@ -142,7 +142,7 @@ class Placement:
 
     def others_hold(self, server: str, job: Job) -> OthersHold:
         """What keeps the job from the server or its GPUs, unless its reservations were overridden."""
-        return OthersHold() if job.override else self._others_hold(server, job.requested_by)
+        return OthersHold() if job.override else self._others_hold(server, job.person)
 
     def _remember(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -203,7 +203,7 @@ class _Placing:
             fit = self._fit(room, job, ahead.get(needs_gpus))
             if not isinstance(fit, str):
                 group.waiting.popleft()
-                self._last_starts[room.server.name, job.requested_by] = time.time()
+                self._last_starts[room.server.name, job.person] = time.time()
                 limits = room.limits(job, 1 + self._cells_after(room, job, theirs))
                 room.take(job, fit, limits)
                 return Start(job, room.server.name, fit, limits)
@@ -219,7 +219,7 @@ class _Placing:
         """
         if not job.is_cell or room.gpus_needed(job):
             return 0
-        started = Counter([job.requested_by])
+        started = Counter([job.person])
         left = {
             id(group): len(group.waiting)
             for group in theirs
@@ -231,13 +231,13 @@ class _Placing:
             following = min(waiting, key=lambda group: self._turn(room, group, started))
             if not following.job.is_cell:
                 break
-            started[following.job.requested_by] += 1
+            started[following.job.person] += 1
             left[id(following)] -= 1
             count += 1
         return count
 
     def _turn(self, room: Room, group: Group, started: Mapping[str, int] = MappingProxyType({})) -> Turn:
-        person = group.job.requested_by
+        person = group.job.person
         last_start = self._last_starts.get((room.server.name, person), 0)
         running = room.running_of(person) + started.get(person, 0)
         return turn(group.job, running, last_start, group.number)
@@ -267,7 +267,7 @@ class _Placing:
         return self._others_hold(room, job).server or room.closed(job) or self._placement.failed_start(name)
 
     def _others_hold(self, room: Room, job: Job) -> OthersHold:
-        key = (room.server.name, job.requested_by, job.override is not None)
+        key = (room.server.name, job.person, job.override is not None)
         if key not in self._held:
             self._held[key] = self._placement.others_hold(room.server.name, job)
         return self._held[key]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from backend.jobs.job import AssignedGpu, Job, Limits, Resources
 from backend.probe.snapshot import GpuInstance, GpuReading
 from backend.servers.faults import gpu_faults, host_faults
+from backend.servers.logins import name_of, person_of
 from backend.servers.server import Server
 from backend.servers.state import ServerStatus, State
 from backend.servers.use import computing, foreign_use, is_settled, memory_is_full
@@ -89,7 +90,7 @@ class Room:
 
     def running_of(self, person: str) -> int:
         """How many jobs of that person run on the server."""
-        return sum(job.requested_by == person for job in self._running)
+        return sum(job.person == person for job in self._running)
 
     def take(self, job: Job, gpus: Sequence[AssignedGpu], limits: Limits | None) -> None:
         """The job runs here from now on."""
@@ -232,7 +233,7 @@ class Room:
         if job.is_cell and len(people) < self._most_cells and self._free_processors > 0:
             return ""
         if len(people) == 1:
-            return f"a CPU job of {people[0]} runs on this server"
+            return f"a CPU job of {name_of(people[0])} runs on this server"
         return f"{len(people)} CPU jobs run on this server ({_counted(people)})"
 
     def _unit_fault(self, unit: Unit) -> str:
@@ -280,7 +281,7 @@ class Room:
         gone = [f"GPU {index}" for index in wanted if index not in there]
         if count and len(used) == count and not gone:
             which = {1: "the GPU is", 2: "both GPUs"}.get(count, f"all {count} GPUs")
-            return f"{which} in use ({_counted(users) if count > 1 else listed(users)})"
+            return f"{which} in use ({_counted(users) if count > 1 else listed([*_counts(users)])})"
         parts = [f"{listed(gone)} missing"] if gone else []
         parts += [f"{free} of {_gpus(count)} free, {need} needed"] if free else []
         if used:
@@ -292,7 +293,13 @@ class Room:
 
 def _counted(people: Sequence[str]) -> str:
     """`kim 3, lee 5`."""
-    return listed([f"{person} {count}" for person, count in sorted(Counter(people).items())])
+    return listed([f"{person} {count}" for person, count in sorted(_counts(people).items())])
+
+
+def _counts(people: Sequence[str]) -> dict[str, int]:
+    """How often each is named, by the first spelling: `Lee` on the page is the login `lee`."""
+    spelled = {person_of(person): name_of(person) for person in reversed(people)}
+    return {spelled[person]: count for person, count in Counter(map(person_of, people)).items()}
 
 
 def _gpus(count: int) -> str:

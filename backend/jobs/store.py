@@ -16,6 +16,7 @@ from backend.jobs.job import Job, JobState
 from backend.jobs.result import Result
 from backend.jobs.rows import JOBS, RESULTS, SWEEPS, columns_of, job_of, result_of, state_of, sweep_of
 from backend.jobs.sweep import Sweep
+from backend.servers.logins import person_of
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +88,11 @@ class JobStore:
             .group_by(JOBS.c.server, JOBS.c.requested_by)
         )
         with self._reading.connect() as connection:
-            return {
-                (server, person): started.timestamp() for server, person, started in connection.execute(query)
-            }
+            found: dict[tuple[str, str], float] = {}
+            for server, requested_by, started in connection.execute(query):
+                key = (server, person_of(requested_by))
+                found[key] = max(started.timestamp(), found.get(key, 0))
+            return found
 
     def count_jobs(self) -> dict[JobState, int]:
         """How many jobs are in each state, of all that were ever submitted."""

@@ -69,7 +69,7 @@ def groups(waiting: Sequence[Job]) -> list[Group]:
     for number, job in enumerate(waiting):
         alone = job.id if job.put_first else ""
         key = (
-            job.requested_by,
+            job.person,
             job.server,
             job.servers,
             job.gpus,
@@ -126,9 +126,9 @@ class _Course:
         self._theirs: dict[str, deque[tuple[int, Job]]] = {}
         for number, job in jobs:
             if not job.put_first:
-                self._theirs.setdefault(job.requested_by, deque()).append((number, job))
+                self._theirs.setdefault(job.person, deque()).append((number, job))
         by_start = sorted(running, key=lambda job: job.started_at or job.submitted_at)
-        self._running = deque(job.requested_by for job in by_start)
+        self._running = deque(job.person for job in by_start)
         self._most = len(running)
         self._count = len(jobs)
         # Other jobs without GPUs run alone: they wait for all of these, and all wait for them.
@@ -167,7 +167,7 @@ class _Course:
             heapq.heappop(self._heap)
 
     def _start(self, job: Job) -> None:
-        person = job.requested_by
+        person = job.person
         (self._first if job.put_first else self._theirs[person]).popleft()
         self._running.append(person)
         self._counts[person] += 1

@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+SELF_DECLARED = " (self-declared)"
+"""Follows a name that a person entered on the page: it is shown with what they do, and proves nothing."""
+
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
@@ -29,6 +32,19 @@ def address_of(login: str, contacts: Iterable[Contact]) -> str | None:
     exact = {one.address for one in known if one.address.partition("@")[0] == login.casefold()}
     found = exact or {one.address for one in known if is_login_of(login, one.person)}
     return found.pop() if len(found) == 1 else None
+
+
+def name_of(person: str) -> str:
+    """The name of a person, without the mark of one who entered it on the page."""
+    return person.removesuffix(SELF_DECLARED)
+
+
+def person_of(name: str) -> str:
+    """The same for all names of a person: `lee` for `lee`, the login, and `Lee (self-declared)`, entered on the page.
+
+    It is for what everybody has a share of. What needs an identity that is proved looks at the name itself.
+    """
+    return name_of(name).casefold()
 
 
 def is_login_of(login: str, person: str) -> bool:

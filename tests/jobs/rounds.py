@@ -46,7 +46,7 @@ class Rounds:
         chosen = self.placement.round(self.jobs, self.paused, self.last_starts)
         self.reasons = chosen.reasons
         for start in chosen.starts:
-            self.last_starts[start.server, start.job.requested_by] = next(self._moments)
+            self.last_starts[start.server, start.job.person] = next(self._moments)
         self.jobs = running(self.jobs, chosen.starts)
         return chosen.starts
 

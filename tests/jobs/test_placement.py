@@ -214,6 +214,33 @@ def test_where_one_job_runs_at_a_time_people_take_turns() -> None:
     assert order == [kims[0], lees[0], parks[0], kims[1], lees[1], kims[2]]
 
 
+def test_a_person_on_the_page_and_at_the_command_line_is_one() -> None:
+    lab = Rounds(server("gpu1", [gpu(0)]))
+    alternately = ("lee", "Lee (self-declared)")
+    lees = [lab.add(alternately[number % 2]) for number in range(4)]
+    kims = [lab.add("kim") for _ in range(2)]
+    order = [lab.started()[0][0]]
+    for _ in range(4):
+        lab.jobs = [job for job in lab.jobs if job.id != order[-1]]
+        order.append(lab.started()[0][0])
+    assert order == [lees[0], kims[0], lees[1], kims[1], lees[2]]
+    assert lab.reason(lees[3]) == "the GPU is in use (lee)"
+    lab = Rounds(server("gpu1", [*eight({0: ["lee"]})]), gpus=[0, 1, 2])
+    lab.held["gpu1", "lee"] = OthersHold(gpus={2: "park"})
+    lees = [lab.add(person) for person in ("Lee (self-declared)", "lee", "Kim (self-declared)")]
+    assert lab.started() == [(lees[0], "gpu1", [1]), (lees[2], "gpu1", [2])]
+    assert lab.reason(lees[1]) == "all 3 GPUs in use (Kim 1, lee 2)"
+    lab = Rounds(server("gpu1", [gpu(0)]), jobs_per_gpu=2)
+    for person in (*alternately, "kim (self-declared)"):
+        lab.add(person)
+    assert len(lab.started()) == 2
+    assert lab.reason(lab.add("lee")) == "the GPU is in use (lee, kim)"
+    lab = Rounds(server("gpu1", []))
+    lab.add("Lee (self-declared)")
+    lab.round()
+    assert lab.reason(lab.add("kim")) == "a CPU job of Lee runs on this server"
+
+
 def test_a_job_put_first_overtakes_and_keeps_the_gpus_that_become_free() -> None:
     lab = Rounds(server("gpu1", [gpu(0), gpu(1)]))
     small = [lab.add("lee") for _ in range(4)]

@@ -97,6 +97,17 @@ def test_a_job_that_has_started_already_keeps_its_gpu(gpus: GpuLab, engine: Scri
     assert gpus.stored(job).handle == f"handle of {job.id}"
 
 
+def test_who_gives_a_name_on_the_page_is_the_person_of_the_login_in_turns_alone(gpus: GpuLab) -> None:
+    """The same key of two names launches twice: an answer about another person's job is none of theirs."""
+    names = ("lee", "lee (self-declared)")
+    jobs = [gpus.queue.launch("gpu2", RECIPE, name, key="one") for name in names]
+    kims = gpus.launch("gpu2")
+    assert [gpus.stored(job).requested_by for job in jobs] == list(names)
+    assert gpus.queue.places() == {jobs[0].id: 1, kims.id: 2, jobs[1].id: 3}
+    gpus.queue.advance()
+    assert gpus.queue.places() == {kims.id: 1, jobs[1].id: 2}
+
+
 def test_what_can_never_run_is_refused(gpus: GpuLab) -> None:
     with pytest.raises(InvalidError, match="gpu2 has 1 GPU for jobs, 2 are needed"):
         gpus.launch("gpu2", gpus=2)

@@ -64,6 +64,8 @@ def test_the_last_start_of_each_person_on_each_server_is_known(store: JobStore) 
             ("kim", "gpu1", 1),
             ("kim", "gpu2", 5),
             ("lee", "gpu1", 2),
+            ("Lee (self-declared)", "gpu1", 1),
+            ("Lee (self-declared)", "gpu2", 4),
             ("park", "gpu1", None),
         ]
     ):
@@ -72,7 +74,7 @@ def test_the_last_start_of_each_person_on_each_server_is_known(store: JobStore) 
         store.add_job(waiting)
         store.change_job(waiting, started_at=started)
     ago = {key: seconds - moment.timestamp() for key, seconds in store.last_starts().items()}
-    assert ago == {("gpu1", "kim"): 180, ("gpu2", "kim"): 300, ("gpu1", "lee"): 120}
+    assert ago == {("gpu1", "kim"): 180, ("gpu2", "kim"): 300, ("gpu1", "lee"): 120, ("gpu2", "lee"): 240}
 
 
 def test_a_program_comes_back_as_it_was_stored(store: JobStore) -> None:

@@ -12,7 +12,7 @@ def job(name: str, person: str, **changes: object) -> Job:
 
 
 def in_order(*jobs: Job, paused: tuple[str, ...] = ()) -> list[str]:
-    started = {(one.server, one.requested_by): 1 for one in jobs if one.state.holds_server}
+    started = {(one.server, one.person): 1 for one in jobs if one.state.holds_server}
     found = places(jobs, paused, SERVERS, started)
     return sorted(found, key=lambda name: found[name])
 
@@ -28,6 +28,14 @@ def test_running_jobs_count_for_their_person_on_their_server() -> None:
     assert in_order(running, job("k1", "kim"), job("l0", "lee")) == ["l0", "k1"]
     elsewhere = job("k0", "kim", server="gpu2", state=JobState.RUNNING)
     assert in_order(elsewhere, job("k1", "kim"), job("l0", "lee")) == ["k1", "l0"]
+
+
+def test_the_name_on_the_page_and_the_login_are_one_person() -> None:
+    waiting = [job("l0", "lee"), job("l1", "Lee (self-declared)"), job("l2", "lee"), job("k0", "kim")]
+    assert places(waiting, (), SERVERS, {}) == {"l0": 1, "k0": 2, "l1": 3, "l2": 4}
+    running = job("l9", "lee (self-declared)", state=JobState.RUNNING)
+    assert in_order(running, *waiting) == ["k0", "l0", "l1", "l2"]
+    assert places(waiting, (), SERVERS, {("gpu1", "lee"): 3})["k0"] == 1
 
 
 def test_paused_jobs_have_no_place() -> None:

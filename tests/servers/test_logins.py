@@ -1,6 +1,6 @@
 import pytest
 
-from backend.servers.logins import Contact, address_of, contact_of, is_login_of, is_same_person
+from backend.servers.logins import Contact, address_of, contact_of, is_login_of, is_same_person, person_of
 
 
 @pytest.mark.parametrize("login", ["lee", "kim", "kimlee", "KLee"])
@@ -18,6 +18,15 @@ def test_who_asks_may_be_who_reserved(asker: str) -> None:
     assert not is_same_person(asker, "Max")
     assert not is_same_person("", "Kim Lee")
     assert not is_same_person(asker, "?")
+
+
+@pytest.mark.parametrize("name", ["kim", "Kim Lee", "Kim"])
+def test_a_name_that_was_entered_on_the_page_is_that_of_the_login(name: str) -> None:
+    entered = f"{name} (self-declared)"
+    assert person_of(entered) == person_of(name) == name.casefold()
+    assert is_same_person(person_of(entered), "Kim Lee")
+    assert is_same_person(person_of(entered), "kim")
+    assert not is_same_person(person_of(entered), "Max")
 
 
 @pytest.mark.parametrize(
