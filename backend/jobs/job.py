@@ -155,6 +155,11 @@ class Job(BaseModel):
         return person_of(self.requested_by)
 
     @property
+    def has_gpus(self) -> bool:
+        """Whether it was given GPUs."""
+        return bool(self.assigned)
+
+    @property
     def is_cell(self) -> bool:
         """Whether it is a training of a sweep."""
         return self.sweep is not None and self.recipe is not None

@@ -203,7 +203,7 @@ class _Placing:
             fit = self._fit(room, job, ahead.get(needs_gpus))
             if not isinstance(fit, str):
                 group.waiting.popleft()
-                self._last_starts[room.server.name, job.person] = time.time()
+                self._last_starts[room.server.name, job.person, needs_gpus] = time.time()
                 limits = room.limits(job, 1 + self._cells_after(room, job, theirs))
                 room.take(job, fit, limits)
                 return Start(job, room.server.name, fit, limits)
@@ -237,9 +237,9 @@ class _Placing:
         return count
 
     def _turn(self, room: Room, group: Group, started: Mapping[str, int] = MappingProxyType({})) -> Turn:
-        person = group.job.person
-        last_start = self._last_starts.get((room.server.name, person), 0)
-        running = room.running_of(person) + started.get(person, 0)
+        person, needs_gpus = group.job.person, bool(room.gpus_needed(group.job))
+        last_start = self._last_starts.get((room.server.name, person, needs_gpus), 0)
+        running = room.running_of(person, has_gpus=needs_gpus) + started.get(person, 0)
         return turn(group.job, running, last_start, group.number)
 
     def _fit(self, room: Room, job: Job, ahead: Job | None) -> tuple[AssignedGpu, ...] | str:

@@ -88,9 +88,9 @@ class Room:
         memory = max((unit.memory_gib or 0 for unit in free), default=0)
         return list(State).index(self.state), -len(free), -memory, self.server.name
 
-    def running_of(self, person: str) -> int:
-        """How many jobs of that person run on the server."""
-        return sum(job.person == person for job in self._running)
+    def running_of(self, person: str, *, has_gpus: bool) -> int:
+        """How many jobs of that person run on the server, with GPUs or without."""
+        return sum(job.person == person and job.has_gpus == has_gpus for job in self._running)
 
     def take(self, job: Job, gpus: Sequence[AssignedGpu], limits: Limits | None) -> None:
         """The job runs here from now on."""
@@ -199,7 +199,7 @@ class Room:
 
     @property
     def _cpu_jobs(self) -> list[Job]:
-        return [job for job in self._running if not job.assigned]
+        return [job for job in self._running if not job.has_gpus]
 
     @property
     def processors(self) -> int:

@@ -80,17 +80,18 @@ class JobStore:
                 if started
             ]
 
-    def last_starts(self) -> dict[tuple[str, str], float]:
-        """When the last job of each person started on each server, in seconds since 1970."""
+    def last_starts(self) -> dict[tuple[str, str, bool], float]:
+        """When the last job of each person started on each server, in seconds since 1970; with GPUs and without."""
+        has_gpus = sa.func.coalesce(JOBS.c.assigned, "[]") != "[]"
         query = (
-            sa.select(JOBS.c.server, JOBS.c.requested_by, sa.func.max(JOBS.c.started_at))
+            sa.select(JOBS.c.server, JOBS.c.requested_by, has_gpus, sa.func.max(JOBS.c.started_at))
             .where(JOBS.c.started_at.is_not(None))
-            .group_by(JOBS.c.server, JOBS.c.requested_by)
+            .group_by(JOBS.c.server, JOBS.c.requested_by, has_gpus)
         )
         with self._reading.connect() as connection:
-            found: dict[tuple[str, str], float] = {}
-            for server, requested_by, started in connection.execute(query):
-                key = (server, person_of(requested_by))
+            found: dict[tuple[str, str, bool], float] = {}
+            for server, requested_by, with_gpus, started in connection.execute(query):
+                key = (server, person_of(requested_by), bool(with_gpus))
                 found[key] = max(started.timestamp(), found.get(key, 0))
             return found
 

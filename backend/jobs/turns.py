@@ -1,5 +1,9 @@
 """Whose job is next: on each server that of the person with the fewest running, then the oldest. Pure.
 
+Jobs with GPUs and those without wait for different things: a server has a queue of each, and each counts its own jobs
+alone. Otherwise a person with a long job on a GPU would wait with one for the processors as long as others ask for
+those.
+
 Of people with equally many running, the one whose last job there started earlier is first: where one job runs at a
 time, none is running when the next one starts.
 """
@@ -12,8 +16,8 @@ from typing import NamedTuple, TypeAlias
 
 from backend.jobs.job import ANY, Job, JobState
 
-LastStarts: TypeAlias = Mapping[tuple[str, str], float]
-"""When the last job of a person started on a server, in seconds, by server and person; of those that had one."""
+LastStarts: TypeAlias = Mapping[tuple[str, str, bool], float]
+"""When the last job of a person started on a server, in seconds: by server, person and whether it has GPUs."""
 
 
 class Turn(NamedTuple):
@@ -31,8 +35,8 @@ def turn(job: Job, running: int, last_start: float, number: int) -> Turn:
 
     Args:
         job: waits.
-        running: how many jobs of its person run there.
-        last_start: when the last job of its person started there, in seconds; 0: none is known.
+        running: how many jobs of its person run there, with GPUs or without as it will.
+        last_start: when the last of these started, in seconds; 0: none is known.
         number: of the job, in the order of submission.
     """
     if job.put_first:
@@ -94,33 +98,38 @@ def places(
 ) -> dict[str, int]:
     """The place of each waiting job in the queue, 1 being next; jobs of `paused` sweeps have none.
 
-    A place counts the jobs that start before on the same server, were as many to run at once as now, and those
-    that started first to end first. A job that may run on several servers has the best of its places there.
-    `unfinished` are all jobs that have not ended, in the order of submission; `servers` take jobs.
+    A place counts the jobs that start before on the same server, with GPUs or without as it will, were as many to run
+    at once as now, and those that started first to end first. A job that may run on several servers has the best of its
+    places there. `unfinished` are all jobs that have not ended, in the order of submission; `servers` take jobs.
     """
-    waiting: dict[str, list[tuple[int, Job]]] = {}
-    running: dict[str, list[Job]] = {}
+    # Where a job has had a GPU, those that do not say how many they need get one.
+    with_gpus = {server for server, _, has_gpus in last_starts if has_gpus}
+    waiting: dict[tuple[str, bool], list[tuple[int, Job]]] = {}
+    running: dict[tuple[str, bool], list[Job]] = {}
     for number, job in enumerate(unfinished):
         if job.state.holds_server:
-            running.setdefault(job.server, []).append(job)
+            running.setdefault((job.server, job.has_gpus), []).append(job)
         elif job.state is JobState.QUEUED and job.sweep not in paused:
             for server in may_run_on(job, servers):
-                waiting.setdefault(server, []).append((number, job))
+                needs_gpus = server in with_gpus if job.gpus is None else job.gpus > 0
+                waiting.setdefault((server, needs_gpus), []).append((number, job))
     best: dict[str, int] = {}
-    for server, jobs in waiting.items():
-        lasts = {person: last for (where, person), last in last_starts.items() if where == server}
-        for place, job in enumerate(_Course(jobs, running.get(server, []), lasts).starts(), 1):
+    for queue, jobs in waiting.items():
+        lasts = {
+            person: last for (server, person, kind), last in last_starts.items() if (server, kind) == queue
+        }
+        for place, job in enumerate(_Course(jobs, running.get(queue, []), lasts).starts(), 1):
             best[job.id] = min(place, best.get(job.id, place))
     return best
 
 
 class _Course:
-    """What starts on one server, one job after the other, as far as it can be told beforehand."""
+    """What starts in one queue of a server, one job after the other, as far as it can be told beforehand."""
 
     def __init__(
         self, jobs: Sequence[tuple[int, Job]], running: Sequence[Job], lasts: Mapping[str, float]
     ) -> None:
-        """`jobs` wait, with their numbers; `lasts` tells when the last job of each person started here."""
+        """`jobs` wait, with their numbers; `lasts` tells when the last such job of each person started."""
         first = sorted((turn(job, 0, 0, number), job.id, job) for number, job in jobs if job.put_first)
         self._first = deque(job for _, _, job in first)
         self._theirs: dict[str, deque[tuple[int, Job]]] = {}

@@ -32,7 +32,7 @@ class Rounds:
         self.jobs: list[Job] = []
         self._numbers = itertools.count()
         self._moments = itertools.count(1)
-        self.last_starts: dict[tuple[str, str], float] = {}
+        self.last_starts: dict[tuple[str, str, bool], float] = {}
         self.paused: dict[str, str] = {}
         self.reasons: dict[str, str] = {}
 
@@ -46,7 +46,7 @@ class Rounds:
         chosen = self.placement.round(self.jobs, self.paused, self.last_starts)
         self.reasons = chosen.reasons
         for start in chosen.starts:
-            self.last_starts[start.server, start.job.person] = next(self._moments)
+            self.last_starts[start.server, start.job.person, bool(start.gpus)] = next(self._moments)
         self.jobs = running(self.jobs, chosen.starts)
         return chosen.starts
 

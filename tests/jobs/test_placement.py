@@ -329,6 +329,44 @@ def test_trainings_of_a_sweep_let_a_job_of_another_person_have_all_processors() 
     assert lab.reason(cells[2]) == "a CPU job of lee runs on this server"
 
 
+@pytest.mark.parametrize("is_long", [True, False])
+def test_a_sweep_on_the_processors_holds_up_no_job_of_a_person_with_jobs_on_gpus(*, is_long: bool) -> None:
+    lab = Rounds(server("gpu1", [gpu(0)], cpu_count=1))
+    cells = [lab.add("kim", sweep="s1", gpus=0) for _ in range(40)]
+    lab.round()
+    lab.add("lee")
+    lab.round()
+    waits = lab.add("lee", gpus=0)
+    if not is_long:  # the next one starts now
+        lab.jobs = [job for job in lab.jobs if not job.has_gpus]
+        lab.add("lee")
+        lab.round()
+        lab.jobs = [job for job in lab.jobs if not job.has_gpus]
+    lab.jobs = [job for job in lab.jobs if job.id != cells[0]]
+    assert lab.started() == [(waits, "gpu1", [])]
+
+
+def test_a_job_that_waits_for_the_processors_is_passed_at_most_once_by_each_other_person() -> None:
+    lab = Rounds(server("gpu1", [], cpu_count=4))
+    lab.add("lee")
+    lab.round()
+    for person in ("kim", "park") * 20:
+        lab.add(person, sweep=f"s{person}")
+    lab.jobs = lab.jobs[1:]
+    running = [start.job.id for start in lab.round()]
+    waits = lab.add("lee")
+    for _ in range(2):
+        lab.add("max", sweep="smax")  # who had no job there before
+    before: list[str] = []
+    while waits not in running:
+        ended, *running = running
+        lab.jobs = [job for job in lab.jobs if job.id != ended]
+        starts = lab.round()
+        running += [start.job.id for start in starts]
+        before += [start.job.person for start in starts]
+    assert before == ["max", "lee"]
+
+
 def test_no_processor_is_kept_for_trainings_that_wait_behind_a_job_that_runs_alone() -> None:
     lab = Rounds(server("gpu1", [], cpu_count=4))
     for _ in range(2):

@@ -20,15 +20,15 @@ SCHEDULES = 60
 PEOPLE = ("kim", "lee", "park")
 
 
-def ask(lab: Rounds, dice: random.Random) -> None:
-    """People ask for trainings of sweeps and for single ones."""
+def ask(lab: Rounds, dice: random.Random, needs: Sequence[int | None]) -> None:
+    """People ask for trainings of sweeps and for single ones, with one of so many GPUs; None: any that there is."""
     for _ in range(dice.randint(1, 4)):
-        person = dice.choice(PEOPLE)
+        person, gpus = dice.choice(PEOPLE), dice.choice(needs)
         if dice.random() < 0.5:
-            lab.add(person)
+            lab.add(person, gpus=gpus)
         else:
             for _ in range(dice.randint(1, 5)):
-                lab.add(person, sweep=f"s{person}")
+                lab.add(person, sweep=f"s{person}", gpus=gpus)
 
 
 def begin(lab: Rounds) -> list[str]:
@@ -44,18 +44,28 @@ def since(job: Job, running: Sequence[str]) -> Job:
 
 
 @pytest.mark.parametrize(
-    ("gpus", "processors"),
-    [([], 1), ([], 2), ([], 4), ([gpu(0)], 4), ([gpu(0), gpu(1)], 4)],
-    ids=["1 processor", "2 processors", "4 processors", "1 GPU", "2 GPUs"],
+    ("gpus", "processors", "needs"),
+    [
+        ([], 1, [None]),
+        ([], 2, [None, 0]),
+        ([], 4, [None]),
+        ([gpu(0)], 4, [None]),
+        ([gpu(0), gpu(1)], 4, [None, 1]),
+        ([gpu(0), gpu(1)], 4, [None, 1, 0]),
+    ],
+    ids=["1 processor", "2 processors", "4 processors", "1 GPU", "2 GPUs", "2 GPUs and 4 processors"],
 )
-def test_jobs_start_in_the_order_of_their_places(gpus: list[GpuReading], processors: int) -> None:
+def test_jobs_start_in_the_order_of_their_places(
+    gpus: list[GpuReading], processors: int, needs: list[int | None]
+) -> None:
     for seed in range(SCHEDULES):
         dice = random.Random(seed)
         lab = Rounds(server("gpu1", gpus, cpu_count=processors))
-        ask(lab, dice)
+        ask(lab, dice, needs)
         running = begin(lab)
-        ask(lab, dice)
+        ask(lab, dice, needs)
         running += begin(lab)
+        with_gpus = {job.id for job in lab.jobs if gpus and job.gpus != 0}
         told = places([since(job, running) for job in lab.jobs], (), lab.servers, lab.last_starts)
         started: list[str] = []
         while any(job.state is JobState.QUEUED for job in lab.jobs):
@@ -64,4 +74,6 @@ def test_jobs_start_in_the_order_of_their_places(gpus: list[GpuReading], process
             new = begin(lab)
             started += new
             running += new
-        assert sorted(told, key=lambda job: told[job]) == started, f"schedule {seed}"
+        for has_gpus in (True, False):  # which have a queue each
+            order = [job for job in started if (job in with_gpus) == has_gpus]
+            assert [told[job] for job in order] == [*range(1, len(order) + 1)], f"schedule {seed}"

@@ -58,6 +58,7 @@ def test_a_job_comes_back_as_it_was_stored(store: JobStore) -> None:
 
 def test_the_last_start_of_each_person_on_each_server_is_known(store: JobStore) -> None:
     moment = now().replace(microsecond=0)
+    gpu = (AssignedGpu(uuid="GPU-0", index=0),)
     for number, (person, server, minutes) in enumerate(
         [
             ("kim", "gpu1", 3),
@@ -67,14 +68,23 @@ def test_the_last_start_of_each_person_on_each_server_is_known(store: JobStore) 
             ("Lee (self-declared)", "gpu1", 1),
             ("Lee (self-declared)", "gpu2", 4),
             ("park", "gpu1", None),
+            ("park", "gpu2", 6),
         ]
     ):
         started = None if minutes is None else moment + timedelta(minutes=minutes)
         waiting = job(f"r{number}", requested_by=person, server=server)
         store.add_job(waiting)
-        store.change_job(waiting, started_at=started)
+        store.change_job(
+            waiting, started_at=started, assigned=gpu if person == "park" else (None, ())[number % 2]
+        )
     ago = {key: seconds - moment.timestamp() for key, seconds in store.last_starts().items()}
-    assert ago == {("gpu1", "kim"): 180, ("gpu2", "kim"): 300, ("gpu1", "lee"): 120, ("gpu2", "lee"): 240}
+    assert ago == {
+        ("gpu1", "kim", False): 180,
+        ("gpu2", "kim", False): 300,
+        ("gpu1", "lee", False): 120,
+        ("gpu2", "lee", False): 240,
+        ("gpu2", "park", True): 360,
+    }
 
 
 def test_a_program_comes_back_as_it_was_stored(store: JobStore) -> None:

@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from backend.jobs.job import ANY, Decision, Job, JobState
+from backend.jobs.job import ANY, AssignedGpu, Decision, Job, JobState
 from backend.jobs.turns import places
 from tests import examples
 
@@ -12,7 +12,7 @@ def job(name: str, person: str, **changes: object) -> Job:
 
 
 def in_order(*jobs: Job, paused: tuple[str, ...] = ()) -> list[str]:
-    started = {(one.server, one.person): 1 for one in jobs if one.state.holds_server}
+    started = {(one.server, one.person, False): 1 for one in jobs if one.state.holds_server}
     found = places(jobs, paused, SERVERS, started)
     return sorted(found, key=lambda name: found[name])
 
@@ -35,7 +35,18 @@ def test_the_name_on_the_page_and_the_login_are_one_person() -> None:
     assert places(waiting, (), SERVERS, {}) == {"l0": 1, "k0": 2, "l1": 3, "l2": 4}
     running = job("l9", "lee (self-declared)", state=JobState.RUNNING)
     assert in_order(running, *waiting) == ["k0", "l0", "l1", "l2"]
-    assert places(waiting, (), SERVERS, {("gpu1", "lee"): 3})["k0"] == 1
+    assert places(waiting, (), SERVERS, {("gpu1", "lee", False): 3})["k0"] == 1
+
+
+def test_jobs_with_gpus_and_those_without_have_a_queue_each() -> None:
+    on_gpu = job("l9", "lee", state=JobState.RUNNING, assigned=(AssignedGpu(uuid="GPU-0", index=0),))
+    for_gpus = [job("k0", "kim"), job("l0", "lee", gpus=1), job("k1", "kim", gpus=2)]
+    for_none = [job("l1", "lee", gpus=0), job("k2", "kim", gpus=0), job("l2", "lee", gpus=0)]
+    found = places([on_gpu, *for_gpus, *for_none], (), SERVERS, {("gpu1", "lee", True): 1})
+    assert found == {"k0": 1, "l0": 2, "k1": 3, "l1": 1, "k2": 2, "l2": 3}
+    started = {("gpu1", "lee", True): 2, ("gpu1", "lee", False): 2, ("gpu1", "kim", False): 1}
+    found = places([*for_gpus, *for_none], (), SERVERS, started)
+    assert found == {"k0": 1, "l0": 2, "k1": 3, "k2": 1, "l1": 2, "l2": 3}
 
 
 def test_paused_jobs_have_no_place() -> None:
@@ -59,7 +70,8 @@ def test_a_job_for_several_servers_has_the_best_of_its_places() -> None:
 
 def test_of_people_with_equally_many_running_the_one_who_waits_longer_is_next() -> None:
     waiting = [job("k0", "kim"), job("k1", "kim"), job("l0", "lee"), job("p0", "park")]
-    found = places(waiting, (), SERVERS, {("gpu1", "kim"): 30, ("gpu1", "lee"): 20, ("gpu2", "park"): 40})
+    started = {("gpu1", "kim", False): 30, ("gpu1", "lee", False): 20, ("gpu2", "park", False): 40}
+    found = places(waiting, (), SERVERS, started)
     assert sorted(found, key=lambda name: found[name]) == ["p0", "l0", "k0", "k1"]
 
 
