@@ -8,10 +8,10 @@ Of people with equally many running, the one whose last job there started earlie
 time, none is running when the next one starts.
 """
 
-import heapq
 import itertools
-from collections import Counter, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from backend.jobs.job import ANY, Job, JobState
@@ -104,21 +104,21 @@ def places(
     """
     # Where a job has had a GPU, those that do not say how many they need get one.
     with_gpus = {server for server, _, has_gpus in last_starts if has_gpus}
-    waiting: dict[tuple[str, bool], list[tuple[int, Job]]] = {}
-    running: dict[tuple[str, bool], list[Job]] = {}
-    for number, job in enumerate(unfinished):
+    courses: defaultdict[tuple[str, bool], _Course] = defaultdict(_Course)
+    for job in unfinished:
         if job.state.holds_server:
-            running.setdefault((job.server, job.has_gpus), []).append(job)
+            courses[job.server, job.has_gpus].running.append(job)
         elif job.state is JobState.QUEUED and job.sweep not in paused:
+            person = job.person  # the same in all queues in which it waits
             for server in may_run_on(job, servers):
                 needs_gpus = server in with_gpus if job.gpus is None else job.gpus > 0
-                waiting.setdefault((server, needs_gpus), []).append((number, job))
+                courses[server, needs_gpus].add(person, job)
     best: dict[str, int] = {}
-    for queue, jobs in waiting.items():
+    for queue, course in courses.items():
         lasts = {
             person: last for (server, person, kind), last in last_starts.items() if (server, kind) == queue
         }
-        for place, job in enumerate(_Course(jobs, running.get(queue, []), lasts).starts(), 1):
+        for place, job in enumerate(course.starts(lasts), 1):
             best[job.id] = min(place, best.get(job.id, place))
     return best
 
@@ -126,72 +126,79 @@ def places(
 class _Course:
     """What starts in one queue of a server, one job after the other, as far as it can be told beforehand."""
 
-    def __init__(
-        self, jobs: Sequence[tuple[int, Job]], running: Sequence[Job], lasts: Mapping[str, float]
-    ) -> None:
-        """`jobs` wait, with their numbers; `lasts` tells when the last such job of each person started."""
-        first = sorted((turn(job, 0, 0, number), job.id, job) for number, job in jobs if job.put_first)
-        self._first = deque(job for _, _, job in first)
-        self._theirs: dict[str, deque[tuple[int, Job]]] = {}
-        for number, job in jobs:
-            if not job.put_first:
-                self._theirs.setdefault(job.person, deque()).append((number, job))
-        by_start = sorted(running, key=lambda job: job.started_at or job.submitted_at)
-        self._running = deque(job.person for job in by_start)
-        self._most = len(running)
-        self._count = len(jobs)
+    def __init__(self) -> None:
+        self.running: list[Job] = []
+        self._first: list[tuple[datetime, str, Job]] = []
+        self._theirs: defaultdict[str, deque[Job]] = defaultdict(deque)
+        """The other jobs that wait, by person."""
+        self._people: list[str] = []
+        """Those who have such jobs, by their last starts."""
+        self._slots: deque[str] = deque()
+        """The person of each job that runs, by their starts."""
+
+    def add(self, person: str, job: Job) -> None:
+        """Adds a job that waits. Jobs are added in the order of submission."""
+        if job.put_first:
+            self._first.append((job.put_first.at, person, job))
+        else:
+            self._theirs[person].append(job)
+
+    def starts(self, lasts: Mapping[str, float]) -> Iterator[Job]:
+        """The jobs that wait, in order. `lasts` tells when the last such job of each person started."""
+        first = deque(sorted(self._first, key=lambda decided: decided[0]))
+        # Sorting is stable: of people whose last jobs started at once, the one whose job is older is first.
+        self._people = sorted(self._theirs, key=lambda person: lasts.get(person, 0))
+        by_start = sorted(self.running, key=lambda job: job.started_at or job.submitted_at)
+        self._slots.extend(job.person for job in by_start)
+        running, most = Counter(self._slots), len(self._slots)
         # Other jobs without GPUs run alone: they wait for all of these, and all wait for them.
-        self._only_cells_share = bool(running) and all(job.is_cell and job.assigned == () for job in running)
-        self._counts = Counter(self._running)
-        self._lasts = dict(lasts)
-        self._moments = itertools.count(max(lasts.values(), default=0) + 1)
-        self._heap: list[tuple[int, float, int, str]] = []
-
-    def starts(self) -> list[Job]:
-        for person in self._theirs:
-            self._rank(person)
-        ordered: list[Job] = []
+        only_cells_share = most > 0 and all(job.is_cell and job.assigned == () for job in self.running)
         is_alone = False
-        while len(ordered) < self._count:
-            if is_alone or (self._running and len(self._running) == self._most):
-                self._end_oldest()
-            job = self._next()
-            is_alone = self._only_cells_share and not job.is_cell
-            if is_alone and self._running:
+        for step in itertools.count():
+            if not (first or self._people):
+                return
+            # As a rule people take turns after some starts; looking each time would cost more than it saves.
+            if step % (most + 1) == 0 and not (first or only_cells_share) and self._take_turns():
+                yield from self._in_turn()
+                return
+            if is_alone or (most and len(self._slots) == most):
+                running[self._slots.popleft()] -= 1
+            if first:
+                _, person, job = first[0]
+            else:
+                person = min(self._people, key=running.__getitem__)
+                job = self._theirs[person][0]
+            is_alone = only_cells_share and not job.is_cell
+            if is_alone and self._slots:
                 is_alone = False
-                self._end_oldest()  # after which another one may be next
+                running[self._slots.popleft()] -= 1  # after which another one may be next
                 continue
-            self._start(job)
-            ordered.append(job)
-        return ordered
+            (first or self._theirs[person]).popleft()
+            running[person] += 1
+            self._has_started(person)
+            yield job
 
-    def _next(self) -> Job:
-        if self._first:
-            return self._first[0]
-        while True:
-            rank = self._heap[0]
-            person = rank[-1]
-            if self._theirs[person] and rank == self._rank_of(person):  # otherwise it was ranked again since
-                return self._theirs[person][0][1]
-            heapq.heappop(self._heap)
+    def _has_started(self, person: str) -> None:
+        self._slots.append(person)
+        if person in self._people:
+            self._people.remove(person)
+        if self._theirs[person]:
+            self._people.append(person)
 
-    def _start(self, job: Job) -> None:
-        person = job.person
-        (self._first if job.put_first else self._theirs[person]).popleft()
-        self._running.append(person)
-        self._counts[person] += 1
-        self._lasts[person] = next(self._moments)
-        self._rank(person)
+    def _take_turns(self) -> bool:
+        """Whether people with jobs that wait have started one after the other: then they go on like this.
 
-    def _end_oldest(self) -> None:
-        person = self._running.popleft()
-        self._counts[person] -= 1
-        self._rank(person)
+        Of any two of them, the one whose last start is earlier has no more running than the other, whenever jobs end.
+        """
+        latest_first = (person for person in reversed(self._slots) if self._theirs[person])
+        in_turn = itertools.cycle(reversed(self._people))
+        return all(person == expected for person, expected in zip(latest_first, in_turn, strict=False))
 
-    def _rank(self, person: str) -> None:
-        if self._theirs.get(person):
-            heapq.heappush(self._heap, self._rank_of(person))
-
-    def _rank_of(self, person: str) -> tuple[int, float, int, str]:
-        number, _ = self._theirs[person][0]
-        return self._counts[person], self._lasts.get(person, 0), number, person
+    def _in_turn(self) -> Iterator[Job]:
+        """One job of each person, again and again."""
+        left = deque(self._theirs[person] for person in self._people)
+        while left:
+            theirs = left.popleft()
+            yield theirs.popleft()
+            if theirs:
+                left.append(theirs)

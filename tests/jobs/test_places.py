@@ -52,8 +52,17 @@ def since(job: Job, running: Sequence[str]) -> Job:
         ([gpu(0)], 4, [None]),
         ([gpu(0), gpu(1)], 4, [None, 1]),
         ([gpu(0), gpu(1)], 4, [None, 1, 0]),
+        ([gpu(number) for number in range(4)], 4, [None]),
     ],
-    ids=["1 processor", "2 processors", "4 processors", "1 GPU", "2 GPUs", "2 GPUs and 4 processors"],
+    ids=[
+        "1 processor",
+        "2 processors",
+        "4 processors",
+        "1 GPU",
+        "2 GPUs",
+        "2 GPUs and 4 processors",
+        "4 GPUs",
+    ],
 )
 def test_jobs_start_in_the_order_of_their_places(
     gpus: list[GpuReading], processors: int, needs: list[int | None]
