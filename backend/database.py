@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError, DisconnectionError, IntegrityError, Op
 
 from backend.errors import SheetrackError, UnavailableError
 
-SCHEMA = "0015"
+SCHEMA = "0016"
 """The newest revision in `migrations/versions`."""
 
 _PATIENCE_SECONDS = 15

@@ -19,7 +19,7 @@ def results(*, limit: int, shape: Shape | None, sort: str | None, columns: str |
     if is_json:
         show_json(found[:limit])
         return
-    table = results_table(found, sheetrack.results.broken(), marks=sheetrack.marks.all())
+    table = results_table(found, sheetrack.results.broken(), marks=sheetrack.sheet_notes.marks())
     print_table(table, shape, sort=sort, columns=columns, limit=limit)
     if (count := sheetrack.jobs.count_results()) > limit:
         say(f"{limit} of {count:,} runs; more with --limit", err=True)

@@ -232,6 +232,7 @@ class Sheetrack:
         from backend.tabs.sheet_notes import SheetNotes
 
         return SheetNotes(
+            self.database,
             self.google if self.settings.google else lambda: self.workbook,
             NOTES if self.settings.google else f"{NOTES}.csv",
             self.marks.all,

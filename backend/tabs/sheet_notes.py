@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable, Mapping
 
+import sqlalchemy as sa
+
 from backend.errors import NotFoundError, SheetrackError
 from backend.jobs.marks import LONGEST_NOTE, Mark
 from backend.sheets import Sheet
@@ -14,23 +16,30 @@ log = logging.getLogger(__name__)
 _HEADER_ROWS = 20
 _NAMES = ("notes", "note")
 
+_NOTES = sa.table("sheet_notes", sa.column("run", sa.Text), sa.column("note", sa.Text))
+
 
 class SheetNotes:
-    """Safe to use from several threads."""
+    """What was read last is stored: commands show it too, and none publishes Results without.
+
+    Safe to use from several threads and processes.
+    """
 
     def __init__(
         self,
+        database: sa.Engine,
         sheet: Callable[[], Sheet],
         tab: str,
         marks: Callable[[], Mapping[str, Mark]],
         on_changed: Callable[[set[str]], None],
     ) -> None:
         """`marks` are those of the page and the command line; `on_changed` is called with the runs that differ."""
+        self._database = database
+        self._reading = database.execution_options(reading=True)
         self._sheet = sheet
         self._tab = tab
         self._known_marks = marks
         self._on_changed = on_changed
-        self._notes: dict[str, str] = {}
 
     def refresh(self) -> None:
         """Reads the tab; where it cannot be read now, what was read last stays."""
@@ -41,18 +50,27 @@ class SheetNotes:
         except SheetrackError as error:
             log.info("the notes are not read now: %s", error)
             return
-        before, self._notes = self._notes, notes
+        before = self._stored()
         if changed := {run for run in before | notes if before.get(run) != notes.get(run)}:
+            with self._database.begin() as connection:
+                connection.execute(sa.delete(_NOTES))
+                if notes:
+                    rows = [{"run": run, "note": note} for run, note in notes.items()]
+                    connection.execute(sa.insert(_NOTES), rows)
             self._on_changed(changed)
 
     def marks(self) -> Mapping[str, Mark]:
         """What people note, by run: in their tab, on the page and at the command line."""
         marks = dict(self._known_marks())
-        for run, note in self._notes.items():
+        for run, note in self._stored().items():
             mark = marks.get(run, Mark())
             both = note if mark.note in ("", note) else f"{note} · {mark.note}"
             marks[run] = mark.model_copy(update={"note": both})
         return marks
+
+    def _stored(self) -> dict[str, str]:
+        with self._reading.connect() as connection:
+            return {row.run: row.note for row in connection.execute(sa.select(_NOTES))}
 
 
 def notes_in(content: TabContent) -> dict[str, str]:

@@ -41,6 +41,22 @@ def test_a_recorded_result_is_a_row_and_a_tab(sheetrack: Sheetrack, tmp_path: Pa
     ]  # fmt: skip
 
 
+def test_notes_in_the_sheet_stand_among_the_results_also_after_a_command_published_them(
+    sheetrack: Sheetrack,
+) -> None:
+    run = data(run_here("record", "--name", "by hand", "--metric", "f1=0.9", "--json"))["run"]
+    file = sheetrack.home.peoples_tabs / "Notes.csv"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"Run,Notes\n{run},lr too high\n")
+    sheetrack.sheet_notes.refresh()
+    for words in ([], ["--format", "csv"], ["--format", "md"], ["--format", "latex"], ["--format", "json"]):
+        assert "lr too high" in run_here("results", *words).stdout
+    assert data(run_here("results", "--format", "json"))[0]["Note"] == "lr too high"
+    assert run_here("runs", "note", run, "best so far").returncode == 0
+    header, row = sheetrack.workbook.read("Results")
+    assert dict(zip(header, row, strict=True))["Note"] == "lr too high · best so far"
+
+
 def test_in_a_job_it_is_the_result_of_the_job(tmp_path: Path, sheetrack: Sheetrack) -> None:
     folder = RunFolder.create(tmp_path, None)
     assert run_here("record", "--metric", "f1=1", SHEETRACK_RUN=str(folder.path)).returncode == 0

@@ -24,10 +24,9 @@ def test_notes_follow_their_runs_wherever_the_columns_and_rows_stand() -> None:
 
 
 def test_the_tab_is_read_and_joins_what_was_noted_elsewhere(database: sa.Engine, workbook: Workbook) -> None:
-    del database
     changed: list[set[str]] = []
     marks = {"r1": Mark(note="from the page", is_starred=True)}
-    notes = SheetNotes(lambda: workbook, "Notes.csv", lambda: marks, changed.append)
+    notes = SheetNotes(database, lambda: workbook, "Notes.csv", lambda: marks, changed.append)
     notes.refresh()
     assert (changed, notes.marks()) == ([], marks)
     file = workbook._peoples_tabs / "Notes.csv"
@@ -42,3 +41,9 @@ def test_the_tab_is_read_and_joins_what_was_noted_elsewhere(database: sa.Engine,
         "r2": Mark(note="=1+1"),
     }
     assert file.read_text() == text
+    elsewhere = SheetNotes(database, lambda: workbook, "Notes.csv", lambda: marks, changed.append)
+    assert elsewhere.marks() == notes.marks()  # as they were read last
+    file.unlink()
+    elsewhere.refresh()
+    assert changed[1:] == [{"r1", "r2"}]
+    assert notes.marks() == marks
