@@ -38,9 +38,10 @@ bench: $(VENV)/.ready
 bench-gpu: $(VENV)/.ready
 	$(BIN)/python benchmarks/gpu.py $(DATA) $(ARGS)
 
-# Two fifths of the time of a test are waiting, so four run on two cores.
+# Two fifths of the time of a test are waiting, so four run on two cores. A worker that dies ends the run: with
+# loadfile, pytest-xdist hands its work to a new one, tests that have passed too, and waits for those for ever.
 test: check
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 check: $(VENV)/.ready-dev node_modules/.ready
 	$(BIN)/ruff format --check .
