@@ -1,4 +1,5 @@
 import os
+import signal
 import sqlite3
 import ssl
 import threading
@@ -23,6 +24,8 @@ from tests.speech import write_words
 os.environ.update(OPENMP)
 # The processes that the tests start keep what they compile; each would else compile all of Sheetrack again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Processes that the tests start inherit that Ctrl-C is ignored, as it is behind `nohup` and `&`.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Nine pictures take longer than a training of tones. Tests that look at them ask for `pictures`.
 os.environ["SHEETRACK_FIGURES"] = "0"
 

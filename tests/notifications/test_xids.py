@@ -48,6 +48,8 @@ def test_errors_that_the_driver_tells_are_in_the_row_and_in_a_notification(
             for _ in range(20 * PATIENCE_SECONDS):
                 reason, texts = json.loads(backend.ask("refresh"))
                 if reason.count("Xid") == count and "GPUs not read yet" not in reason:
+                    # The tests themselves may keep the processors busy.
+                    reason = reason.partition("; CPU ")[0]
                     ago = re.compile(r"\d+ s ago")
                     return ago.sub("AGO", reason), [ago.sub("AGO", text) for text in texts]
                 time.sleep(0.05)

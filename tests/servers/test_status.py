@@ -68,7 +68,9 @@ def test_this_machine(readings: Readings, tmp_path: Path) -> None:
         verdict = status.verdict_of("here")
     assert here.snapshot
     assert here.snapshot.host
-    assert here.snapshot.host.cpu_percent is not None  # which a single look at the kernel's counters cannot tell
+    assert (
+        here.snapshot.host.cpu_percent is not None
+    )  # which a single look at the kernel's counters cannot tell
     assert here.seen_at == here.snapshot.at
     assert verdict
     assert verdict.state not in (State.STALE, State.DOWN)
