@@ -131,11 +131,9 @@ def create_agent(
 
     @app.get("/runs/<run>/<path:name>")
     def run_file(run: str, name: str) -> Response:
-        # Without this, one thread sends all files, and every answer waits for the disk of one.
-        request.environ.pop("wsgi.file_wrapper", None)
         with ExitStack() as reading:
             reading.enter_context(_from_disk(disk))
-            answer = send_file(_run_file(runs, run, name), conditional=True, max_age=0)
+            answer = _sent(_run_file(runs, run, name))
             answer.call_on_close(reading.pop_all().close)
         return answer
 
@@ -152,6 +150,17 @@ def create_agent(
         return reply(ErrorReply(error=fault), error.code or 500)
 
     return app
+
+
+def _sent(file: Path) -> Response:
+    """The file, or the part of it that is asked for."""
+    # Without this, one thread sends all files, and every answer waits for the disk of one.
+    request.environ.pop("wsgi.file_wrapper", None)
+    wanted = request.range
+    start, end = wanted.ranges[0] if wanted and wanted.ranges else (0, None)
+    if end is None and start is not None and start < -file.stat().st_size:
+        del request.environ["HTTP_RANGE"]  # more than there is means all of it, which Flask refuses
+    return send_file(file, conditional=True, max_age=0)
 
 
 def _hardened(answer: Response) -> Response:

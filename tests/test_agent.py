@@ -110,6 +110,20 @@ def test_files_of_runs(client: FlaskClient) -> None:
         assert answer.data == b"\x89PNG"
 
 
+@pytest.mark.parametrize(
+    ("wanted", "content", "told"),
+    [
+        ("-4", b" []}", "bytes 9-12/13"),
+        ("-13", b'{"words": []}', "bytes 0-12/13"),
+        ("-262144", b'{"words": []}', None),
+        ("2-6", b"words", "bytes 2-6/13"),
+    ],
+)
+def test_parts_of_a_file(client: FlaskClient, wanted: str, content: bytes, told: str | None) -> None:
+    with client.get("/runs/r123456/result.json", headers=BEARER | {"Range": f"bytes={wanted}"}) as answer:
+        assert (answer.data, answer.headers.get("Content-Range")) == (content, told)
+
+
 def test_the_list_of_a_run(client: FlaskClient, runs: Path) -> None:
     folder = RunFolder(runs / "r123456")
     (folder.path / ".result.json.123").write_text("half of")
