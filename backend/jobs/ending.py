@@ -12,8 +12,9 @@ from models.run_folder import RunFolder
 from models.run_reader import BrokenRunError
 
 _LONGEST = 500
-_ORDINARY = re.compile(r"epoch \d+/\d+: loss |note: ")
-"""Lines that a training writes while all is well: they say nothing about the end."""
+_EPOCH = re.compile(r"epoch \d+/\d+: loss ")
+"""A line that a training writes while all is well: what stands above it, such as an earlier error, is past."""
+_NOTE = "note: "
 _OURS = "error: "
 _REFUSED = ended(1)
 """How `python -m models` ends after a sentence that begins so."""
@@ -43,6 +44,8 @@ def ended_on_ray(status: str, message: str) -> str:
     """How Ray says that a job ended: its exit status, or Ray's own words without the output of the job."""
     if status == "SUCCEEDED":
         return ""
+    if status in ("PENDING", "RUNNING"):
+        return "it ended while Ray's head was away"
     if found := _RAY_STATUS.search(message):
         code = int(found[1])
         return ended(code, None) if code >= 0 else ended(None, -code)
@@ -72,6 +75,7 @@ def why_it_ended(ending: str, log_tail: str) -> str:
 def last_words(log_tail: str) -> str:
     """The last line that names an error; without one the last lines, but for those of a training that goes well."""
     lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
-    lines = [line for line in lines if not _ORDINARY.match(line)]
+    epochs = [at for at, line in enumerate(lines) if _EPOCH.match(line)]
+    lines = [line for line in lines[epochs[-1] + 1 if epochs else 0 :] if not line.startswith(_NOTE)]
     faults = [line for line in lines if _FAULT.match(line)]
     return faults[-1] if faults else " · ".join(lines[-_MOST_LINES:])

@@ -15,6 +15,7 @@ TRACEBACK = "epoch 3/9: loss 1.8\nTraceback (most recent call last):\n  File \"a
     ("ending", "log", "reason"),
     [
         ("killed by signal 9", EPOCHS, "killed by signal 9"),
+        ("killed by signal 9", f"error: of the attempt before\n{EPOCHS}", "killed by signal 9"),
         ("", EPOCHS, "it ended without a result and without a word in its log"),
         ("", "", "it ended without a result and without a word in its log"),
         ("", "all done", "it ended without a result: all done"),
@@ -47,6 +48,7 @@ def test_ray_is_quoted_without_the_output_of_the_job() -> None:
     died = "Job supervisor actor died unexpectedly.\nmore"
     assert ended_on_ray("FAILED", died) == "Ray says: Job supervisor actor died unexpectedly."
     assert ended_on_ray("STOPPED", "") == "Ray says: STOPPED"
+    assert ended_on_ray("RUNNING", "Job is currently running.") == "it ended while Ray's head was away"
     assert ended_on_ray("SUCCEEDED", "Job finished successfully.") == ""
 
 

@@ -22,7 +22,6 @@ from backend.jobs.engines.ray_jobs import RayJob, RayJobs
 from backend.jobs.engines.run_mirror import Mirror
 from backend.jobs.engines.steps import prefix
 from backend.jobs.job import Job
-from backend.jobs.run_files import RunFiles
 from backend.probe.snapshot import Snapshot
 from backend.servers.server import Server, read_agent_token
 from backend.settings import RaySettings, private_text
@@ -35,7 +34,7 @@ GRACE_SECONDS = 5
 _SNAPSHOT_BYTES = 256 << 10
 _RESULT = "result.json"
 _START_SECONDS = 60.0
-"""A job that Ray holds pending for so long may be one that it has forgotten to start."""
+"""A job that Ray holds pending for so long, or running without its lock, may be one that it has forgotten."""
 _BETWEEN_SECONDS = 2.0
 """Time between two polls of a running training."""
 _ENVIRONMENT = {
@@ -68,9 +67,9 @@ class RayEngine:
         self._rests_until: dict[str, float] = {}
         """When each running job is polled again, by the monotonic clock."""
         self._doubted_at: dict[str, float] = {}
-        """When Ray is asked whether it will start each pending submission, by the monotonic clock."""
+        """When Ray is asked whether it still follows each submission that seems not to run, by the monotonic clock."""
         self._forgotten: set[str] = set()
-        """The submissions that Ray holds pending and will not start."""
+        """The submissions that Ray holds pending or running, and that nothing in it follows."""
 
     def close(self) -> None:
         self._client.close()
@@ -103,14 +102,20 @@ class RayEngine:
             return self._without_ray(job, silent)
         self._notes[job.id] = _held(known)
         there = self._mirrors[job.server].files(job)
-        is_over = _is_over(known, there)
-        if known and known.status == "PENDING" and not (there and there.is_training):
-            if not self._has_forgotten(_submission(job)):
+        is_training = there is not None and there.is_training
+        is_over = (
+            known is None or known.is_over
+        ) and not is_training  # Ray may have lost a job that still runs
+        if is_training:
+            self._doubted_at.pop(_submission(job), None)
+        elif known and not known.is_over:
+            has_forgotten = self._has_forgotten(_submission(job))
+            if known.status == "PENDING" and not has_forgotten:
                 return ProcessState.PENDING
-            if there is None:
+            if known.status == "PENDING" and there is None:
                 self._notes[job.id] = "Ray forgot it before it started"
                 return ProcessState.FORGOTTEN
-            is_over = True  # it ran while Ray's head was away
+            is_over = has_forgotten  # it ended while Ray's head was away
         if known and known.status == "SUCCEEDED" and there is None:
             raise LostError(
                 f"Ray has finished the job, and the agent of {job.server} does not see its run.",
@@ -125,7 +130,7 @@ class RayEngine:
         return ProcessState.RUNNING
 
     def _has_forgotten(self, name: str) -> bool:
-        """Whether Ray will not start a submission that it holds pending; asked now and then."""
+        """Whether nothing in Ray follows a submission that it holds pending or running; asked now and then."""
         if name in self._forgotten:
             return True
         at = time.monotonic()
@@ -223,11 +228,6 @@ def _held(known: RayJob | None) -> str:
     if known is None or known.status != "PENDING":
         return ""
     return f"pending in Ray: {known.message or 'it waits for the resources of the server'}"
-
-
-def _is_over(known: RayJob | None, there: RunFiles | None) -> bool:
-    """Whether the job has ended. Ray may have lost or forgotten a job whose training still runs."""
-    return (known is None or known.is_over) and not (there and there.is_training)
 
 
 def _last_words(message: str) -> str:

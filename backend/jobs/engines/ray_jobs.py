@@ -102,10 +102,11 @@ class RayJobs:
         self._ray.ask("/api/jobs/", _MOST_BYTES, post=job)
 
     def is_forgotten(self, name: str) -> bool:
-        """Whether nothing in Ray will start the pending job of that name.
+        """Whether nothing in Ray starts or follows the job of that name, which it does not call over.
 
         Ray notes a job before it makes the actor that starts it. A head that is killed between the two leaves a job
-        that is pending for ever, and that cannot be stopped.
+        that is pending for ever, and that cannot be stopped. A head and a server that are cut off together leave one
+        that is running for ever.
         """
         path = f"/api/v0/actors?filter_keys=name&filter_predicates=%3D&filter_values={_STARTER}{name}"
         actors = self._read(path, _ActorsAnswer).data.result

@@ -30,7 +30,7 @@ _NOTE = """
 import asyncio, sys, time
 from ray._raylet import GcsClient
 from ray.dashboard.modules.job.common import JobInfo, JobInfoStorageClient, JobStatus
-job = JobInfo(entrypoint="true", status=JobStatus.PENDING, start_time=int(1000 * time.time()))
+job = JobInfo(entrypoint="true", status=JobStatus(sys.argv[3]), start_time=int(1000 * time.time()))
 asyncio.run(JobInfoStorageClient(GcsClient(address=sys.argv[1])).put_info(sys.argv[2], job))
 """
 
@@ -109,9 +109,12 @@ class Cluster:
             )
         )
 
-    def note_job(self, name: str) -> None:
-        """Leaves what a head leaves that is killed once it has noted a job, and before it starts it."""
-        script = [sys.executable, "-c", _NOTE, f"{_ADDRESS}:{self._port}", name]
+    def note_job(self, name: str, status: str = "PENDING") -> None:
+        """Leaves what a head leaves that is killed once it has noted a job, and before it starts it.
+
+        With the status `RUNNING`: what a head leaves that is killed together with the server of the job.
+        """
+        script = [sys.executable, "-c", _NOTE, f"{_ADDRESS}:{self._port}", name, status]
         subprocess.run(script, env=os.environ | self._environment, check=True)
 
 

@@ -233,6 +233,7 @@ def test_a_program_leaves_its_result_its_log_and_how_it_ended(place: Place) -> N
     assert place.engine.ending(job) == "exit status 0"
     end = place.engine.read_log(job, -4, 100)
     assert (end.content, end.start, end.size) == (b"end\n", end.size - 4, left.log_file.stat().st_size)
+    assert place.engine.read_log(job, -(1 << 18), 1 << 18).content == left.log_file.read_bytes()
     assert place.engine.read_log(job, 1, 3).content == str(left.path.resolve()).encode()[1:4]
     assert place.engine.read_log(job, end.size, 10).content == b""
 
@@ -426,6 +427,20 @@ def test_a_job_that_ray_has_forgotten_to_start_is_told_from_one_that_waits(
         assert far.engine.poll(waiting) is ProcessState.PENDING
     assert far.engine.note(forgotten) == "Ray forgot it before it started"
     cluster.direct.post(f"/api/jobs/{waiting.id}/stop")
+
+
+@pytest.mark.ray
+def test_a_job_that_ray_calls_running_and_that_nothing_runs_has_ended(
+    far: Place, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Head and server lost power together: the head that starts again knows the job as it was."""
+    lost = far.program("true")
+    cluster.note_job(lost.id, "RUNNING")
+    assert far.engine.poll(lost) is ProcessState.RUNNING  # it may not have taken its lock yet
+    monkeypatch.setattr(ray, "_START_SECONDS", 0)
+    far.restart()
+    far.wait_until(lambda: far.engine.poll(lost) is ProcessState.EXITED)
+    assert far.engine.ending(lost) == "it ended while Ray's head was away"
 
 
 @pytest.mark.ray
