@@ -1,4 +1,4 @@
-"""Whether Google, the lab's own tab, the public address and Ray work together: each a sentence or an error."""
+"""Whether the servers, Google, the lab's own tab, the public address and Ray answer: each a sentence or an error."""
 
 import difflib
 from collections.abc import Collection, Iterator
@@ -12,6 +12,8 @@ from backend.database import open_database
 from backend.errors import SheetrackError
 from backend.jobs.engines.http_client import open_client
 from backend.jobs.engines.ray import absent, ray_jobs
+from backend.probe.sampler import Sampler
+from backend.servers.poller import Poller
 from backend.servers.reservation import summary
 from backend.servers.reservations import NotSetUp, advice, not_set_up
 from backend.servers.reservations_tab import reservations
@@ -41,6 +43,27 @@ def _store(home: Home) -> Iterator[Engine]:
         yield database
     finally:
         database.dispose()
+
+
+def answering(home: Home) -> str:
+    """Reads each server that is another machine.
+
+    Raises:
+        SheetrackError: servers.toml cannot be understood, or some of its servers cannot be read.
+    """
+    known = read_servers(home)
+    poller = Poller([one for one in known.values() if not one.is_here], lambda name: Sampler(name, home.path))
+    try:
+        failed = [snapshot for snapshot in poller.poll(lambda _: None) if snapshot.failure]
+    finally:
+        poller.close()
+    if failed:
+        told = [f"{one.server}: {(one.failure_text or one.failure or '').rstrip('.')}." for one in failed]
+        raise SheetrackError(
+            f"Of {listed(list(known), 20)}, {len(failed)} cannot be read. {' '.join(told)}",
+            "Check agent and token_file in servers.toml, and `sheetrack agent` there.",
+        )
+    return ", ".join(known)
 
 
 def google_sheet(home: Home) -> str:

@@ -117,10 +117,6 @@ def _settings(home: Home) -> str:
     return str(home.settings_file) if home.settings_file.exists() else "the defaults"
 
 
-def _servers(home: Home) -> str:
-    return ", ".join(read_servers(home))
-
-
 def _store(home: Home) -> str:
     file = home.store_file
     if not file.exists():
@@ -206,7 +202,7 @@ CHECKS: dict[str, Check] = {
     "Disk": _disk,
     "File system": _file_system,
     "Settings": _settings,
-    "Servers": _servers,
+    "Servers": connection.answering,
     "Store": _store,
     "Readings": _readings,
     "Notifications": _notifications,

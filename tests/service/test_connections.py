@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from backend.errors import SheetrackError
-from backend.service.connections import reserved
+from backend.service.connections import answering, reserved
 from backend.settings import Home
+from tests.probe.fake_gpus import FakeGpus
+from tests.servers.agents import AgentProcess, free_port
 
 
 def test_rows_of_reservations_that_are_not_understood_are_told(home: Home) -> None:
@@ -45,3 +49,25 @@ def test_a_list_without_people_is_told_and_is_no_error(home: Home) -> None:
     home.settings_file.write_text('[reservations]\ntab = "Servers.csv"\n')
     (home.peoples_tabs / "Servers.csv").write_text("Server,CPU\ngpu1,64 cores\n")
     assert "0 understood (in 'Servers.csv')\n'Servers.csv' has no column of people" in reserved(home)
+
+
+def test_servers_that_cannot_be_read_are_told(home: Home, tmp_path: Path, fake_gpus: FakeGpus) -> None:
+    home.make()
+    (tmp_path / "agent").mkdir()
+    agent = AgentProcess("gpu2", tmp_path / "agent", fake_gpus)
+    try:
+        agent.wait()
+        here = '[[server]]\nname = "gpu1"\n'
+        entry = '[[server]]\nname = "{}"\nagent = "{}"\ntoken_file = "{}"\n'
+        there = entry.format("gpu2", agent.server.agent, agent.server.token_file)
+        home.servers_file.write_text(here + there)
+        assert answering(home) == "gpu1, gpu2"
+        silent = entry.format("gpu3", f"http://127.0.0.1:{free_port()}", agent.server.token_file)
+        home.servers_file.write_text(here + there + silent + entry.format("gpu4", agent.server.agent, "none"))
+        with pytest.raises(SheetrackError) as told:
+            answering(home)
+    finally:
+        agent.kill()
+    assert told.value.message.startswith(
+        "Of gpu1, gpu2, gpu3, gpu4, 2 cannot be read. gpu3: agent not answering (connection refused). gpu4: The token"
+    )
