@@ -106,7 +106,13 @@ def _home(home: Home) -> str:
 
 
 def _disk(home: Home) -> str:
-    free = shutil.disk_usage(home.path).free / 2**30
+    runs = home.runs  # people may link it to another disk
+    if os.path.lexists(runs) and not (runs.is_dir() and os.access(runs, os.W_OK | os.X_OK)):
+        raise SheetrackError(
+            f"{runs} is no folder that can be written.",
+            "Mount the disk that it leads to, or give your user the right to write there.",
+        )
+    free = min(shutil.disk_usage(place).free for place in (home.path, runs) if place.exists()) / 2**30
     if free < _ENOUGH_DISK_GIB:
         raise SheetrackError(f"{free:.1f} GiB are free.", "Free some space: runs and data need it.")
     return f"{free:.0f} GiB free"

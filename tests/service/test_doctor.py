@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,11 @@ def test_no_file_of_the_home_hides_the_others(
     names = {finding.what for finding in examine(home)}
     assert {"Home", "Disk"} <= names
     assert not home.failure_file.exists()
+
+
+def test_runs_on_a_disk_that_is_not_mounted_are_told(home: Home, tmp_path: Path) -> None:
+    home.make()
+    home.runs.symlink_to(tmp_path / "not mounted")
+    assert found(home)["Disk"] == (False, f"{home.runs} is no folder that can be written.")
+    (tmp_path / "not mounted").mkdir()
+    assert found(home)["Disk"][0]
