@@ -15,6 +15,7 @@ from models.figures.style import ACCENT, CONTRAST, SOFT, picture, quiet
 
 EDGES_HZ = [*(100 * 2 ** (np.arange(13) / 2)), 8001]
 """Half-octave bands from 100 Hz."""
+_MOST_LABELS = 40
 _BY_CHANCE = 0.023
 """The share of values without meaning that exceed 2 standard errors."""
 
@@ -66,6 +67,8 @@ def explain(subject: Subject) -> Finding:
     risen, fallen = f"the loss rises by {cost:.2f} ± {error:.2f} nats", f"{points:.1f} ± {about:.1f} points"
     found = [
         f"The band {names[dearest]} matters most: without it {risen} and accuracy falls by {fallen} (± one standard error)."
+        if cost > 2 * error
+        else "No band raises the loss when it is taken out, by more than 2 standard errors."
     ]
     total = sum(layer.channels for layer in subject.layers)
     if total:
@@ -124,7 +127,9 @@ def draw(subject: Subject, by_layer: list[Losses], bands: Losses) -> Figure:
         above.fill_between([place - 0.4, place + 0.4], -chance, chance, color="#d5dae1")
         above.plot(place + spread, np.sort(nats.numpy())[::-1], "o", color=ACCENT, markersize=4)
     above.axhline(0, color=SOFT, linewidth=1)
-    above.set_xticks(range(len(by_layer)), labels=[f"layer {layer.number}" for layer in subject.layers])
+    each = range(0, len(by_layer), -(-len(by_layer) // _MOST_LABELS) or 1)
+    above.set_xticks(each, labels=[str(subject.layers[place].number) for place in each])
+    above.set_xlabel("layer")
     above.set_ylabel("rise of the loss (nats)")
     if not by_layer:
         above.text(

@@ -1,6 +1,8 @@
 """What networks answer to, like and tell apart, where that is known."""
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from models.data.audio import RATE_HZ, SAMPLES
 from models.explain import ablate, likes, maps, response, same, stimuli, strf, tuning, where, words
 from models.explain.finding import UnfitError
 from models.explain.mels import BANDS, centres_hz, log_mel
+from models.explain.removal import Losses
 from models.explain.same import centred, cka
 from tests.models.explain import known
 
@@ -179,6 +182,27 @@ def test_networks_without_known_layers_say_so() -> None:
     for analysis in (tuning, strf, maps, likes, same, words, response):
         with pytest.raises(UnfitError, match="no "):
             analysis.explain(subject)
+
+
+def test_a_network_that_hears_nothing_has_no_band_that_matters() -> None:
+    deaf = known.listening([known.gabor(known.LOW_HZ)], torch.zeros(2, 1))
+    found = ablate.explain(known.subject(deaf))
+    assert found.found[0] == "No band raises the loss when it is taken out, by more than 2 standard errors."
+    heard = ablate.explain(known.subject(known.two_bands()))
+    assert "matters most: without it the loss rises by" in heard.found[0]
+
+
+@pytest.mark.parametrize("count", [16, 99])
+def test_the_numbers_of_many_layers_stand_apart(count: int) -> None:
+    subject = known.subject(known.two_bands())
+    subject.layers = [replace(subject.layers[0], number=number) for number in range(1, count + 1)]
+    none = torch.zeros(13)
+    losses = Losses(none, none, none, none, none, clips=16)
+    figure = ablate.draw(subject, [losses] * count, losses)
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert len(boxes) > 10
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_they_get_what_needs_only_sound_and_scores() -> None:
