@@ -80,7 +80,7 @@ def google_sheet(home: Home) -> str:
     with _store(home) as database:
         waiting = len(Outbox(database).waiting())
     if waiting:
-        said.append(f"{waiting} tabs wait to be published")
+        said.append(f"{waiting} tab{'s wait' if waiting > 1 else ' waits'} to be published")
     return ". ".join(sentence.rstrip(".") for sentence in said)
 
 

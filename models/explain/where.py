@@ -144,6 +144,7 @@ def explain(subject: Subject) -> Finding:
     band, span = at // SPANS, at % SPANS
     total = mean.clamp(min=0).sum().clamp(min=1e-9)
     share = float(mean.clamp(min=0).flatten().topk(max(1, mean.numel() // 10)).values.sum() / total)
+    fall, by_chance = float(mean[band, span]), float(next(iter(null.values())).max()) if null else 0.0
     return Finding(
         title=f"Where {word} is heard",
         read="One row a part of 50 ms by a third of an octave: how far the log-odds of the word fall when it is taken "
@@ -164,11 +165,13 @@ def explain(subject: Subject) -> Finding:
         picture=draw(subject, shown, word, maps, null),
         clips=len(several),
         found=[
-            (
-                f"For {word}, the part from {span * SPAN_MS} to {(span + 1) * SPAN_MS} ms at "
-                f"{float(EDGES_HZ[band]):.0f}-{min(8000.0, float(EDGES_HZ[band + 1])):.0f} Hz matters most "
-                f"({float(mean[band, span]):.2f} nats); a tenth of the parts carry {share:.0%} of the evidence."
-            )
+            f"For {word}, the part from {span * SPAN_MS} to {(span + 1) * SPAN_MS} ms at "
+            f"{float(EDGES_HZ[band]):.0f}-{min(8000.0, float(EDGES_HZ[band + 1])):.0f} Hz matters most "
+            f"({fall:.2f} nats); a tenth of the parts carry {share:.0%} of the evidence."
+            if round(fall, 2) > round(by_chance, 2)
+            else f"For {word}, no part matters more than one does before training ({by_chance:.2f} nats)."
+            if null
+            else f"For {word}, no part matters."
         ],
     )
 

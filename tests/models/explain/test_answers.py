@@ -184,12 +184,16 @@ def test_networks_without_known_layers_say_so() -> None:
             analysis.explain(subject)
 
 
-def test_a_network_that_hears_nothing_has_no_band_that_matters() -> None:
+def test_a_network_that_hears_nothing_has_no_band_or_part_that_matters() -> None:
     deaf = known.listening([known.gabor(known.LOW_HZ)], torch.zeros(2, 1))
     found = ablate.explain(known.subject(deaf))
     assert found.found[0] == "No band raises the loss when it is taken out, by more than 2 standard errors."
-    heard = ablate.explain(known.subject(known.two_bands()))
-    assert "matters most: without it the loss rises by" in heard.found[0]
+    assert where.explain(known.subject(deaf)).found == ["For low, no part matters."]
+    hearing = known.subject(known.two_bands())
+    assert "matters most: without it the loss rises by" in ablate.explain(hearing).found[0]
+    assert "Hz matters most (" in where.explain(hearing).found[0]
+    hearing.start = hearing.network
+    assert "no part matters more than one does before training" in where.explain(hearing).found[0]
 
 
 @pytest.mark.parametrize("count", [16, 99])
