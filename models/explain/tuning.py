@@ -214,8 +214,12 @@ def draw(subject: Subject, trained: list[Answers], starts: list[Answers] | None)
     ticks = np.array([100, 500, 1000, 2000, 4000])
     axes.set_yticks(mel(ticks), labels=[f"{hz / 1000:g}" for hz in ticks])
     axes.set_ylabel("best frequency (kHz, mel scale)")
-    labels = [f"{layer.number}\n{layer.field_text}" for layer in subject.layers]
-    axes.set_xticks(range(len(labels)), labels=labels, size=9 if len(labels) > 9 else 11)
+    are_many = len(subject.layers) > 9
+    fields = [
+        layer.field_text.replace(" ", "\n") if are_many else layer.field_text for layer in subject.layers
+    ]
+    labels = [f"{layer.number}\n{field}" for layer, field in zip(subject.layers, fields, strict=True)]
+    axes.set_xticks(range(len(labels)), labels=labels, size=9 if are_many else 11)
     axes.set_xlabel("layer, and its receptive field")
     many = min(_MOST_PANELS, len(subject.layers))
     columns = 5 if many > 8 else min(4, many)

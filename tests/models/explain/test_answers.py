@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 
 from models.data.audio import RATE_HZ, SAMPLES
 from models.explain import ablate, likes, maps, response, same, stimuli, strf, tuning, where, words
@@ -14,6 +15,7 @@ from models.explain.finding import UnfitError
 from models.explain.mels import BANDS, centres_hz, log_mel
 from models.explain.removal import Losses
 from models.explain.same import centred, cka
+from models.explain.subject import Subject
 from tests.models.explain import known
 
 
@@ -196,17 +198,33 @@ def test_a_network_that_hears_nothing_has_no_band_or_part_that_matters() -> None
     assert "no part matters more than one does before training" in where.explain(hearing).found[0]
 
 
+def layers_of(subject: Subject, count: int) -> None:
+    layers = [replace(subject.layers[0], number=number, field_ms=1145) for number in range(1, count + 1)]
+    subject.layers = layers
+
+
+def stand_apart(axes: Axes) -> bool:
+    figure = axes.get_figure(root=True)
+    assert figure
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    return len(boxes) > 10 and all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
 @pytest.mark.parametrize("count", [16, 99])
 def test_the_numbers_of_many_layers_stand_apart(count: int) -> None:
     subject = known.subject(known.two_bands())
-    subject.layers = [replace(subject.layers[0], number=number) for number in range(1, count + 1)]
+    layers_of(subject, count)
     none = torch.zeros(13)
     losses = Losses(none, none, none, none, none, clips=16)
-    figure = ablate.draw(subject, [losses] * count, losses)
-    figure.draw_without_rendering()
-    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
-    assert len(boxes) > 10
-    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert stand_apart(ablate.draw(subject, [losses] * count, losses).axes[0])
+
+
+def test_the_fields_of_many_layers_stand_apart() -> None:
+    subject = known.subject(known.two_bands())
+    heard = tuning.answers(subject.network, subject.layers)[:1]
+    layers_of(subject, 16)
+    assert stand_apart(tuning.draw(subject, heard * 16, None).axes[0])
 
 
 def test_they_get_what_needs_only_sound_and_scores() -> None:
