@@ -68,8 +68,15 @@ class RunFolder:
         """Makes a folder with a new name below `runs`, with the recipe or the command in it.
 
         `source` is the file of a lab's own network.
+
+        Raises:
+            OSError: nothing can be written there.
         """
-        runs.mkdir(parents=True, exist_ok=True)
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            sentence = f"{runs} is no folder, or a link to one that is not there; mount its disk, or make it"
+            raise NotADirectoryError(errno.ENOTDIR, sentence) from None
         while True:
             # Starts with a letter: no spreadsheet takes such a name for a number.
             folder = cls(runs / f"r{secrets.token_hex(3)}")

@@ -10,7 +10,7 @@ from backend.jobs.job import JobState
 from backend.jobs.sweep import Grid
 from backend.service.serving import serving
 from backend.service.wiring import Sheetrack
-from backend.settings import this_user
+from backend.settings import Home, this_user
 from models.recipe import Recipe
 from models.run_folder import RunFolder
 from tests.cli.command_line import data, run_here
@@ -129,3 +129,11 @@ def test_seeds_are_as_many_trainings(sheetrack: Sheetrack, speech: Path) -> None
     assert [job["recipe"]["seed"] for job in jobs] == [7, 8, 9]
     program = ("launch", "--command", "true", "--server", next(iter(sheetrack.servers)), "--seeds", "2")
     assert "takes no seeds" in run_here(*program).stderr
+
+
+def test_runs_on_a_disk_that_is_not_mounted_are_told(home: Home, speech: Path, tmp_path: Path) -> None:
+    home.make()
+    home.runs.symlink_to(tmp_path / "unmounted")
+    ended = run_here("train", "ch32", "--data", str(speech))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: {home.runs} is no folder, or a link to one that is not there;")
