@@ -36,7 +36,7 @@ _NOT_SET_UP = "not set up in settings.toml"
 
 
 @contextmanager
-def _store(home: Home) -> Iterator[Engine]:
+def store(home: Home) -> Iterator[Engine]:
     """The database of the home; a check leaves its schema as it is while a backend works with it."""
     database = open_database(home.store_file, is_served=lambda: is_served(home))
     try:
@@ -77,7 +77,7 @@ def google_sheet(home: Home) -> str:
         said = [f"{title!r} can be read and written by {sheet.account}", *sheet.remarks()]
     finally:
         sheet.close()
-    with _store(home) as database:
+    with store(home) as database:
         waiting = len(Outbox(database).waiting())
     if waiting:
         said.append(f"{waiting} tab{'s wait' if waiting > 1 else ' waits'} to be published")
@@ -100,7 +100,7 @@ def reserved(home: Home) -> str:
         if everything.google:
             sheet = opened.enter_context(closing(open_google(home, everything.google)))
         else:
-            sheet = Workbook(opened.enter_context(_store(home)), home.peoples_tabs, SERVERS)
+            sheet = Workbook(opened.enter_context(store(home)), home.peoples_tabs, SERVERS)
         found = reservations(sheet.read(settings.tab), settings, servers, moment)
         errors = sheet.errors()
     told = f"{summary(found, most=50)} (in {settings.tab!r})"

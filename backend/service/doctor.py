@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.database import SCHEMA, look_into, open_database
+from backend.database import SCHEMA, look_into
 from backend.errors import SheetrackError, note_failure
 from backend.jobs.architectures import measure, own_networks
 from backend.jobs.store import JobStore
@@ -132,11 +132,8 @@ def _store(home: Home) -> str:
         raise SheetrackError(f"{file} is damaged: {damage}.", how_to_restore(file))
     if revision is None or revision < SCHEMA:
         return f"{file} was made by an older Sheetrack; `sheetrack up` brings it up to date"
-    database = open_database(file)
-    try:
+    with connection.store(home) as database:
         results = len(JobStore(database).result_ids())
-    finally:
-        database.dispose()
     latest = newest_copy(file)
     return f"{file}, {results:,} results; {f'newest copy {latest}' if latest else 'no copy yet'}"
 

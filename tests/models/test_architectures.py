@@ -187,9 +187,8 @@ class Windows(nn.Module):
     ],
     ids=["lstm", "gru", "cell", "attention", "transformer", "windows"],
 )
-@pytest.mark.filterwarnings(
-    "ignore:TF32 acceleration"
-)  # of Intel's GPUs, told as oneDNN is switched on again
+# Which is of Intel's GPUs, and told as oneDNN is switched on again.
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
 def test_arithmetic_of_own_networks_is_that_which_torch_counts(network: nn.Module) -> None:
     ours = mflop_per_clip(network)
     # torch counts none of the fused forms.

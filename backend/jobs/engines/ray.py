@@ -103,9 +103,8 @@ class RayEngine:
         self._notes[job.id] = _held(known)
         there = self._mirrors[job.server].files(job)
         is_training = there is not None and there.is_training
-        is_over = (
-            known is None or known.is_over
-        ) and not is_training  # Ray may have lost a job that still runs
+        # Ray may have lost a job that still runs.
+        is_over = (known is None or known.is_over) and not is_training
         if is_training:
             self._doubted_at.pop(_submission(job), None)
         elif known and not known.is_over:
